@@ -1,0 +1,39 @@
+# Two commands for a newcomer: `make run` and `make test`. Both work on a fresh clone.
+# PYTHON may name any Python 3.11 to 3.13; SNAKEMAKE_ARGS goes to snakemake as it is.
+PYTHON ?= python3
+VENV ?= .venv
+SNAKEMAKE_ARGS ?=
+READY := $(VENV)/.ready
+
+.PHONY: run test lint lock clean help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(READY)  ## the whole workflow on the embedded world, to results/report.html
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --cores all $(SNAKEMAKE_ARGS)
+
+test: $(READY)  ## the tests, fast ones first
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest
+
+lint: $(READY)  ## ruff, snakefmt and snakemake --lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	@test ! -f Snakefile || $(VENV)/bin/snakefmt --check Snakefile rules
+	@test ! -f Snakefile || PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
+
+lock: $(READY)  ## write requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
+	    --no-annotate --no-header --extra test --extra slurm pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the environment and everything a run made
+	rm -rf $(VENV) results data .snakemake
+
+# The environment is built aside and marked ready last, so an interrupted install starts again.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	    "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: make PYTHON=python3.12 ..." % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,42 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contextual_anomaly.errors import UserError
+
+
+@contextmanager
+def write_aside(path: str | Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    path = Path(path)
+    # The suffix stays last: libraries choose a format by it.
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        os.replace(aside, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"{path}: no space left on the device; nothing was written. Free some space.") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and error.filename in (str(aside), str(path.parent)):
+            raise UserError(f"{path}: cannot be written ({error.strerror}).") from error
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def require_file(path: str | Path, what: str) -> Path:
+    """``path`` if it is a file, else a UserError that says ``what`` was expected there."""
+    path = Path(path)
+    if not path.is_file():
+        found = "a folder is there" if path.is_dir() else "there is no such file"
+        raise UserError(f"{path}: {what} was expected, {found}.")
+    return path

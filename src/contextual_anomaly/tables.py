@@ -1,0 +1,114 @@
+"""The schema of every table that stages share, defined once and checked on read and on write."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from contextual_anomaly import __version__
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file, write_aside
+
+ANNOTATIONS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category_id": pa.int32(),
+        "x": pa.float32(),
+        "y": pa.float32(),
+        "width": pa.float32(),
+        "height": pa.float32(),
+        "area": pa.float32(),
+        "iscrowd": pa.bool_(),
+    }
+)
+"""One object a row, sorted by image_id; boxes in pixels from the image's top left corner."""
+
+IMAGES = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "file_name": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "coco_url": pa.string(),
+        "flickr_url": pa.string(),
+    }
+)
+"""One image a row, sorted by image_id."""
+
+CATEGORIES = pa.schema({"category_id": pa.int32(), "name": pa.string(), "supercategory": pa.string()})
+"""One class a row, sorted by category_id."""
+
+DETECTIONS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category_id": pa.int32(),
+        "score": pa.float32(),
+        "x": pa.float32(),
+        "y": pa.float32(),
+        "width": pa.float32(),
+        "height": pa.float32(),
+    }
+)
+"""One detected box a row, after non-maximum suppression; sorted by image_id, then falling score."""
+
+ANOMALIES = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category": pa.string(),
+        "kind": pa.string(),  # "unexpected" or "missing"
+        "expected": pa.float32(),
+        "file_name": pa.string(),
+        "link": pa.string(),
+    }
+)
+"""One flagged (image, class) a row, the most surprising first."""
+
+
+def scenes_schema(classes: int) -> pa.Schema:
+    """image_id and counts, the number of instances of each class."""
+    return pa.schema({"image_id": pa.int64(), "counts": pa.list_(pa.uint16(), classes)})
+
+
+def class_scores_schema(classes: int) -> pa.Schema:
+    """image_id and score, the largest raw confidence of each class in that image."""
+    return pa.schema({"image_id": pa.int64(), "score": pa.list_(pa.float32(), classes)})
+
+
+def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write ``table`` as zstd Parquet, aside and then renamed, after checking it against ``schema``.
+
+    Args:
+        metadata: kept in the schema's metadata, with the package version added.
+
+    Raises:
+        ValueError: the table's columns or types are not the schema's.
+    """
+    if table.schema.remove_metadata() != schema:
+        raise ValueError(f"{path}: columns are {table.schema.remove_metadata()}, expected {schema}")
+    stamped = {"contextual_anomaly_version": __version__, **(metadata or {})}
+    with write_aside(path) as aside:
+        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd")
+
+
+def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
+    """The table at ``path``.
+
+    Raises:
+        UserError: it is missing, not Parquet, or its columns are not the schema's.
+    """
+    require_file(path, "a Parquet table of an earlier stage")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
+    if table.schema.remove_metadata() != schema:
+        raise UserError(
+            f"{path}: columns are {table.schema.names} of {[str(t) for t in table.schema.types]}, "
+            f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
+        )
+    return table
+
+
+def metadata_of(table: pa.Table) -> dict[str, str]:
+    """The text metadata that `write_table` kept."""
+    return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}

@@ -1,0 +1,52 @@
+"""What several tests need: a small hand-made COCO file and the real tables, where they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def instances() -> dict:
+    """Three images, two classes, three objects: small enough to check by eye."""
+    return {
+        "images": [
+            {"id": 7, "file_name": "000000000007.jpg", "width": 640, "height": 480, "coco_url": "http://x/7.jpg"},
+            {"id": 3, "file_name": "000000000003.jpg", "width": 320, "height": 240},
+            {"id": 5, "file_name": "000000000005.jpg", "width": 320, "height": 240},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 18, "bbox": [10.5, 20, 30, 40], "area": 600.0, "iscrowd": 0,
+             "segmentation": [[1, 2, 3, 4, 5, 6]]},
+            {"id": 2, "image_id": 3, "category_id": 44, "bbox": [0, 0, 5, 6], "area": 15.5, "iscrowd": 1,
+             "segmentation": {"counts": [1, 2], "size": [240, 320]}},
+            {"id": 3, "image_id": 7, "category_id": 44, "bbox": [1, 2, 3, 4.25]},
+        ],
+        "categories": [
+            {"id": 44, "name": "bottle", "supercategory": "kitchen"},
+            {"id": 18, "name": "dog", "supercategory": "animal"},
+        ],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def write_json(tmp_path):
+    """A function that writes an object as JSON and gives its path."""
+
+    def write(content, name: str = "instances.json") -> Path:
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def shared_coco() -> Path:
+    """The folder of real COCO tables, or a visible skip."""
+    folder = SHARED / "coco"
+    if not folder.is_dir():
+        pytest.skip("the real COCO tables (../shared/coco) are not here")
+    return folder
