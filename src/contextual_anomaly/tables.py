@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -112,3 +113,46 @@ def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
 def metadata_of(table: pa.Table) -> dict[str, str]:
     """The text metadata that `write_table` kept."""
     return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+
+
+def list_width(path: str | Path, column: str) -> tuple[dict[str, str], int]:
+    """The table's metadata and the length of its fixed-size list ``column``.
+
+    Raises:
+        UserError: the file is missing, not Parquet, or has no such column.
+    """
+    require_file(path, "a Parquet table of an earlier stage")
+    try:
+        schema = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
+    index = schema.get_field_index(column)
+    if index < 0 or not pa.types.is_fixed_size_list(schema.field(index).type):
+        raise UserError(f"{path}: a column {column!r} of fixed-size lists was expected, found {schema.names}.")
+    metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
+    return metadata, schema.field(index).type.list_size
+
+
+def matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """A fixed-size list column as an array [rows, list length]."""
+    flat = column.combine_chunks()
+    return flat.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+
+
+SUMMARY = pa.schema(
+    {
+        "protocol": pa.string(),  # "published" or "corrected"
+        "experiment": pa.string(),
+        "model": pa.string(),
+        "bottleneck": pa.int32(),  # null: the model has none
+        "weight_seed": pa.int32(),  # null: the model has none
+        "metric": pa.string(),
+        "value": pa.float64(),
+        "std": pa.float64(),  # over the draw seeds; null where there is one draw
+        "low": pa.float64(),  # bootstrap 95 % interval over images; null where none is made
+        "high": pa.float64(),
+        "trials": pa.int64(),
+        "images": pa.int64(),
+    }
+)
+"""One measured figure a row, long format; written as Parquet and as CSV beside it."""

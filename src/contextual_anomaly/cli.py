@@ -1,0 +1,50 @@
+"""The command line: `contextual-anomaly COMMAND --help` explains each stage."""
+
+import resource
+import sys
+import time
+
+import typer
+
+from contextual_anomaly import __version__
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.progress import say
+
+app = typer.Typer(
+    name="contextual-anomaly",
+    help="Which objects are unexpected in an image, and which expected ones are missing. "
+    "Each command is one stage of the workflow; `snakemake --cores all` runs them all in order.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Options of every command."""
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends in one message and status 1, never in a traceback."""
+    start = time.monotonic()
+    try:
+        app()
+    except UserError as error:
+        say(f"error: {error}")
+        sys.exit(1)
+    except SystemExit as stop:
+        if not stop.code and len(sys.argv) > 1 and not sys.argv[1].startswith("-") and "--help" not in sys.argv:
+            # The report reads this line back from the log as the step's cost.
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            say(f"finished in {time.monotonic() - start:.2f} s, peak memory {peak:.0f} MB")
+        raise

@@ -1,0 +1,1 @@
+"""The sub-commands of contextual-anomaly, one file each; what a rule runs is what a person can run."""

@@ -1,0 +1,1 @@
+"""Detectors through OpenCV DNN: letterbox, decoding, non-maximum suppression, evaluation."""

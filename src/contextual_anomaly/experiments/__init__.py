@@ -1,0 +1,1 @@
+"""The controlled experiments: injection, removal, rescoring, and their measures."""

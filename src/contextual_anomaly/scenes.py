@@ -1,0 +1,98 @@
+"""Scenes: which classes, and how many of each, every image holds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from contextual_anomaly import tables
+from contextual_anomaly.errors import UserError
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """N images over C classes, sorted by image id; classes in the order of their category ids."""
+
+    image_ids: np.ndarray  # [N] int64
+    counts: np.ndarray  # [N, C] uint16, instances
+    classes: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    dataset: str
+
+    @property
+    def presence(self) -> np.ndarray:
+        """[N, C] float32 of 0 and 1."""
+        return (self.counts > 0).astype(np.float32)
+
+    def where(self, rows: np.ndarray) -> "Scenes":
+        """The scenes of a boolean mask or an index array."""
+        return Scenes(self.image_ids[rows], self.counts[rows], self.classes, self.category_ids, self.dataset)
+
+
+def encode(
+    annotations: pa.Table, categories: pa.Table, dataset: str, include_person: bool, minimum_classes: int
+) -> Scenes:
+    """Count the instances of each class in each annotated image.
+
+    Crowd regions count as one instance, as in the original.
+
+    Args:
+        annotations: rows of `tables.ANNOTATIONS`.
+        categories: rows of `tables.CATEGORIES`.
+        include_person: whether the class named "person" is among the classes.
+        minimum_classes: images with fewer different classes are left out.
+
+    Raises:
+        UserError: no image is left.
+    """
+    kept = [
+        (i, name)
+        for i, name in zip(categories["category_id"].to_pylist(), categories["name"].to_pylist(), strict=True)
+        if include_person or name != "person"
+    ]
+    category_ids, classes = zip(*kept, strict=True) if kept else ((), ())
+    image_id = annotations["image_id"].to_numpy()
+    category_id = annotations["category_id"].to_numpy()
+    inside = np.isin(category_id, category_ids)
+    image_ids, row = np.unique(image_id[inside], return_inverse=True)
+    column = np.searchsorted(category_ids, category_id[inside])
+    cells = np.bincount(row * len(classes) + column, minlength=len(image_ids) * len(classes))
+    counts = np.minimum(cells, np.iinfo(np.uint16).max).astype(np.uint16).reshape(len(image_ids), len(classes))
+    enough = (counts > 0).sum(1) >= minimum_classes
+    if not enough.any():
+        raise UserError(
+            f"{dataset}: no image has {minimum_classes} or more different classes; lower scenes.minimum_classes."
+        )
+    return Scenes(image_ids[enough], counts[enough], tuple(classes), tuple(category_ids), dataset)
+
+
+def write_scenes(scenes: Scenes, path: str | Path) -> None:
+    """Write the scenes table; class list, ids and data set name go into its metadata."""
+    width = len(scenes.classes)
+    counts = pa.FixedSizeListArray.from_arrays(pa.array(scenes.counts.ravel()), width)
+    table = pa.table([pa.array(scenes.image_ids), counts], schema=tables.scenes_schema(width))
+    metadata = {
+        "classes": json.dumps(scenes.classes),
+        "category_ids": json.dumps(scenes.category_ids),
+        "dataset": scenes.dataset,
+    }
+    tables.write_table(table, tables.scenes_schema(width), path, metadata)
+
+
+def read_scenes(path: str | Path) -> Scenes:
+    """The scenes that `write_scenes` wrote.
+
+    Raises:
+        UserError: the file is missing or is not a scenes table.
+    """
+    metadata, width = tables.list_width(path, "counts")
+    table = tables.read_table(path, tables.scenes_schema(width))
+    return Scenes(
+        image_ids=table["image_id"].to_numpy(),
+        counts=tables.matrix(table["counts"]),
+        classes=tuple(json.loads(metadata["classes"])),
+        category_ids=tuple(json.loads(metadata["category_ids"])),
+        dataset=metadata["dataset"],
+    )

@@ -1,0 +1,69 @@
+"""Encoding: counts by hand, and the real COCO figures."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contextual_anomaly import scenes, tables
+from contextual_anomaly.errors import UserError
+
+
+def annotation_table(image_ids, category_ids):
+    n = len(image_ids)
+    ones = np.ones(n, np.float32)
+    return pa.table(
+        [np.array(image_ids), np.array(category_ids, np.int32), *[ones] * 5, np.zeros(n, bool)],
+        schema=tables.ANNOTATIONS,
+    )
+
+
+CATEGORIES = pa.table([[1, 5, 9], ["person", "cup", "fork"], ["", "", ""]], schema=tables.CATEGORIES)
+
+
+def test_counts_by_hand(tmp_path):
+    annotations = annotation_table([2, 2, 2, 4, 4, 8, 9], [1, 5, 9, 9, 9, 5, 1])
+    encoded = scenes.encode(annotations, CATEGORIES, "toy", include_person=True, minimum_classes=1)
+    assert encoded.image_ids.tolist() == [2, 4, 8, 9]
+    assert encoded.counts.tolist() == [[1, 1, 1], [0, 0, 2], [0, 1, 0], [1, 0, 0]]
+    filtered = scenes.encode(annotations, CATEGORIES, "toy", include_person=False, minimum_classes=2)
+    assert filtered.image_ids.tolist() == [2]
+    assert filtered.classes == ("cup", "fork")
+    scenes.write_scenes(encoded, tmp_path / "s.parquet")
+    back = scenes.read_scenes(tmp_path / "s.parquet")
+    np.testing.assert_array_equal(back.counts, encoded.counts)
+    np.testing.assert_array_equal(back.image_ids, encoded.image_ids)
+    assert (back.classes, back.category_ids, back.dataset) == (encoded.classes, encoded.category_ids, "toy")
+
+
+def test_no_image_left():
+    with pytest.raises(UserError, match="minimum_classes"):
+        scenes.encode(annotation_table([2, 4], [5, 9]), CATEGORIES, "toy", False, 2)
+
+
+def test_not_a_scenes_table(tmp_path):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "s.parquet")
+    with pytest.raises(UserError, match="'counts'"):
+        scenes.read_scenes(tmp_path / "s.parquet")
+    (tmp_path / "t.parquet").write_text("not parquet")
+    with pytest.raises(UserError, match="not a readable Parquet"):
+        scenes.read_scenes(tmp_path / "t.parquet")
+
+
+@pytest.mark.coco
+@pytest.mark.parametrize(("split", "images"), [("val2017", {2: 2971, 3: 1709, 5: 601}), ("train2017", {2: 70321})])
+def test_the_known_image_counts_of_coco(shared_coco, split, images):
+    boxes = pq.read_table(shared_coco / "annotations" / f"{split}_boxes.parquet")
+    rows = json.loads((shared_coco / "annotations" / "categories.json").read_text())
+    categories = pa.table(
+        [[r["category_id"] for r in rows], [r["name"] for r in rows], [r["supercategory"] for r in rows]],
+        schema=tables.CATEGORIES,
+    )
+    encoded = scenes.encode(
+        annotation_table(boxes["image_id"].to_numpy(), boxes["category_id"].to_numpy()), categories, "coco", False, 2
+    )
+    assert len(encoded.classes) == 79
+    present = (encoded.counts > 0).sum(1)
+    assert {n: int((present >= n).sum()) for n in images} == images
