@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from importlib import import_module
 
 import typer
 
@@ -32,6 +33,16 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Options of every command."""
+
+
+COMMANDS = (
+    "annotations",
+    "scenes",
+    "train",
+    "fit_frequency",
+)
+for _name in COMMANDS:
+    app.command(_name.replace("_", "-"))(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))
 
 
 def main() -> None:

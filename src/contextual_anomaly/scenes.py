@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly import tables
@@ -96,3 +97,36 @@ def read_scenes(path: str | Path) -> Scenes:
         category_ids=tuple(json.loads(metadata["category_ids"])),
         dataset=metadata["dataset"],
     )
+
+
+def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, second_path: str | Path) -> None:
+    """Check that two splits have the same classes.
+
+    Raises:
+        UserError: they differ; the message names the classes.
+    """
+    names = [dict(zip(t["category_id"].to_pylist(), t["name"].to_pylist(), strict=True)) for t in (first, second)]
+    if names[0] != names[1]:
+        only = [sorted(f"{i} {n}" for i, n in (a.items() - b.items())) for a, b in (names, names[::-1])]
+        raise UserError(
+            f"{first_path} and {second_path}: the class lists differ, both splits must have the same. "
+            f"Only in the first: {', '.join(only[0]) or 'none'}; only in the second: {', '.join(only[1]) or 'none'}."
+        )
+
+
+def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> pd.DataFrame:
+    """How often each class occurs.
+
+    Returns:
+        columns split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
+    """
+    objects = annotations.select(["image_id", "category_id"]).to_pandas()
+    grouped = objects.groupby("category_id")["image_id"]
+    counts = categories.to_pandas().set_index("category_id")
+    counts["images"] = grouped.nunique()
+    counts["instances"] = grouped.size()
+    counts["scenes"] = pd.Series((scenes.counts > 0).sum(0), index=scenes.category_ids)
+    counts[["images", "instances", "scenes"]] = counts[["images", "instances", "scenes"]].fillna(0).astype("int64")
+    counts = counts.reset_index()
+    counts.insert(0, "split", split)
+    return counts

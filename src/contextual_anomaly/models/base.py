@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from contextual_anomaly.errors import UserError
+
 
 @dataclass(frozen=True)
 class Member:
@@ -32,13 +34,25 @@ class ContextModel(Protocol):
             from all the other classes; the published autoencoder's is its plain reconstruction.
         """
 
+    def toggled(self, evidence: np.ndarray) -> np.ndarray:
+        """How strongly class c would be expected, were its own evidence the other way round.
+
+        Entry (n, c) answers for scene n with 1 - evidence[n, c] in place of evidence[n, c] and all else as it is,
+        so that one call holds every injection and every removal of a single class. A conditional model does not
+        look at c itself: its answer is `expected`.
+
+        Args:
+            evidence: [N, C] of 0 and 1.
+
+        Returns:
+            [M, N, C] float32 in 0 to 1.
+        """
+
 
 def member_index(model: ContextModel, bottleneck: int) -> int:
     """The first member with ``bottleneck``; of a model without bottlenecks, its only member."""
     for index, member in enumerate(model.members):
         if member.bottleneck in (bottleneck, None):
             return index
-    from contextual_anomaly.errors import UserError
-
     have = sorted({m.bottleneck for m in model.members})
     raise UserError(f"model {model.name!r} has no bottleneck {bottleneck}, it has {have}: add it to the sweep.")

@@ -1,0 +1,29 @@
+"""`contextual-anomaly annotations`: one COCO JSON file to three tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def annotations(
+    instances: Annotated[Path, typer.Argument(help="An instances_*.json file in COCO's format.")],
+    annotations: Annotated[Path, typer.Option(help="Objects: boxes and classes (Parquet).")],
+    images: Annotated[Path, typer.Option(help="Images: names, sizes, links (Parquet).")],
+    categories: Annotated[Path, typer.Option(help="Classes: ids and names (Parquet).")],
+) -> None:
+    """Read COCO annotations, check every record, and write them as tables.
+
+    Example: `contextual-anomaly annotations instances_val2017.json --annotations annotations.parquet
+    --images images.parquet --categories categories.parquet`
+    """
+    from contextual_anomaly import tables
+    from contextual_anomaly.coco import read_instances
+    from contextual_anomaly.progress import say
+
+    say(f"reading {instances}")
+    objects, pictures, classes = read_instances(instances)
+    say(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
+    tables.write_table(objects, tables.ANNOTATIONS, annotations)
+    tables.write_table(pictures, tables.IMAGES, images)
+    tables.write_table(classes, tables.CATEGORIES, categories)

@@ -1,0 +1,46 @@
+"""`contextual-anomaly scenes`: which classes every image holds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def scenes(
+    train_annotations: Annotated[Path, typer.Option(help="Objects of the training split (Parquet).")],
+    val_annotations: Annotated[Path, typer.Option(help="Objects of the validation split (Parquet).")],
+    train_categories: Annotated[Path, typer.Option(help="Classes of the training split (Parquet).")],
+    val_categories: Annotated[Path, typer.Option(help="Classes of the validation split (Parquet).")],
+    dataset: Annotated[str, typer.Option(help="The data set's name, kept with the scenes.")],
+    train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
+    val_scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
+    class_counts: Annotated[Path, typer.Option(help="Images, instances and scenes of each class, as CSV.")],
+    include_person: Annotated[bool, typer.Option(help="Keep the class person.")] = False,
+    minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
+) -> None:
+    """Encode each image as the number of instances of each class, and count the classes.
+
+    Both splits are read together because their classes must be the same. The original leaves the class person out
+    and keeps images of two or more classes.
+    """
+    import pandas as pd
+
+    from contextual_anomaly import tables
+    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.progress import say
+    from contextual_anomaly.scenes import class_counts as count
+    from contextual_anomaly.scenes import encode, same_categories, write_scenes
+
+    categories = tables.read_table(train_categories, tables.CATEGORIES)
+    same_categories(categories, train_categories, tables.read_table(val_categories, tables.CATEGORIES), val_categories)
+    counts = []
+    for split, source, target in (("train", train_annotations, train_scenes), ("val", val_annotations, val_scenes)):
+        objects = tables.read_table(source, tables.ANNOTATIONS)
+        encoded = encode(objects, categories, dataset, include_person, minimum_classes)
+        say(
+            f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of {len(encoded.classes)} classes"
+        )
+        write_scenes(encoded, target)
+        counts.append(count(split, objects, categories, encoded))
+    with write_aside(class_counts) as aside:
+        pd.concat(counts).to_csv(aside, index=False)

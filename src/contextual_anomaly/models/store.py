@@ -1,0 +1,36 @@
+"""Model files: tensors and text in one `.safetensors`, never a pickle."""
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from contextual_anomaly import __version__
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file, write_aside
+
+
+def save_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Write a model aside and rename it; ``metadata`` names at least its "family" and "classes" (JSON)."""
+    with write_aside(path) as aside:
+        contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        save_file(contiguous, aside, metadata={**metadata, "contextual_anomaly_version": __version__})
+
+
+def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Metadata and tensors of the model at ``path``.
+
+    Raises:
+        UserError: it is missing, or is not a model of this project.
+    """
+    require_file(path, "a model file of an earlier stage")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a readable safetensors file ({error}). Delete it and run again.") from error
+    if "family" not in metadata or "classes" not in metadata:
+        raise UserError(f"{path}: a safetensors file, but no context model: its metadata lacks family and classes.")
+    return metadata, tensors

@@ -1,0 +1,250 @@
+"""The sweep trainer: autoencoders of every bottleneck and weight seed, side by side in one compiled program."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pandas as pd
+from jax.sharding import NamedSharding, PartitionSpec
+
+from contextual_anomaly.models.autoencoder import Autoencoder
+from contextual_anomaly.models.autoencoder_net import AutoencoderNet
+from contextual_anomaly.models.base import Member
+from contextual_anomaly.progress import track
+from contextual_anomaly.scenes import Scenes
+
+VALIDATION_EVERY = 5  # the original's split: every fifth image validates
+LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an autoencoder is trained, and how its expectation is read afterwards."""
+
+    optimizer: Callable[[], optax.GradientTransformation]
+    hidden_share: float  # of the classes taken out of the input at random, and asked for; 0: none, all are asked for
+    leave_one_out: bool
+
+
+RECIPES = {
+    # Keras of 2020: Adadelta with learning rate 1.0, which today's Keras and Optax no longer have as their default.
+    "published": Recipe(lambda: optax.adadelta(1.0, rho=0.95, eps=1e-7), hidden_share=0.0, leave_one_out=False),
+    # A class that the network cannot see cannot be copied, so it must be told from the others.
+    "default": Recipe(lambda: optax.adam(2e-3), hidden_share=0.3, leave_one_out=True),
+}
+
+
+def train_sweep(
+    scenes: Scenes,
+    name: str,
+    recipe: Recipe,
+    bottlenecks: list[int],
+    seeds: list[int],
+    epochs: int,
+    batch_size: int,
+    devices: int,
+) -> tuple[Autoencoder, pd.DataFrame]:
+    """Train len(bottlenecks) × len(seeds) autoencoders.
+
+    A seed decides a member's first weights and its order of batches, whatever else is trained beside it.
+
+    Args:
+        scenes: N training images; every fifth validates.
+        devices: over how many of JAX's devices the seeds are spread.
+
+    Returns:
+        the sweep, members ordered by bottleneck then seed, and its history: bottleneck, seed, epoch, loss, val_loss
+        (mean binary cross-entropy over the classes that were asked for).
+    """
+    presence = scenes.presence
+    validates = np.arange(len(presence)) % VALIDATION_EVERY == 0
+    program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
+
+    # Equal rounds on every device; the last round may repeat a seed, which is dropped again.
+    devices = min(devices, len(jax.devices()), len(seeds))
+    rounds = ceil(len(seeds) / devices)
+    devices = ceil(len(seeds) / rounds)
+    padded = np.resize(seeds, rounds * devices)
+    mesh = jax.make_mesh((devices,), ("seeds",), devices=jax.devices()[:devices])
+    spread = partial(jax.shard_map, mesh=mesh, in_specs=PartitionSpec("seeds"), out_specs=PartitionSpec("seeds"))
+    # A GPU takes all seeds at once; a processor core is full with one, and keeps it in its cache.
+    each = jax.vmap if jax.default_backend() != "cpu" else lambda f: lambda *seed: jax.lax.map(lambda s: f(*s), seed)
+    start = jax.jit(spread(each(program.start), check_vma=False))
+    epoch = jax.jit(spread(each(program.epoch), check_vma=False), donate_argnums=0)
+
+    keys = jax.device_put(jax.vmap(jax.random.key)(jnp.asarray(padded)), NamedSharding(mesh, PartitionSpec("seeds")))
+    state = start(keys)
+    losses = []
+    for _ in track(range(epochs), f"training {name}, {len(bottlenecks)} × {len(seeds)} autoencoders", epochs, "epochs"):
+        state, loss = epoch(state)
+        losses.append(np.asarray(loss))  # [S, 2, d]; fetching it keeps the progress honest
+    return _collect(scenes, name, recipe, program, jax.device_get(state[0]), np.stack(losses), seeds)
+
+
+def _groups(bottlenecks: list[int]) -> list[tuple[int, list[int]]]:
+    """(padded width, bottlenecks of that width): little is computed on padding, and each width is one product."""
+    groups: dict[int, list[int]] = {}
+    for bottleneck in sorted(set(bottlenecks)):
+        groups.setdefault(ceil(bottleneck / LANES) * LANES, []).append(bottleneck)
+    return sorted(groups.items())
+
+
+class _Program:
+    """What one seed runs: all bottlenecks on the same batches, so that the encoders share one matrix product."""
+
+    def __init__(
+        self,
+        train: np.ndarray,
+        validation: np.ndarray,
+        recipe: Recipe,
+        groups: list[tuple[int, list[int]]],
+        batch_size: int,
+    ) -> None:
+        self.train = jnp.asarray(train)
+        self.validation = jnp.asarray(validation)
+        self.recipe = recipe
+        self.groups = groups
+        self.batch_size = batch_size
+        self.optimizer = recipe.optimizer()
+        self.nets = [AutoencoderNet(train.shape[1], width) for width, _ in groups]
+
+    def start(self, key: jax.Array):
+        """Parameters, optimizer state, and the keys of the epochs."""
+        weights, order = jax.random.split(key)
+        params = []
+        for net, (width, bottlenecks) in zip(self.nets, self.groups, strict=True):
+            d = jnp.asarray(bottlenecks)
+            keys = jax.vmap(partial(jax.random.fold_in, weights))(d)
+            first = jax.vmap(lambda k, net=net: net.init(k, self.train[:1]))(keys)
+            params.append(jax.vmap(partial(_narrow, width=width, classes=self.train.shape[1]))(first, d))
+        state = [jax.vmap(self.optimizer.init)(p) for p in params]
+        return params, state, order, jnp.int32(0)
+
+    def epoch(self, carry):
+        """One pass over the shuffled training images; gives losses [2, d], training then validation."""
+        params, state, order, number = carry
+        shuffle, hide = jax.random.split(jax.random.fold_in(order, number))
+        images, batch = len(self.train), self.batch_size
+        steps = ceil(images / batch)
+        # The last batch is filled up with images of weight 0.
+        rows = jnp.resize(jax.random.permutation(shuffle, images), (steps, batch))
+        weights = (jnp.arange(steps * batch) < images).astype(jnp.float32).reshape(steps, batch)
+
+        def step(carry, batch_of):
+            params, state = carry
+            rows, weights, key = batch_of
+            presence, asked = self.train[rows], self._asked(key, batch)
+            stepped = [
+                jax.vmap(partial(self._step, net, presence, asked, weights))(p, s)
+                for net, p, s in zip(self.nets, params, state, strict=True)
+            ]
+            params, state, losses = (list(column) for column in zip(*stepped, strict=True))
+            return (params, state), jnp.concatenate(losses) * weights.sum()
+
+        # Unhidden, the keys are never used and fall out of the program.
+        carry, losses = jax.lax.scan(step, (params, state), (rows, weights, jax.random.split(hide, steps)))
+        params, state = carry
+        validation = [
+            jax.vmap(partial(self._validation_loss, net, order))(p) for net, p in zip(self.nets, params, strict=True)
+        ]
+        loss = jnp.stack([losses.sum(0) / images, jnp.concatenate(validation)])
+        return (params, state, order, number + 1), loss
+
+    def _asked(self, key: jax.Array, images: int) -> jnp.ndarray | None:
+        """[images, C] of 0 and 1, the classes to be hidden and asked for; None asks for all and hides none."""
+        if not self.recipe.hidden_share:
+            return None
+        return jax.random.bernoulli(key, self.recipe.hidden_share, (images, self.train.shape[1])).astype(jnp.float32)
+
+    def _step(self, net, presence, asked, weights, params, state):
+        loss, gradient = jax.value_and_grad(partial(_loss, net))(params, presence, asked, weights)
+        updates, state = self.optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state, loss
+
+    def _validation_loss(self, net, key, params):
+        # The same classes are hidden in every epoch, so that epochs can be compared.
+        return _loss(
+            net, params, self.validation, self._asked(key, len(self.validation)), jnp.ones(len(self.validation))
+        )
+
+
+def _narrow(params, bottleneck: jnp.ndarray, width: int, classes: int):
+    """The initial weights of ``bottleneck`` units in a net of ``width``: the rest zero, Glorot's range for d, not width.
+
+    The rest stays zero: a unit without weights outputs relu(0) = 0, whose derivative is 0 as well.
+    """
+    scale = jnp.sqrt((classes + width) / (classes + bottleneck)) * (jnp.arange(width) < bottleneck)
+    layers = params["params"]
+    encoder = {**layers["encoder"], "kernel": layers["encoder"]["kernel"] * scale}
+    decoder = {**layers["decoder"], "kernel": layers["decoder"]["kernel"] * scale[:, None]}
+    return {"params": {"encoder": encoder, "decoder": decoder}}
+
+
+def _loss(net: nn.Module, params, presence, asked, weights) -> jnp.ndarray:
+    """Weighted mean over images of the mean binary cross-entropy over the classes asked for."""
+    if asked is None:
+        share = (weights / (weights.sum() * presence.shape[1]))[:, None]
+        return _cross_entropy(net.apply(params, presence), presence, jnp.broadcast_to(share, presence.shape))
+    asked = asked * weights[:, None]
+    return _cross_entropy(net.apply(params, presence * (1 - asked)), presence, asked / asked.sum())
+
+
+@jax.custom_vjp
+def _cross_entropy(logits, presence, share):
+    """Sum of share × binary cross-entropy, ``presence`` being 0 or 1; clipped at 1e-7 as in Keras.
+
+    Its derivative in the logits, sigmoid - presence, gives the loss as well: -log(1 - |sigmoid - presence|).
+    Written so, each element costs one sigmoid and one logarithm, a third of what differentiating the loss costs.
+    """
+    return _cross_entropy_forward(logits, presence, share)[0]
+
+
+def _cross_entropy_forward(logits, presence, share):
+    slope = jax.nn.sigmoid(logits) - presence
+    return -(jnp.log(jnp.maximum(1 - jnp.abs(slope), 1e-7)) * share).sum(), (slope, share)
+
+
+def _cross_entropy_backward(residuals, cotangent):
+    slope, share = residuals
+    return slope * share * cotangent, None, None
+
+
+_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+
+
+def _collect(scenes, name, recipe, program: _Program, params, losses: np.ndarray, seeds: list[int]):
+    """Padded groups -> one sweep and its history. ``losses`` [epochs, padded seeds, 2, d]."""
+    widest = max(width for width, _ in program.groups)
+    bottlenecks = [d for _, group in program.groups for d in group]
+
+    def stacked(layer: str, leaf: str, axis: int | None) -> np.ndarray:
+        parts = []
+        for (width, _), group in zip(program.groups, params, strict=True):
+            part = group["params"][layer][leaf][: len(seeds)]  # [S, d's, ...]
+            if axis is not None:
+                padding = [(0, 0)] * part.ndim
+                padding[axis] = (0, widest - width)
+                part = np.pad(part, padding)
+            parts.append(part)
+        joined = np.concatenate(parts, axis=1).swapaxes(0, 1)  # [d's, S, ...]
+        return joined.reshape(-1, *joined.shape[2:])
+
+    weights = {
+        "encoder": stacked("encoder", "kernel", -1),
+        "encoder_bias": stacked("encoder", "bias", -1),
+        "decoder": stacked("decoder", "kernel", -2),
+        "decoder_bias": stacked("decoder", "bias", None),
+    }
+    members = tuple(Member(d, seed) for d in bottlenecks for seed in seeds)
+    index = pd.MultiIndex.from_product(
+        [bottlenecks, seeds, range(1, len(losses) + 1)], names=["bottleneck", "seed", "epoch"]
+    )
+    values = losses[:, : len(seeds)].transpose(3, 1, 0, 2).reshape(-1, 2)  # [d × seeds × epochs, 2]
+    history = pd.DataFrame(values, index=index, columns=["loss", "val_loss"]).reset_index()
+    return Autoencoder(name, scenes.classes, members, weights, recipe.leave_one_out), history
