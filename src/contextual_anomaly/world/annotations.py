@@ -1,0 +1,128 @@
+"""Official COCO annotation files of sampled scenes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from contextual_anomaly.files import write_aside
+from contextual_anomaly.world.mixture import World
+from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, Objects, sample_objects
+
+FIRST_IMAGE_ID = {"val": 1, "train": 1_000_001}
+"""Ids of the splits never meet, and one split's ids do not hang on the size of the other."""
+IMAGES_AT_A_TIME = 4096
+CORNER = 0.29
+"""How much of each side an octagon's corner cuts off: that of a regular one."""
+# Around the box clockwise from the top edge, as fractions of its width and height.
+OCTAGON = np.array(
+    [
+        [CORNER, 0], [1 - CORNER, 0], [1, CORNER], [1, 1 - CORNER],
+        [1 - CORNER, 1], [CORNER, 1], [0, 1 - CORNER], [0, CORNER],
+    ]
+)  # fmt: skip
+INFO = {
+    "description": "Embedded world of Contextual Anomaly: scenes sampled from COCO 2017's statistics",
+    "url": "",
+    "version": "1.0",
+    "year": 2017,
+    "contributor": "Contextual Anomaly",
+    "date_created": "2017/09/01",
+}
+LICENSES = [{"url": "https://opensource.org/license/mit", "id": 1, "name": "MIT License"}]
+
+
+class Image(msgspec.Struct):
+    """One entry of `images`, fields in COCO's order."""
+
+    license: int
+    file_name: str
+    coco_url: str
+    height: int
+    width: int
+    date_captured: str
+    flickr_url: str
+    id: int
+
+
+class Annotation(msgspec.Struct):
+    """One entry of `annotations`, fields in COCO's order."""
+
+    segmentation: list[list[float]]
+    area: float
+    iscrowd: int
+    image_id: int
+    bbox: list[float]
+    category_id: int
+    id: int
+
+
+def write_annotations(world: World, split: str, images: int, seed: int, path: str | Path) -> int:
+    """Sample a split and write its `instances_*.json`, aside and then renamed.
+
+    Args:
+        split: "train" or "val"; each has its own random numbers and its own range of image ids.
+
+    Returns:
+        The number of objects.
+    """
+    first = FIRST_IMAGE_ID[split]
+    objects = sample_objects(world, images, np.random.default_rng([seed, first]))
+    encode = msgspec.json.Encoder().encode
+    categories = [
+        {"supercategory": above, "id": i, "name": name}
+        for i, name, above in zip(world.category_ids, world.classes, world.supercategories, strict=True)
+    ]
+    with write_aside(path) as aside, aside.open("wb") as file:
+        file.write(b'{"info":' + encode(INFO) + b',"licenses":' + encode(LICENSES) + b',"images":[')
+        _write_items(file, (encode(chunk) for chunk in _images(images, first)))
+        file.write(b'],"annotations":[')
+        _write_items(file, (encode(chunk) for chunk in _annotations(world, objects, first)))
+        file.write(b'],"categories":' + encode(categories) + b"}\n")
+    return len(objects.image)
+
+
+def _write_items(file, chunks: Iterator[bytes]) -> None:
+    """The items of several JSON arrays as one; no chunk is empty."""
+    for number, chunk in enumerate(chunks):
+        file.write(b"," * (number > 0) + chunk[1:-1])
+
+
+def _images(images: int, first: int) -> Iterator[list[Image]]:
+    for start in range(0, images, IMAGES_AT_A_TIME):
+        ids = range(first + start, first + min(start + IMAGES_AT_A_TIME, images))
+        yield [Image(1, f"{i:012d}.jpg", "", HEIGHT, WIDTH, "", "", i) for i in ids]
+
+
+def _annotations(world: World, objects: Objects, first: int) -> Iterator[list[Annotation]]:
+    category = np.array(world.category_ids)[objects.column]
+    steps = 8 * IMAGES_AT_A_TIME
+    for start in range(0, len(objects.image), steps):
+        rows = slice(start, start + steps)
+        polygon, area = outline(objects.box[rows])
+        columns = (
+            polygon.reshape(-1, 16).tolist(),
+            area.tolist(),
+            (objects.image[rows] + first).tolist(),
+            objects.box[rows].tolist(),
+            category[rows].tolist(),
+            # Ids follow the image ids' ranges, so that the two files could be joined.
+            range(1000 * first + start, 1000 * first + start + len(area)),
+        )
+        yield [Annotation([p], a, 0, i, b, c, n) for p, a, i, b, c, n in zip(*columns, strict=True)]
+
+
+def outline(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The octagons inside boxes, touching their four sides.
+
+    Args:
+        box: [M, 4] x, y, width, height.
+
+    Returns:
+        Corners [M, 8, 2] in pixels, and the octagons' areas [M] in square pixels.
+    """
+    polygon = np.round(box[:, None, :2] + OCTAGON * box[:, None, 2:], DECIMALS)
+    x, y = polygon[..., 0], polygon[..., 1]
+    area = np.abs((x * np.roll(y, -1, 1) - np.roll(x, -1, 1) * y).sum(1)) / 2  # the shoelace formula
+    return polygon, np.round(area, 4)
