@@ -1,0 +1,59 @@
+"""The JPEG images of an annotation file of the embedded world."""
+
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from contextual_anomaly.coco import read_instances
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.progress import track
+from contextual_anomaly.world.drawing import draw_scene
+from contextual_anomaly.world.mixture import World
+from contextual_anomaly.world.sprites import sprites
+
+QUALITY = 92
+
+
+def write_images(world: World, annotations: str | Path, count: int, seed: int, folder: str | Path) -> int:
+    """Draw the ``count`` annotated images of the lowest ids into ``folder``, which appears whole or not at all.
+
+    Returns:
+        The number of images, less than ``count`` where the file has fewer.
+
+    Raises:
+        UserError: the annotations are wrong or not of this world, or the folder cannot be written.
+    """
+    objects, images, categories = read_instances(annotations)
+    if tuple(categories["category_id"].to_pylist()) != world.category_ids:
+        raise UserError(f"{annotations}: categories are not the embedded world's 80; only its own scenes can be drawn.")
+    image_id = objects["image_id"].to_numpy()
+    column = np.searchsorted(world.category_ids, objects["category_id"].to_numpy())
+    box = np.stack([objects[c].to_numpy() for c in ("x", "y", "width", "height")], 1)
+    ids = np.unique(image_id)[:count]
+    start, stop = np.searchsorted(image_id, ids), np.searchsorted(image_id, ids, side="right")
+    rows = images.take(np.searchsorted(images["image_id"].to_numpy(), ids)).to_pylist()
+
+    folder = Path(folder)
+    if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
+        raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    pictures = sprites(world)
+    try:
+        aside.mkdir(parents=True)
+        work = zip(rows, start, stop, strict=True)
+        for image, first, last in track(work, "draw images", len(rows), "images"):
+            rng = np.random.default_rng([seed, image["image_id"]])
+            mine = slice(first, last)
+            picture = draw_scene(pictures, column[mine], box[mine], image["width"], image["height"], rng)
+            _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            (aside / Path(image["file_name"]).name).write_bytes(data.tobytes())
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: the images cannot be written ({error.strerror}).") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return len(rows)

@@ -1,0 +1,151 @@
+"""One small picture per class: the outline tells the supercategory, colours and pattern tell the class."""
+
+import colorsys
+
+import cv2
+import numpy as np
+
+from contextual_anomaly.world.mixture import World
+
+SIZE = 96  # pixels of a sprite's side; boxes of all sizes are scaled from it
+INK = (28, 26, 30)
+PATTERNS = ("plain", "rows", "columns", "dots", "slant", "checks")
+
+
+def sprites(world: World) -> np.ndarray:
+    """[C, SIZE, SIZE, 4] uint8, red, green, blue and opacity. Every outline touches the four sides.
+
+    Classes of one supercategory share the outline and have near hues, so that a detector doubts between them.
+    """
+    above = sorted(set(world.supercategories))
+    pictures = []
+    for column, supercategory in enumerate(world.supercategories):
+        family = above.index(supercategory)
+        member = world.supercategories[:column].count(supercategory)
+        mask = np.zeros((SIZE, SIZE), np.uint8)
+        OUTLINES[supercategory](mask)
+        # Neighbouring families lie far apart on the colour circle; a family's members spread a little around its hue.
+        fill = _colour(hue=family * 5 / len(above) + 0.011 * (member - 4), value=0.95 - 0.3 * (member % 2))
+        accent = _colour(hue=0.13 + 0.618034 * member, value=0.35 + 0.6 * (member // 2 % 2))
+        picture = np.empty((SIZE, SIZE, 3), np.uint8)
+        picture[:] = fill
+        picture[_pattern(PATTERNS[member % len(PATTERNS)])] = accent
+        inside = cv2.erode(mask, np.ones((7, 7), np.uint8), borderValue=0)
+        picture[inside == 0] = INK
+        pictures.append(np.dstack([picture, mask]))
+    return np.stack(pictures)
+
+
+def _colour(hue: float, value: float) -> tuple[int, ...]:
+    return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue % 1, 0.85, value))
+
+
+def _pattern(name: str) -> np.ndarray:
+    """[SIZE, SIZE] bool: where the accent colour goes."""
+    y, x = np.mgrid[:SIZE, :SIZE]
+    thin, wide = SIZE // 8, SIZE // 4
+    if name == "rows":
+        return y % wide < thin
+    if name == "columns":
+        return x % wide < thin
+    if name == "slant":
+        return (x + y) % (wide + thin) < thin
+    if name == "checks":
+        return (x // wide + y // wide) % 2 == 0
+    if name == "dots":
+        return (x % wide - thin) ** 2 + (y % wide - thin) ** 2 < (0.75 * thin) ** 2
+    return (abs(x - SIZE // 2) < thin) & (abs(y - SIZE // 2) < thin)  # plain but for a patch in the middle
+
+
+def _polygon(mask: np.ndarray, *corners: tuple[float, float]) -> None:
+    """Fill a polygon given in fractions of the side."""
+    cv2.fillPoly(mask, [np.round(np.array(corners) * (SIZE - 1)).astype(np.int32)], 255)
+
+
+def _ellipse(mask: np.ndarray, x: float, y: float, rx: float, ry: float) -> None:
+    """Fill an ellipse given by centre and half axes, in fractions of the side."""
+    center, axes = (np.round(np.array(v) * (SIZE - 1)).astype(int).tolist() for v in ((x, y), (rx, ry)))
+    cv2.ellipse(mask, center, axes, 0, 0, 360, 255, cv2.FILLED)
+
+
+def _box(mask: np.ndarray, left: float, top: float, right: float, bottom: float) -> None:
+    _polygon(mask, (left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _person(mask: np.ndarray) -> None:
+    _ellipse(mask, 0.5, 0.17, 0.18, 0.17)
+    _polygon(mask, (0, 0.38), (1, 0.38), (0.85, 0.7), (0.8, 1), (0.55, 1), (0.5, 0.8), (0.45, 1), (0.2, 1), (0.15, 0.7))
+
+
+def _vehicle(mask: np.ndarray) -> None:
+    _polygon(mask, (0, 0.35), (0.2, 0.3), (0.35, 0), (0.8, 0), (0.9, 0.3), (1, 0.35), (1, 0.8), (0, 0.8))
+    _ellipse(mask, 0.25, 0.8, 0.18, 0.2)
+    _ellipse(mask, 0.75, 0.8, 0.18, 0.2)
+
+
+def _outdoor(mask: np.ndarray) -> None:
+    _polygon(mask, (0.3, 0), (0.7, 0), (1, 0.2), (1, 0.5), (0.7, 0.68), (0.3, 0.68), (0, 0.5), (0, 0.2))
+    _box(mask, 0.38, 0.6, 0.62, 1)
+
+
+def _animal(mask: np.ndarray) -> None:
+    _ellipse(mask, 0.42, 0.52, 0.42, 0.26)
+    _ellipse(mask, 0.82, 0.2, 0.18, 0.2)
+    _polygon(mask, (0.65, 0.2), (0.95, 0.3), (0.8, 0.6), (0.6, 0.5))
+    for x in (0.1, 0.6):
+        _box(mask, x, 0.55, x + 0.18, 1)
+
+
+def _accessory(mask: np.ndarray) -> None:
+    _ellipse(mask, 0.5, 0.35, 0.3, 0.35)
+    _polygon(mask, (0.1, 0.35), (0.9, 0.35), (1, 1), (0, 1))
+
+
+def _sports(mask: np.ndarray) -> None:
+    turn = np.pi * np.arange(16) / 8
+    reach = np.where(np.arange(16) % 2, 0.3, 0.5)
+    _polygon(mask, *zip(0.5 + reach * np.sin(turn), 0.5 - reach * np.cos(turn), strict=True))
+
+
+def _kitchen(mask: np.ndarray) -> None:
+    _polygon(mask, (0, 0), (1, 0), (0.75, 0.65), (0.6, 0.7), (0.6, 0.85), (0.9, 1), (0.1, 1), (0.4, 0.85), (0.4, 0.7), (0.25, 0.65))  # fmt: skip
+
+
+def _food(mask: np.ndarray) -> None:
+    _ellipse(mask, 0.5, 0.5, 0.5, 0.5)
+
+
+def _furniture(mask: np.ndarray) -> None:
+    _box(mask, 0, 0, 0.22, 1)
+    _box(mask, 0, 0.4, 1, 0.75)
+    _box(mask, 0.78, 0.4, 1, 1)
+
+
+def _electronic(mask: np.ndarray) -> None:
+    _box(mask, 0, 0, 1, 0.75)
+    _box(mask, 0.4, 0.7, 0.6, 1)
+    _box(mask, 0.15, 0.88, 0.85, 1)
+
+
+def _appliance(mask: np.ndarray) -> None:
+    _box(mask, 0, 0, 1, 1)
+
+
+def _indoor(mask: np.ndarray) -> None:
+    _polygon(mask, (0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5))
+
+
+OUTLINES = {
+    "person": _person,
+    "vehicle": _vehicle,
+    "outdoor": _outdoor,
+    "animal": _animal,
+    "accessory": _accessory,
+    "sports": _sports,
+    "kitchen": _kitchen,
+    "food": _food,
+    "furniture": _furniture,
+    "electronic": _electronic,
+    "appliance": _appliance,
+    "indoor": _indoor,
+}
