@@ -1,6 +1,7 @@
 """The sweep trainer: autoencoders of every bottleneck and weight seed, side by side in one compiled program."""
 
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -11,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
-from jax.sharding import NamedSharding, PartitionSpec
 
 from contextual_anomaly.models.autoencoder import Autoencoder
 from contextual_anomaly.models.autoencoder_net import AutoencoderNet
@@ -48,7 +48,7 @@ def train_sweep(
     seeds: list[int],
     epochs: int,
     batch_size: int,
-    devices: int,
+    threads: int,
 ) -> tuple[Autoencoder, pd.DataFrame]:
     """Train len(bottlenecks) × len(seeds) autoencoders.
 
@@ -56,7 +56,7 @@ def train_sweep(
 
     Args:
         scenes: N training images; every fifth validates.
-        devices: over how many of JAX's devices the seeds are spread.
+        threads: processor cores to use, where there is no GPU; they change no result.
 
     Returns:
         the sweep, members ordered by bottleneck then seed, and its history: bottleneck, seed, epoch, loss, val_loss
@@ -66,25 +66,61 @@ def train_sweep(
     validates = np.arange(len(presence)) % VALIDATION_EVERY == 0
     program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
 
-    # Equal rounds on every device; the last round may repeat a seed, which is dropped again.
-    devices = min(devices, len(jax.devices()), len(seeds))
-    rounds = ceil(len(seeds) / devices)
-    devices = ceil(len(seeds) / rounds)
-    padded = np.resize(seeds, rounds * devices)
-    mesh = jax.make_mesh((devices,), ("seeds",), devices=jax.devices()[:devices])
-    spread = partial(jax.shard_map, mesh=mesh, in_specs=PartitionSpec("seeds"), out_specs=PartitionSpec("seeds"))
-    # A GPU takes all seeds at once; a processor core is full with one, and keeps it in its cache.
-    each = jax.vmap if jax.default_backend() != "cpu" else lambda f: lambda *seed: jax.lax.map(lambda s: f(*s), seed)
-    start = jax.jit(spread(each(program.start), check_vma=False))
-    epoch = jax.jit(spread(each(program.epoch), check_vma=False), donate_argnums=0)
+    keys = [jax.random.key(seed) for seed in seeds]
+    if jax.default_backend() == "cpu":
+        state, losses = _run_in_threads(program, keys, epochs, threads, name)
+    else:
+        state, losses = _run_at_once(program, keys, epochs, name)
+    return _collect(scenes, name, recipe, program, jax.device_get(state), losses, seeds)
 
-    keys = jax.device_put(jax.vmap(jax.random.key)(jnp.asarray(padded)), NamedSharding(mesh, PartitionSpec("seeds")))
-    state = start(keys)
+
+def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, threads: int, name: str):
+    """One seed fills a processor core, so each epoch of a seed is a task; all are runs of one compiled program.
+
+    Seeds take turns, so that the cores finish together whatever the number of seeds.
+
+    Returns:
+        parameters with the seeds as first axis, and losses [epochs, S, 2, d].
+    """
+    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
+    state = [start(key) for key in keys]
+    losses: list[list[np.ndarray]] = [[] for _ in keys]
+
+    def advance(seed: int) -> int:
+        state[seed], loss = epoch(state[seed])
+        losses[seed].append(np.asarray(loss))  # waits for the epoch's end
+        return seed
+
+    def finished():
+        with ThreadPoolExecutor(threads) as pool:
+            running = {pool.submit(advance, seed) for seed in range(len(keys))}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for task in done:
+                    if len(losses[task.result()]) < epochs:
+                        running.add(pool.submit(advance, task.result()))
+                    yield task
+
+    total = epochs * len(keys)
+    for _ in track(
+        finished(), f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds", total, "epochs"
+    ):
+        pass
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in state])
+    return stacked, np.array(losses).swapaxes(0, 1)
+
+
+def _run_at_once(program: "_Program", keys: list[jax.Array], epochs: int, name: str):
+    """All seeds side by side as well: what a GPU wants. Returns as `_run_in_threads`."""
+    state = jax.jit(jax.vmap(program.start))(jnp.stack(keys))
+    epoch = jax.jit(jax.vmap(program.epoch), donate_argnums=0)
     losses = []
-    for _ in track(range(epochs), f"training {name}, {len(bottlenecks)} × {len(seeds)} autoencoders", epochs, "epochs"):
+    title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds at once"
+    for _ in track(range(epochs), title, epochs, "epochs"):
         state, loss = epoch(state)
-        losses.append(np.asarray(loss))  # [S, 2, d]; fetching it keeps the progress honest
-    return _collect(scenes, name, recipe, program, jax.device_get(state[0]), np.stack(losses), seeds)
+        losses.append(loss)
+        loss.block_until_ready()  # or the progress would run ahead of the work
+    return state[0], np.stack(jax.device_get(losses))
 
 
 def _groups(bottlenecks: list[int]) -> list[tuple[int, list[int]]]:
@@ -112,6 +148,7 @@ class _Program:
         self.groups = groups
         self.batch_size = batch_size
         self.optimizer = recipe.optimizer()
+        self.bottlenecks = sum(len(group) for _, group in groups)
         self.nets = [AutoencoderNet(train.shape[1], width) for width, _ in groups]
 
     def start(self, key: jax.Array):
@@ -219,14 +256,14 @@ _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
 def _collect(scenes, name, recipe, program: _Program, params, losses: np.ndarray, seeds: list[int]):
-    """Padded groups -> one sweep and its history. ``losses`` [epochs, padded seeds, 2, d]."""
+    """Padded groups -> one sweep and its history. ``losses`` [epochs, S, 2, d]."""
     widest = max(width for width, _ in program.groups)
     bottlenecks = [d for _, group in program.groups for d in group]
 
     def stacked(layer: str, leaf: str, axis: int | None) -> np.ndarray:
         parts = []
         for (width, _), group in zip(program.groups, params, strict=True):
-            part = group["params"][layer][leaf][: len(seeds)]  # [S, d's, ...]
+            part = group["params"][layer][leaf]  # [S, d's, ...]
             if axis is not None:
                 padding = [(0, 0)] * part.ndim
                 padding[axis] = (0, widest - width)
@@ -245,6 +282,6 @@ def _collect(scenes, name, recipe, program: _Program, params, losses: np.ndarray
     index = pd.MultiIndex.from_product(
         [bottlenecks, seeds, range(1, len(losses) + 1)], names=["bottleneck", "seed", "epoch"]
     )
-    values = losses[:, : len(seeds)].transpose(3, 1, 0, 2).reshape(-1, 2)  # [d × seeds × epochs, 2]
+    values = losses.transpose(3, 1, 0, 2).reshape(-1, 2)  # [d × seeds × epochs, 2]
     history = pd.DataFrame(values, index=index, columns=["loss", "val_loss"]).reset_index()
     return Autoencoder(name, scenes.classes, members, weights, recipe.leave_one_out), history

@@ -34,12 +34,9 @@ def train(
     --bottleneck 5 --bottleneck 10 --bottleneck 15 --seed 0 --seed 1 --threads 2
     --output published.safetensors --history published.history.csv`
     """
-    import jax
-
-    # Each core is a device of its own, and takes its own seeds; must be said before JAX starts its backend.
-    jax.config.update("jax_num_cpu_devices", threads)
-
     import json
+
+    import jax
 
     from contextual_anomaly.files import write_aside
     from contextual_anomaly.models import autoencoder
@@ -49,7 +46,6 @@ def train(
 
     examples = read_scenes(scenes)
     say(f"training on {len(examples.image_ids):,} images of {examples.dataset}, {jax.devices()[0].device_kind}")
-    on_gpu = jax.default_backend() != "cpu"
     sweep, losses = train_sweep(
         examples,
         name,
@@ -58,7 +54,7 @@ def train(
         sorted(set(seed)),
         epochs,
         batch_size,
-        devices=len(jax.devices()) if on_gpu else threads,
+        threads,
     )
     made_from = {"recipe": recipe, "epochs": epochs, "batch_size": batch_size, "dataset": examples.dataset}
     autoencoder.save(sweep, output, {key: json.dumps(value) for key, value in made_from.items()})

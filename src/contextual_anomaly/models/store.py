@@ -1,5 +1,6 @@
 """Model files: tensors and text in one `.safetensors`, never a pickle."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,16 @@ from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
 
+# One entry: safetensors writes several in a different order every time.
+METADATA = "contextual_anomaly"
+
 
 def save_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
     """Write a model aside and rename it; ``metadata`` names at least its "family" and "classes" (JSON)."""
     with write_aside(path) as aside:
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        save_file(contiguous, aside, metadata={**metadata, "contextual_anomaly_version": __version__})
+        stamped = {**metadata, "contextual_anomaly_version": __version__}
+        save_file(contiguous, aside, metadata={METADATA: json.dumps(stamped, sort_keys=True)})
 
 
 def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -27,7 +32,7 @@ def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]
     require_file(path, "a model file of an earlier stage")
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
         tensors = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path}: not a readable safetensors file ({error}). Delete it and run again.") from error

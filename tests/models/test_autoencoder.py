@@ -1,0 +1,96 @@
+"""The sweep's inference against Flax's own forward pass and a plain loop over classes."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.autoencoder import Autoencoder, save
+from contextual_anomaly.models.autoencoder_net import AutoencoderNet
+from contextual_anomaly.models.base import Member, member_index
+from contextual_anomaly.models.registry import load_model
+
+CLASSES = ("bed", "book", "cat", "cup", "fork")
+
+
+@pytest.fixture
+def make():
+    """Two members, of 2 and 3 units, with random weights; the first is padded."""
+    rng = np.random.default_rng(0)
+    weights = {
+        "encoder": rng.normal(size=(2, 5, 3)),
+        "encoder_bias": rng.normal(size=(2, 3)),
+        "decoder": rng.normal(size=(2, 3, 5)),
+        "decoder_bias": rng.normal(size=(2, 5)),
+    }
+    weights["encoder"][0, :, 2] = weights["encoder_bias"][0, 2] = weights["decoder"][0, 2] = 0
+    weights = {name: tensor.astype(np.float32) for name, tensor in weights.items()}
+    return lambda leave_one_out: Autoencoder("test", CLASSES, (Member(2, 0), Member(3, 0)), weights, leave_one_out)
+
+
+@pytest.fixture
+def evidence():
+    return np.random.default_rng(1).integers(0, 2, (7, 5)).astype(np.float32)
+
+
+def flax_forward(model, member, evidence):
+    width = model.members[member].bottleneck
+    params = {
+        "encoder": {"kernel": model.encoder[member][:, :width], "bias": model.encoder_bias[member, :width]},
+        "decoder": {"kernel": model.decoder[member][:width], "bias": model.decoder_bias[member]},
+    }
+    logits = AutoencoderNet(5, width).apply({"params": params}, evidence)
+    return 1 / (1 + jnp.exp(-logits))
+
+
+def with_own_evidence(model, evidence, replace):
+    result = np.empty((2, *evidence.shape))
+    for m in range(2):
+        for c in range(5):
+            changed = evidence.copy()
+            changed[:, c] = replace(evidence[:, c])
+            result[m, :, c] = flax_forward(model, m, changed)[:, c]
+    return result
+
+
+def test_the_published_expectation_is_the_reconstruction(make, evidence):
+    model = make(leave_one_out=False)
+    expected = np.stack([flax_forward(model, m, evidence) for m in range(2)])
+    np.testing.assert_allclose(model.expected(evidence), expected, atol=1e-6)
+
+
+def test_leave_one_out_does_not_see_the_class_that_it_answers_for(make, evidence):
+    model = make(leave_one_out=True)
+    answer = with_own_evidence(model, evidence, np.zeros_like)
+    np.testing.assert_allclose(model.expected(evidence), answer, atol=1e-6)
+    np.testing.assert_allclose(model.toggled(evidence), answer, atol=1e-6)
+
+
+def test_toggled_is_one_pass_for_every_single_change(make, evidence):
+    model = make(leave_one_out=False)
+    np.testing.assert_allclose(
+        model.toggled(evidence), with_own_evidence(model, evidence, lambda own: 1 - own), atol=1e-6
+    )
+
+
+def test_a_model_comes_back_as_it_was_written(make, evidence, tmp_path):
+    model = make(leave_one_out=True)
+    save(model, tmp_path / "m.safetensors", {"recipe": "test"})
+    again = load_model(tmp_path / "m.safetensors")
+    assert (again.name, again.classes, again.members) == (model.name, model.classes, model.members)
+    np.testing.assert_array_equal(again.expected(evidence), model.expected(evidence))
+
+
+def test_a_missing_bottleneck_is_named(make):
+    assert member_index(make(leave_one_out=True), 3) == 1
+    with pytest.raises(UserError, match=r"no bottleneck 10, it has \[2, 3\]"):
+        member_index(make(leave_one_out=True), 10)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(UserError, match="there is no such file"):
+        load_model(path)
+    path.write_bytes(b"not a model")
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        load_model(path)
