@@ -15,7 +15,9 @@ def scenes(
     train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
     val_scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
     class_counts: Annotated[Path, typer.Option(help="Images, instances and scenes of each class, as CSV.")],
-    include_person: Annotated[bool, typer.Option(help="Keep the class person.")] = False,
+    include_person: Annotated[
+        bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
+    ] = False,
     minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
 ) -> None:
     """Encode each image as the number of instances of each class, and count the classes.

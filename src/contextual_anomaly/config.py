@@ -1,0 +1,214 @@
+"""The typed configuration: names, types and bounds of every setting, and their defaults.
+
+Only the Snakefile reads it; each command takes what it needs as options. `config.yaml` documents the same defaults with
+a comment each, and `workflow/schemas/config.schema.json` is this file as JSON schema; tests compare the three.
+"""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from contextual_anomaly.errors import UserError
+
+LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
+"""The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
+
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Share = Annotated[float, Field(ge=0, le=1)]
+# Names become file names and wildcards.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown settings and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DatasetKind(StrEnum):
+    """Where images and annotations come from."""
+
+    embedded = "embedded"
+    coco = "coco"
+    own = "own"
+
+
+class Dataset(Section):
+    """The data."""
+
+    name: Annotated[str, Field(min_length=1)] = "embedded world"
+    kind: Annotated[DatasetKind, Field(strict=False)] = DatasetKind.embedded
+    local_copy: str = ""
+    train_annotations: str = "annotations/instances_train2017.json"
+    val_annotations: str = "annotations/instances_val2017.json"
+    val_images: str = "val2017"
+
+
+class World(Section):
+    """The embedded world."""
+
+    seed: Seed = 0
+    train_images: Count = 40_000
+    val_images: Count = 4_000
+    drawn_images: Count = 400
+
+
+class SceneSettings(Section):
+    """Encoding."""
+
+    include_person: bool = False
+    minimum_classes: Count = 2
+
+
+class AutoencoderSweep(Section):
+    """One sweep of autoencoders."""
+
+    recipe: Literal["published", "default"]
+    bottlenecks: Annotated[list[Count], Field(min_length=1)] = list(range(1, 16))
+    weight_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
+    epochs: Count = 150
+    batch_size: Count = 256
+    chosen_bottleneck: Count = 10
+
+    @model_validator(mode="after")
+    def _chosen_is_trained(self) -> "AutoencoderSweep":
+        if self.chosen_bottleneck not in self.bottlenecks:
+            raise ValueError(f"chosen_bottleneck {self.chosen_bottleneck} is not among bottlenecks {self.bottlenecks}")
+        return self
+
+
+class Anomalies(Section):
+    """The listing."""
+
+    missing_above: Share = 0.85
+    unexpected_below: Share = 0.01
+
+
+class Experiments(Section):
+    """Injection and removal."""
+
+    seed: Seed = 0
+    published_draws: Count = 20
+    corrected_draws: Count = 3
+    bootstrap: Count = 1_000
+
+
+class Detector(Section):
+    """One detector."""
+
+    name: Name
+    family: Literal["yolov8", "yolox"]
+    weights: str = ""
+    class_names: str = ""
+
+
+class Detection(Section):
+    """Running detectors."""
+
+    detectors: list[Detector] = [Detector(name="world", family="yolov8")]
+    score_threshold: Share = 0.01
+    nms_threshold: Share = 0.5
+    shards: Count = 1
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Detection":
+        names = [detector.name for detector in self.detectors]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two detectors have the same name: {names}")
+        return self
+
+
+class Rescoring(Section):
+    """Context judging weak detections."""
+
+    thresholds: Annotated[list[Share], Field(min_length=1)] = [
+        0.05,
+        0.1,
+        0.15,
+        0.2,
+        0.25,
+        0.3,
+        0.35,
+        0.4,
+        0.45,
+        0.5,
+        0.9,
+    ]
+    keep_above: Share = 0.5
+    context_threshold: Share = 0.1
+    minimum_classes: Count = 3
+
+
+class Configuration(Section):
+    """Everything that can be set."""
+
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")] = "results"
+    dataset: Dataset = Dataset()
+    world: World = World()
+    scenes: SceneSettings = SceneSettings()
+    models: Annotated[dict[Name, AutoencoderSweep], Field(min_length=1)] = {
+        "published": AutoencoderSweep(recipe="published"),
+        "default": AutoencoderSweep(recipe="default", epochs=40, chosen_bottleneck=15),
+    }
+    anomalies: Anomalies = Anomalies()
+    experiments: Experiments = Experiments()
+    detection: Detection = Detection()
+    rescoring: Rescoring = Rescoring()
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _without_removed(cls, models: Any) -> Any:
+        # A later configuration file removes a sweep with `name: null`; files are merged before they come here.
+        return {k: v for k, v in models.items() if v is not None} if isinstance(models, dict) else models
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Configuration":
+        taken = {"frequency", "oracle"} & set(self.models)
+        if taken:
+            raise ValueError(f"models: the name {taken.pop()!r} belongs to a built-in model, choose another")
+        if self.dataset.kind is not DatasetKind.embedded:
+            for detector in self.detection.detectors:
+                if not detector.weights:
+                    raise ValueError(
+                        f"detection.detectors: {detector.name!r} has no weights; only the embedded world builds its "
+                        "own. Give an ONNX file, or set detection.detectors to []"
+                    )
+        return self
+
+
+def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Configuration:
+    """The configuration of Snakemake's ``config`` dictionary.
+
+    Raises:
+        UserError: a setting is unknown, of the wrong type, out of its bounds, or a data folder is not given.
+    """
+    try:
+        settings = Configuration.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise UserError("configuration: " + "; ".join(problems)) from None
+    if settings.dataset.kind is DatasetKind.embedded:
+        return settings
+    folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")
+    if not folder:
+        raise UserError(
+            f"configuration: dataset.kind is {settings.dataset.kind.value!r}, so a folder with the annotations is needed: "
+            f"set dataset.local_copy, or the environment variable {LOCAL_COPY_VARIABLE}."
+        )
+    if not Path(folder).is_dir():
+        raise UserError(f"configuration: dataset.local_copy {folder!r} is not a folder.")
+    return settings.model_copy(update={"dataset": settings.dataset.model_copy(update={"local_copy": folder})})
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting {where}; config.yaml lists them all"
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
+    return f"{where}: {problem['msg']}, found {problem['input']!r}"

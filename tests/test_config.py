@@ -1,0 +1,100 @@
+"""The configuration: its three forms agree, and every mistake is named."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from contextual_anomaly.config import Configuration, read_config
+from contextual_anomaly.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = (ROOT / "config.yaml").read_text()
+
+
+def test_config_yaml_states_the_defaults():
+    assert Configuration.model_validate(yaml.safe_load(DEFAULT)) == Configuration()
+
+
+def test_every_setting_of_config_yaml_has_a_comment():
+    lines = DEFAULT.splitlines()
+    for number, line in enumerate(lines):
+        setting = re.match(r"( *)(\w+): ?\S", line)
+        # The second sweep repeats the first one's settings; detectors explain theirs in one comment.
+        if setting and setting[2] not in ("family", "weights", "class_names"):
+            above = lines[number - 1].strip()
+            in_default_sweep = "  default:" in lines[:number] and "anomalies:" not in lines[:number]
+            assert above.startswith("#") or in_default_sweep, f"config.yaml line {number + 1} has no comment: {line}"
+
+
+def test_the_json_schema_is_that_of_the_types():
+    schema = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
+    assert schema == Configuration.model_json_schema(), (
+        "run: python -c 'import json; from contextual_anomaly.config import Configuration as C; "
+        "print(json.dumps(C.model_json_schema(), indent=2))' > workflow/schemas/config.schema.json"
+    )
+    Draft202012Validator(schema).validate(yaml.safe_load(DEFAULT))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"treshold": 1}, "there is no setting treshold; config.yaml lists them all"),
+        ({"scenes": {"minimum_clases": 2}}, "there is no setting scenes.minimum_clases"),
+        (
+            {"scenes": {"minimum_classes": "two"}},
+            "scenes.minimum_classes: Input should be a valid integer, found 'two'",
+        ),
+        ({"scenes": {"minimum_classes": True}}, "scenes.minimum_classes: Input should be a valid integer, found True"),
+        ({"anomalies": {"missing_above": 1.5}}, "anomalies.missing_above: Input should be less than or equal to 1"),
+        ({"dataset": {"kind": "imagenet"}}, "dataset.kind: Input should be 'embedded', 'coco' or 'own'"),
+        ({"models": {"published": {"recipe": "published", "bottlenecks": [5]}}}, "chosen_bottleneck 10 is not among"),
+        ({"models": {"oracle": {"recipe": "default"}}}, "'oracle' belongs to a built-in model"),
+        ({"models": {"../x": {"recipe": "default"}}}, "models.../x"),
+        ({"results": "$(reboot)"}, "results: String should match pattern"),
+        ({"detection": {"detectors": [{"name": "a", "family": "yolov8"}] * 2}}, "two detectors have the same name"),
+    ],
+)
+def test_a_mistake_is_named(change, message):
+    with pytest.raises(UserError) as error:
+        read_config(change)
+    assert message in str(error.value)
+
+
+def test_a_local_copy_comes_from_the_setting_or_the_environment(tmp_path):
+    values = {"dataset": {"kind": "coco"}, "detection": {"detectors": []}}
+    with pytest.raises(
+        UserError, match=r"set dataset\.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA"
+    ):
+        read_config(values, {})
+    assert read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)}).dataset.local_copy == str(tmp_path)
+    values["dataset"]["local_copy"] = str(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="is not a folder"):
+        read_config(values, {})
+
+
+def test_only_the_embedded_world_builds_a_detector(tmp_path):
+    with pytest.raises(UserError, match="'world' has no weights"):
+        read_config({"dataset": {"kind": "coco", "local_copy": str(tmp_path)}})
+
+
+def test_a_sweep_can_be_removed_by_a_later_file():
+    assert set(read_config({"models": {"published": {"recipe": "published"}, "default": None}}).models) == {"published"}
+
+
+def test_the_coco_configuration_is_valid(tmp_path):
+    values = yaml.safe_load(DEFAULT)
+    for section, content in yaml.safe_load((ROOT / "workflow/config/coco2017.yaml").read_text()).items():
+        if isinstance(content, dict):
+            values[section] = {
+                k: {**values[section].get(k), **v} if isinstance(v, dict) else v
+                for k, v in {**values[section], **content}.items()
+            }
+        else:
+            values[section] = content
+    settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
+    assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
+    assert settings.models["published"].epochs == 150
