@@ -40,6 +40,9 @@ COMMANDS = (
     "scenes",
     "train",
     "fit_frequency",
+    "anomalies",
+    "experiment_published",
+    "experiment_corrected",
 )
 for _name in COMMANDS:
     app.command(_name.replace("_", "-"))(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))

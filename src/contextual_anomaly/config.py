@@ -153,7 +153,9 @@ class Configuration(Section):
     scenes: SceneSettings = SceneSettings()
     models: Annotated[dict[Name, AutoencoderSweep], Field(min_length=1)] = {
         "published": AutoencoderSweep(recipe="published"),
-        "default": AutoencoderSweep(recipe="default", epochs=40, chosen_bottleneck=15),
+        "default": AutoencoderSweep(
+            recipe="default", bottlenecks=[2, 5, 10, 15, 32, 64], epochs=30, chosen_bottleneck=64
+        ),
     }
     anomalies: Anomalies = Anomalies()
     experiments: Experiments = Experiments()

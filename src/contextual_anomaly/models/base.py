@@ -56,3 +56,14 @@ def member_index(model: ContextModel, bottleneck: int) -> int:
             return index
     have = sorted({m.bottleneck for m in model.members})
     raise UserError(f"model {model.name!r} has no bottleneck {bottleneck}, it has {have}: add it to the sweep.")
+
+
+def require_same_classes(model: ContextModel, classes: tuple[str, ...], where: str) -> None:
+    """Check that ``model`` answers for the ``classes`` of the scenes in the file ``where``.
+
+    Raises:
+        UserError: the class lists differ.
+    """
+    if model.classes != classes:
+        odd = sorted(set(model.classes) ^ set(classes)) or ["their order"]
+        raise UserError(f"{where}: not the classes of model {model.name!r}; they differ in {', '.join(odd[:5])}.")

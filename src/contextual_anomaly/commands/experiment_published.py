@@ -1,0 +1,68 @@
+"""`contextual-anomaly experiment-published`: experiment 1 as the original does it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def experiment_published(
+    model: Annotated[Path, typer.Option(help="The model (.safetensors); every member of a sweep is tried.")],
+    scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
+    draws_table: Annotated[Path, typer.Option(help="One draw a row (Parquet).")],
+    summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
+    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    draws: Annotated[int, typer.Option(min=1, help="Random draws of classes.")] = 20,
+    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of draws and bootstrap.")] = 0,
+) -> None:
+    """Add classes to scenes, and take classes out, and count how often the model sees it.
+
+    The protocol of the original code with its quirks, so that its published figures can be compared; it has no term for
+    false alarms, see experiment-corrected. Four parts: inject (position 0 to 18 of the class list, called the 20 least
+    common by its authors, and position 0 to 76), inject-most, remove, remove-most.
+
+    Example: `contextual-anomaly experiment-published --model published.safetensors --scenes val.parquet
+    --draws-table draws.parquet --summary summary.parquet --csv summary.csv`
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from contextual_anomaly.experiments import published
+    from contextual_anomaly.experiments.tables import DRAWS, member_columns, share, write_summary
+    from contextual_anomaly.models.base import require_same_classes
+    from contextual_anomaly.models.registry import load_model
+    from contextual_anomaly.progress import say
+    from contextual_anomaly.scenes import read_scenes
+    from contextual_anomaly.tables import write_table
+
+    judge, examples = load_model(model), read_scenes(scenes)
+    require_same_classes(judge, examples.classes, str(scenes))
+    say(f"{judge.name}: {len(judge.members)} members × {draws} draws on {len(examples.image_ids):,} scenes")
+    each_draw, rows = [], []
+    for outcome in published.run(judge, examples.presence, draws, seed, bootstrap):
+        member = member_columns(judge.members[outcome.member])
+        found = share(outcome.found, outcome.trials)
+        for draw in range(draws):
+            value = None if np.isnan(found[draw]) else float(found[draw])
+            trials = int(outcome.trials[draw])
+            each_draw.append(
+                {"experiment": outcome.experiment, **member, "draw": draw, "found": value, "trials": trials}
+            )
+        rows.append(
+            {
+                "protocol": "published",
+                "experiment": outcome.experiment,
+                "model": judge.name,
+                **member,
+                "metric": "found",
+                "value": np.mean(found),
+                "std": np.std(found),
+                "low": outcome.low,
+                "high": outcome.high,
+                "trials": round(np.mean(outcome.trials)),
+                "images": outcome.images,
+            }
+        )
+    write_table(pa.Table.from_pylist(each_draw, DRAWS), DRAWS, draws_table)
+    write_summary(rows, summary, csv)

@@ -1,0 +1,103 @@
+"""The corrected protocol on a world whose exact conditional is known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.experiments.corrected import RAREST, make_trials, measure
+from contextual_anomaly.models.base import Member
+
+CLASSES = 30
+
+
+@pytest.fixture
+def world():
+    """Two kinds of scene; classes are independent given the kind. Presence and the exact conditional."""
+    rng = np.random.default_rng(0)
+    first = np.arange(CLASSES) < 15
+    share = np.where(np.stack([first, ~first]), rng.uniform(0.2, 0.5, CLASSES), rng.uniform(0.01, 0.05, CLASSES))
+    presence = (rng.random((1500, CLASSES)) < share[rng.integers(0, 2, 1500)]).astype(np.float32)
+    presence = presence[presence.sum(1) >= 2]
+
+    def conditional(x):
+        likelihood = np.where(x[:, None] > 0, share, 1 - share)  # [N, 2, C]
+        others = np.exp(np.log(likelihood).sum(2, keepdims=True)) / likelihood
+        return ((others * share).sum(1) / others.sum(1)).astype(np.float32)
+
+    return presence, conditional
+
+
+def model_of(function):
+    return SimpleNamespace(name="m", members=(Member(),), expected=lambda x: function(x)[None])
+
+
+def figures(function, presence, **settings):
+    trials = make_trials(presence, presence.sum(0), **({"draws": 2, "seed": 0} | settings))
+    bootstrap = Bootstrap(len(presence), 100, 0)
+    return {(f.experiment, f.metric): f for t in trials for f in measure(model_of(function), t, bootstrap)}
+
+
+def test_what_is_injected_and_removed(world):
+    presence, _ = world
+    frequency = np.arange(CLASSES, dtype=float)
+    trials = {t.experiment: t for t in make_trials(presence, frequency, draws=3, seed=0)}
+    assert set(trials) == {"inject_rarest", "inject_uniform", "inject_matched", "remove"}
+    for name, t in trials.items():
+        before, after = presence[t.scene], t.evidence
+        sign = -1 if name == "remove" else 1
+        np.testing.assert_array_equal(((after - before) * sign).sum(1), 1)
+        assert ((after - before)[np.arange(len(after)), t.changed] == sign).all()
+    assert trials["inject_rarest"].changed.max() == RAREST - 1  # of classes sorted by frequency
+    assert len(trials["remove"].scene) == presence.sum()
+    # Matched: as often as the training frequency says. Class 0 never occurs there.
+    drawn = np.bincount(trials["inject_matched"].changed, minlength=CLASSES)
+    assert drawn[0] == 0
+    assert drawn[20:].sum() > 1.5 * drawn[:20].sum() * frequency[20:].sum() / frequency.sum()
+
+
+def test_frequency_alone_cannot_tell_matched_injections(world):
+    """An injected class as frequent as genuine ones is ranked by rarity no better than by guessing."""
+    presence, conditional = world
+    constant = figures(lambda x: np.broadcast_to(presence.mean(0), x.shape), presence)
+    exact = figures(conditional, presence)
+    assert constant["inject_matched", "auroc"].value == pytest.approx(0.5, abs=0.06)
+    assert exact["inject_matched", "auroc"].value > 0.75
+
+
+def test_the_exact_conditional_reaches_the_theoretical_ceiling(world):
+    """Under uniform injection P(c was injected | scene) is proportional to (1 - π) / π over the present classes."""
+    presence, conditional = world
+    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), draws=6, seed=1)}
+    found = figures(conditional, presence, draws=6, seed=1)
+    for name, odds in (("inject_uniform", lambda p: (1 - p) / p), ("remove", lambda p: p / (1 - p))):
+        evidence = trials[name].evidence
+        candidate = evidence > 0 if name != "remove" else evidence == 0
+        share = odds(conditional(evidence).astype(float)) * candidate
+        ceiling = (share.max(1) / share.sum(1)).mean()
+        figure = found[name, "hit_at_1"]
+        assert figure.low - 0.01 < ceiling < figure.high + 0.01
+    assert found["inject_uniform", "auroc"].value > found["inject_uniform", "prevalence"].value
+
+
+def test_figures_lie_in_their_intervals_and_ranks_agree(world):
+    presence, conditional = world
+    found = figures(conditional, presence)
+    for figure in found.values():
+        if figure.metric != "prevalence":
+            assert figure.low <= figure.value <= figure.high
+    for name in ("inject_uniform", "remove"):
+        assert (
+            found[name, "hit_at_1"].value <= found[name, "mean_reciprocal_rank"].value <= found[name, "hit_at_5"].value
+        )
+    assert found["remove", "hit_at_5"].value <= found["remove", "hit_at_10"].value
+
+
+def test_a_detection_rate_stands_beside_its_false_alarms(world):
+    """Expecting nothing finds every injection at the published threshold, and flags every genuine object too."""
+    presence, _ = world
+    found = figures(np.zeros_like, presence)
+    assert found["inject_uniform", "detected"].value == 1
+    assert found["inject_uniform", "false_alarms"].value == 1
+    assert found["inject_uniform", "auroc"].value == 0.5
