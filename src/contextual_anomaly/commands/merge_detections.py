@@ -1,0 +1,38 @@
+"""`contextual-anomaly merge-detections`: the shards of a detector as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def merge_detections(
+    shard_detections: Annotated[list[Path], typer.Option(help="Boxes of a shard (Parquet); repeat for each.")],
+    shard_class_scores: Annotated[list[Path], typer.Option(help="Class scores of a shard; repeat, in the same order.")],
+    shard_image_report: Annotated[list[Path], typer.Option(help="Image report of a shard; repeat, in the same order.")],
+    detections: Annotated[Path, typer.Option(help="Boxes of all images (Parquet).")],
+    class_scores: Annotated[Path, typer.Option(help="Class scores of all images (Parquet).")],
+    image_report: Annotated[Path, typer.Option(help="What became of each image, as CSV.")],
+) -> None:
+    """Put the shards that `detect` made together, sorted by image.
+
+    The result is the same, byte for byte, whatever the number of shards. Example, of two:
+
+    `contextual-anomaly merge-detections --shard-detections 0.parquet --shard-detections 1.parquet
+    --shard-class-scores 0.scores.parquet --shard-class-scores 1.scores.parquet --shard-image-report 0.csv
+    --shard-image-report 1.csv --detections val.parquet --class-scores val.scores.parquet --image-report images.csv`
+    """
+    from contextual_anomaly.detection.results import merge, read_results
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.progress import say
+
+    if not len(shard_detections) == len(shard_class_scores) == len(shard_image_report):
+        raise UserError(
+            f"{len(shard_detections)} --shard-detections, {len(shard_class_scores)} --shard-class-scores and "
+            f"{len(shard_image_report)} --shard-image-report were given; of each the same number was expected."
+        )
+    shards = zip(shard_detections, shard_class_scores, shard_image_report, strict=True)
+    merged = merge([read_results(*paths) for paths in shards])
+    merged.write(detections, class_scores, image_report)
+    counts = merged.report["status"].value_counts()
+    say(f"{len(merged.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items()))

@@ -1,0 +1,133 @@
+"""What a detector found: its three files, in and out, and shards of them put together."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from contextual_anomaly import tables
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file, write_aside
+
+RUN, ABSENT, UNREADABLE = "run", "absent", "unreadable"
+"""What became of an image: the network ran on it, it is not in the folder, or it cannot be read."""
+REPORT = ["image_id", "file_name", "status", "problem"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Tables sorted by image id; both hold the images with status `RUN` only."""
+
+    detections: pa.Table  # tables.DETECTIONS
+    class_scores: pa.Table  # tables.class_scores_schema over all classes of the data set
+    report: pd.DataFrame  # REPORT, one row an image of the data set
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        categories: pd.DataFrame,
+        image_ids: Sequence[int],
+        boxes: Sequence[np.ndarray],
+        scores: Sequence[np.ndarray],
+        report: pd.DataFrame,
+    ) -> "Results":
+        """From the image ids, and of each image the columns of `tables.DETECTIONS` behind it [K, 6] and scores [C]."""
+        of_image = np.repeat(np.array(image_ids, np.int64), [len(rows) for rows in boxes])
+        columns = np.concatenate([np.empty((0, len(tables.DETECTIONS) - 1)), *boxes]).T
+        types = [field.type.to_pandas_dtype() for field in tables.DETECTIONS][1:]
+        detections = [of_image, *(column.astype(t) for column, t in zip(columns, types, strict=True))]
+        width = len(categories)
+        values = pa.array(np.concatenate([np.empty(0, np.float32), *scores]))
+        schema = tables.class_scores_schema(width)
+        return cls(
+            pa.table(detections, schema=tables.DETECTIONS),
+            pa.table(
+                [pa.array(image_ids, pa.int64()), pa.FixedSizeListArray.from_arrays(values, width)], schema=schema
+            ),
+            report,
+            {
+                "classes": json.dumps(categories["name"].tolist()),
+                "category_ids": json.dumps(categories["category_id"].tolist()),
+            },
+        )
+
+    def with_metadata(self, metadata: dict[str, str]) -> "Results":
+        """The same with more metadata."""
+        return Results(self.detections, self.class_scores, self.report, {**self.metadata, **metadata})
+
+    def write(self, detections: str | Path, class_scores: str | Path, report: str | Path) -> None:
+        """Write the three files; the metadata goes into both tables."""
+        tables.write_table(self.detections, tables.DETECTIONS, detections, self.metadata)
+        schema = tables.class_scores_schema(len(json.loads(self.metadata["classes"])))
+        tables.write_table(self.class_scores, schema, class_scores, self.metadata)
+        with write_aside(report) as aside:
+            self.report.to_csv(aside, index=False)
+
+
+def read_results(detections: str | Path, class_scores: str | Path, report: str | Path) -> Results:
+    """The three files that `Results.write` wrote.
+
+    Raises:
+        UserError: one is missing or is not of its kind.
+    """
+    metadata, width = tables.list_width(class_scores, "score")
+    boxes = tables.read_table(detections, tables.DETECTIONS)
+    scores = tables.read_table(class_scores, tables.class_scores_schema(width))
+    if tables.metadata_of(boxes) != metadata:
+        raise UserError(f"{detections} and {class_scores}: they are not of one run of one detector. Make both again.")
+    return Results(boxes, scores, read_report(report), metadata)
+
+
+def read_report(path: str | Path) -> pd.DataFrame:
+    """What became of each image.
+
+    Raises:
+        UserError: the file is missing or has other columns.
+    """
+    try:
+        report = pd.read_csv(require_file(path, "the image report of detect (CSV)"), keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
+    if list(report.columns) != REPORT:
+        raise UserError(f"{path}: columns are {list(report.columns)}, expected {REPORT}. Delete it and run again.")
+    return report
+
+
+def merge(shards: Sequence[Results]) -> Results:
+    """All shards as one, sorted by image id: the same whatever their number.
+
+    Raises:
+        UserError: shards are missing, double, of different runs, or hold no image.
+    """
+    described = [dict(shard.metadata) for shard in shards]
+    numbers = [(int(d.pop("shard")), int(d.pop("shards"))) for d in described]
+    if any(d != described[0] for d in described[1:]):
+        keys = sorted({k for d in described[1:] for k in d if d[k] != described[0].get(k)})
+        raise UserError(f"the shards are of different runs: {', '.join(keys)} differ. Make all of them again.")
+    count = numbers[0][1]
+    if sorted(numbers) != [(i, count) for i in range(count)]:
+        shown = ", ".join(f"{i} of {n}" for i, n in sorted(numbers))
+        raise UserError(f"the shards given are {shown}; each of 0 to {count - 1} of {count} was expected once.")
+    report = pd.concat([shard.report for shard in shards]).sort_values("image_id", ignore_index=True)
+    if not (report["status"] == RUN).any():
+        raise UserError(
+            f"no image could be read; the first of {len(report):,}: {report['file_name'][0]}: {report['problem'][0]}."
+        )
+    return Results(
+        _joined([shard.detections for shard in shards]),
+        _joined([shard.class_scores for shard in shards]),
+        report,
+        described[0],
+    )
+
+
+def _joined(parts: list[pa.Table]) -> pa.Table:
+    """Rows of all parts by image id, an image's own in the order that they had."""
+    rows = pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
+    order = np.argsort(rows["image_id"].to_numpy(), kind="stable")
+    return rows.take(order).combine_chunks()
