@@ -43,6 +43,7 @@ COMMANDS = (
     "anomalies",
     "experiment_published",
     "experiment_corrected",
+    "rescore",
 )
 for _name in COMMANDS:
     app.command(_name.replace("_", "-"))(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))

@@ -52,3 +52,15 @@ def write_summary(rows: list[dict], parquet: str | Path, csv: str | Path) -> Non
 def share(found: np.ndarray, trials: np.ndarray) -> np.ndarray:
     """found / trials, not-a-number where there were none."""
     return np.divide(found, trials, out=np.full(len(found), np.nan), where=trials > 0)
+
+
+RESCORED = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category_id": pa.int32(),
+        "score": pa.float32(),
+        "expected": pa.float32(),
+        "annotated": pa.bool_(),
+    }
+)
+"""One (image, class) a row: the detector's largest confidence, what context expects, and the truth."""

@@ -1,0 +1,107 @@
+"""Experiment 2: context judges weak detections, and is compared with the detector at the same recall.
+
+The published gate keeps a class of an image where the detector is sure of it, or where it is above a threshold and the
+context model, fed with the detector's confidences, expects it. That raises precision and lowers recall, as a stricter
+threshold does by itself; so the detector's own precision at the gate's recall stands beside it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import precision_recall_curve
+
+from contextual_anomaly.experiments.bootstrap import Bootstrap
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """N images over the C classes of the context model."""
+
+    score: np.ndarray  # [N, C] the detector's largest confidence of each class
+    expected: np.ndarray  # [N, C] what the context model expects, given the scores
+    annotated: np.ndarray  # [N, C] bool
+
+
+def summary(
+    rescored: Rescored, thresholds: list[float], keep_above: float, context_threshold: float, bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """Precision, recall, F1 and the confusion counts over all (image, class), for each threshold and arm.
+
+    Returns:
+        columns arm (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
+        recall, recall_low, recall_high, f1, tp, fp, fn, tn. In the third arm the detector's own threshold is the
+        strictest that reaches the gate's recall.
+    """
+    rows = []
+    expected = rescored.expected > context_threshold
+    for threshold in thresholds:
+        alone = rescored.score > threshold
+        gate = (rescored.score > keep_above) | (alone & expected)
+        rows.append(_row("detector", threshold, alone, rescored.annotated, bootstrap))
+        rows.append(_row("gate", threshold, gate, rescored.annotated, bootstrap))
+        equal = rescored.score >= _threshold_of_recall(rescored, gate)
+        rows.append(_row("detector_at_gate_recall", threshold, equal, rescored.annotated, bootstrap))
+    return pd.DataFrame(rows)
+
+
+def _threshold_of_recall(rescored: Rescored, gate: np.ndarray) -> float:
+    """The strictest confidence at which the detector alone recalls as much as ``gate``."""
+    wanted = (gate & rescored.annotated).sum() / max(rescored.annotated.sum(), 1)
+    _, recall, threshold = precision_recall_curve(rescored.annotated.ravel(), rescored.score.ravel())
+    return threshold[np.flatnonzero(recall[:-1] >= wanted - 1e-12)[-1]]
+
+
+def _row(arm: str, threshold: float, kept: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
+    tp, fp = kept & annotated, kept & ~annotated
+    fn, tn = ~kept & annotated, ~kept & ~annotated
+    found = tp.sum(1)
+    precision, recall = _share(tp, kept), _share(tp, annotated)
+    precision_interval = bootstrap.of_share(found, kept.sum(1))
+    recall_interval = bootstrap.of_share(found, annotated.sum(1))
+    return {
+        "arm": arm,
+        "threshold": threshold,
+        "precision": precision,
+        "precision_low": precision_interval[0],
+        "precision_high": precision_interval[1],
+        "recall": recall,
+        "recall_low": recall_interval[0],
+        "recall_high": recall_interval[1],
+        "f1": 2 * tp.sum() / max(kept.sum() + annotated.sum(), 1),
+        "tp": tp.sum(),
+        "fp": fp.sum(),
+        "fn": fn.sum(),
+        "tn": tn.sum(),
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return part.sum() / whole.sum() if whole.any() else np.nan
+
+
+def agreement(rescored: Rescored, thresholds: list[float], context_threshold: float) -> pd.DataFrame:
+    """Of the detections of classes that are not annotated, how many does the context model expect as well?
+
+    Returns:
+        columns threshold, unannotated (detections above it), agreed (of these, expected above ``context_threshold``),
+        share.
+    """
+    unannotated = [(rescored.score > t) & ~rescored.annotated for t in thresholds]
+    agreed = [u & (rescored.expected > context_threshold) for u in unannotated]
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "unannotated": [u.sum() for u in unannotated],
+            "agreed": [a.sum() for a in agreed],
+            "share": [_share(a, u) for a, u in zip(agreed, unannotated, strict=True)],
+        }
+    )
+
+
+def agreed_cells(rescored: Rescored, threshold: float, context_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """(image, class) indices that detector and context agree on against the annotations, the likeliest first."""
+    agreed = (rescored.score > threshold) & ~rescored.annotated & (rescored.expected > context_threshold)
+    image, column = np.nonzero(agreed)
+    order = np.argsort(-(rescored.score * rescored.expected)[image, column], kind="stable")
+    return image[order], column[order]
