@@ -8,7 +8,7 @@ import pandas as pd
 
 from contextual_anomaly.detection.images import ahead, read_image
 from contextual_anomaly.detection.network import Network
-from contextual_anomaly.detection.results import ABSENT, RUN, UNREADABLE, Results
+from contextual_anomaly.detection.results import ABSENT, REPORT, RUN, UNREADABLE, Results
 from contextual_anomaly.detection.suppression import suppress
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import say, track
@@ -18,7 +18,7 @@ def shard_of(images: pd.DataFrame, folder: Path, shard: int, shards: int) -> pd.
     """The rows of one shard: every ``shards``-th image, from number ``shard`` on.
 
     Returns:
-        image_id, file_name, width, height, and status: `RUN`, still to be done, or `ABSENT` from ``folder``.
+        image_id, file_name, width, height, status (`RUN`, still to be done, or `ABSENT` from ``folder``) and problem.
 
     Raises:
         UserError: there is no such folder or shard, or the folder holds no image of the whole table.
@@ -33,7 +33,7 @@ def shard_of(images: pd.DataFrame, folder: Path, shard: int, shards: int) -> pd.
             f"{folder}: none of the {len(images):,} images of the data set is there; "
             f"files named like {images['file_name'].iloc[0]} were expected."
         )
-    rows = images[["image_id", "file_name", "width", "height"]].assign(status=np.where(there, RUN, ABSENT))
+    rows = images[["image_id", "file_name", "width", "height"]].assign(status=np.where(there, RUN, ABSENT), problem="")
     return rows.iloc[shard::shards].reset_index(drop=True)
 
 
@@ -78,16 +78,16 @@ def run(
         corners, confidences = network.detect(blob)
         best = np.zeros(len(category_ids), np.float32)
         best[columns] = confidences.max(0)
-        corners, of_output, score = suppress(corners, confidences, score_threshold, nms_threshold)
-        if not np.isfinite(corners).all():
+        if not np.isfinite(corners[confidences.max(1) > score_threshold]).all():
             raise UserError(
                 f"{network.path}: boxes of {row['file_name']} are not finite. Does the file decode its output itself, "
                 "or is it of another family?"
             )
+        corners, of_output, score = suppress(corners, confidences, score_threshold, nms_threshold)
         boxes.append(_rows(category_ids[columns[of_output]], score, box.to_image(corners)))
         scores.append(best)
         done.append(row["image_id"])
-    report = pd.DataFrame(rows, columns=["image_id", "file_name", "status", "problem"]).fillna({"problem": ""})
+    report = pd.DataFrame(rows, columns=REPORT)
     return Results.of(categories, done, boxes, scores, report)
 
 

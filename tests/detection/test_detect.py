@@ -1,0 +1,157 @@
+"""The commands detect and merge-detections on small data: what is kept of each image, and shards."""
+
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from contextual_anomaly import tables
+from contextual_anomaly.commands.detect import FamilyName, detect
+from contextual_anomaly.commands.merge_detections import merge_detections
+from contextual_anomaly.detection.results import read_results
+from contextual_anomaly.errors import UserError
+
+FILES = ("boxes.parquet", "scores.parquet", "images.csv")
+
+
+@pytest.fixture
+def weights(constant_network):
+    """Two boxes of one dog (the second is suppressed) and a doubtful bottle, in an input of 96 × 64."""
+    output = np.zeros((1, 4 + 3, 3), np.float32)
+    output[0, :, 0] = [48, 32, 20, 10, 0, 0.9, 0]
+    output[0, :, 1] = [49, 32, 20, 10, 0, 0.8, 0.005]
+    output[0, :, 2] = [44, 40, 8, 8, 0, 0.1, 0.3]
+    return constant_network(output, 64, 96)
+
+
+def _detect(dataset, weights, out, **options):
+    folder, images, categories = dataset
+    paths = dict(zip(("detections", "class_scores", "image_report"), (out / name for name in FILES), strict=True))
+    detect(folder, images, categories, weights, FamilyName.yolov8, **paths, **options)
+    return read_results(*paths.values())
+
+
+def test_boxes_confidences_and_report(tmp_path, dataset, weights):
+    found = _detect(dataset, weights, tmp_path)
+    boxes = found.detections.to_pandas()
+    first = boxes[boxes["image_id"] == 1]
+    assert first["category_id"].tolist() == [18, 44, 18]
+    np.testing.assert_allclose(first["score"], [0.9, 0.3, 0.1], rtol=1e-6)
+    # Image 1 is 67 × 95, so it fills 45 × 64 pixels from (25, 0) on.
+    scale = np.array([67 / 45, 95 / 64])
+    np.testing.assert_allclose(first[["x", "y"]].iloc[0], ([38, 27] - np.array([25, 0])) * scale, rtol=1e-5)
+    np.testing.assert_allclose(first[["width", "height"]].iloc[0], [20, 10] * scale, rtol=1e-5)
+    # The largest confidence of each class, also where its box is suppressed or below the threshold; car has none.
+    scores = tables.matrix(found.class_scores["score"])
+    np.testing.assert_allclose(scores, np.tile(np.float32([0, 0.9, 0.3]), (6, 1)))
+    assert json.loads(found.metadata["classes"]) == ["car", "dog", "bottle"]
+    assert json.loads(found.metadata["category_ids"]) == [3, 18, 44]
+    assert found.report["status"].tolist() == ["run"] * 6 + ["absent"]
+
+
+def test_names_give_the_columns(tmp_path, dataset, constant_network):
+    output = np.full((1, 4 + 2, 1), 10, np.float32)
+    output[0, 4:, 0] = [0.25, 0.75]
+    found = _detect(dataset, constant_network(output, names="['bottle', 'car']"), tmp_path)
+    np.testing.assert_array_equal(tables.matrix(found.class_scores["score"])[0], [0.75, 0, 0.25])
+    (tmp_path / "names.txt").write_text("dog\nbottle\n")
+    found = _detect(dataset, constant_network(output), tmp_path, names=tmp_path / "names.txt")
+    np.testing.assert_array_equal(tables.matrix(found.class_scores["score"])[0], [0, 0.25, 0.75])
+    with pytest.raises(UserError, match=r"no class names of its own.*3 class names.*2 classes"):
+        _detect(dataset, constant_network(output), tmp_path)
+
+
+def test_broken_images_are_named_and_the_rest_goes_on(tmp_path, dataset, weights, capfd):
+    folder = dataset[0]
+    names = [f"{i:012}.jpg" for i in range(1, 8)]
+    whole = (folder / names[1]).read_bytes()
+    (folder / names[1]).write_bytes(whole[: len(whole) // 2])
+    (folder / names[2]).write_bytes(b"")
+    (folder / names[3]).write_text("no picture")
+    cv2.imwrite(str(folder / names[4]), np.zeros((30, 30, 3), np.uint8))  # not of the size that the table says
+    found = _detect(dataset, weights, tmp_path)
+    report = found.report
+    assert report["status"].tolist() == ["run", "unreadable", "unreadable", "unreadable", "run", "run", "absent"]
+    assert "cut off" in report["problem"][1]
+    assert "empty" in report["problem"][2]
+    assert "30 × 30" in report["problem"][4]
+    assert found.class_scores["image_id"].to_pylist() == [1, 5, 6]
+    told = capfd.readouterr().err
+    assert all(name in told for name in names[1:5])
+
+
+def _shards(tmp_path, dataset, weights, count, threads=1):
+    parts, out = [], tmp_path / f"of{count}"
+    for shard in range(count):
+        folder = out / str(shard)
+        _detect(dataset, weights, folder, shard=shard, shards=count, threads=threads)
+        parts.append([folder / name for name in FILES])
+    merge_detections(*map(list, zip(*parts, strict=True)), *(out / name for name in FILES))
+    return [(out / name).read_bytes() for name in FILES]
+
+
+def test_any_number_of_shards_and_threads_gives_the_same_bytes(tmp_path, dataset, weights):
+    (dataset[0] / f"{4:012}.jpg").write_text("broken")
+    one = _shards(tmp_path, dataset, weights, 1)
+    assert one == _shards(tmp_path, dataset, weights, 3, threads=2)
+    assert one == _shards(tmp_path, dataset, weights, 9)  # two of them without an image
+
+
+def test_shards_that_do_not_belong_together(tmp_path, dataset, weights):
+    parts = {}
+    for shard, options in ((0, {}), (1, {}), (2, {"nms_threshold": 0.4})):
+        folder = tmp_path / str(shard)
+        _detect(dataset, weights, folder, shard=shard, shards=3, **options)
+        parts[shard] = [folder / name for name in FILES]
+    out = [tmp_path / name for name in FILES]
+
+    def merge(*shards):
+        merge_detections(*map(list, zip(*(parts[s] for s in shards), strict=True)), *out)
+
+    with pytest.raises(UserError, match="nms_threshold differ"):
+        merge(0, 1, 2)
+    with pytest.raises(UserError, match="0 of 3, 1 of 3; each of 0 to 2"):
+        merge(0, 1)
+    with pytest.raises(UserError, match="0 of 3, 0 of 3, 1 of 3"):
+        merge(0, 1, 0)
+    with pytest.raises(UserError, match="not of one run"):
+        merge_detections([parts[0][0]], [parts[1][1]], [parts[0][2]], *out)
+    with pytest.raises(UserError, match="the same number was expected"):
+        merge_detections([parts[0][0]], [], [parts[0][2]], *out)
+    assert not any(path.exists() for path in out)
+
+
+def test_no_image_at_all(tmp_path, dataset, weights):
+    _folder, images, categories = dataset
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"none of the 7 images.*000000000001\.jpg"):
+        _detect((tmp_path / "empty", images, categories), weights, tmp_path)
+    with pytest.raises(UserError, match="a folder of images was expected"):
+        _detect((tmp_path / "nowhere", images, categories), weights, tmp_path)
+    with pytest.raises(UserError, match="shard 3 of 3"):
+        _detect(dataset, weights, tmp_path, shard=3, shards=3)
+
+
+def test_no_image_that_can_be_read(tmp_path, dataset, weights):
+    for path in dataset[0].iterdir():
+        path.write_text("broken")
+    _detect(dataset, weights, tmp_path)
+    with pytest.raises(UserError, match="no image could be read"):
+        merge_detections(*([tmp_path / name] for name in FILES), *(tmp_path / f"merged.{name}" for name in FILES))
+
+
+def test_a_decoded_grid_is_refused(tmp_path, dataset, constant_network):
+    """A YOLOX file that decodes its boxes itself: decoding them again overflows."""
+    cells = 12 * 8 + 6 * 4 + 3 * 2
+    output = np.concatenate([np.full((1, cells, 4), 200), np.full((1, cells, 4), 0.9)], axis=2)
+    folder, images, categories = dataset
+    out = [tmp_path / name for name in FILES]
+    with pytest.raises(UserError, match="not finite"):
+        detect(folder, images, categories, constant_network(output), FamilyName.yolox, *out)
+
+
+def test_report_keeps_names_as_they_are(tmp_path, dataset, weights):
+    found = _detect(dataset, weights, tmp_path)
+    pd.testing.assert_frame_equal(found.report, pd.read_csv(tmp_path / "images.csv", keep_default_na=False))

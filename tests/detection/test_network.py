@@ -1,0 +1,94 @@
+"""Weights that do not fit are refused before the first image."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from contextual_anomaly.detection.families import FAMILIES
+from contextual_anomaly.detection.network import Network
+from contextual_anomaly.errors import UserError
+
+ANSWER = np.full((1, 4 + 3, 5), 0.5, np.float32)
+
+
+def _network(path, family="yolov8"):
+    return Network(path, family, FAMILIES[family])
+
+
+def test_size_classes_and_names_are_read_from_the_file(constant_network):
+    network = _network(constant_network(ANSWER, 64, 96, names="{0: 'car', 1: 'dog', 2: 'bottle'}"))
+    assert network.input_size == (96, 64)
+    assert network.classes == 3
+    assert network.names == ["car", "dog", "bottle"]
+    assert _network(constant_network(ANSWER)).names is None
+
+
+def test_the_answer_is_the_file_s(constant_network):
+    output = np.random.default_rng(0).uniform(0, 1, (1, 7, 5)).astype(np.float32)
+    network = _network(constant_network(output))
+    _, blob = network.prepare(np.zeros((10, 20, 3), np.uint8))
+    assert blob.shape == (1, 3, 64, 96)
+    boxes, scores = network.detect(blob)
+    np.testing.assert_array_equal(scores, output[0, 4:].T)
+    np.testing.assert_allclose(boxes.mean(1) * 2, output[0, :2].sum(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("family", "pixel"), [("yolox", [10, 20, 30]), ("yolov8", [30 / 255, 20 / 255, 10 / 255])])
+def test_pixels_arrive_as_the_family_wants_them(constant_network, family, pixel):
+    grid = (96 // 8) * (64 // 8) + (96 // 16) * (64 // 16) + (96 // 32) * (64 // 32)
+    output = np.full((1, grid, 8) if family == "yolox" else (1, 7, 5), 0.5)
+    network = _network(constant_network(output), family)
+    _, blob = network.prepare(np.full((64, 96, 3), [10, 20, 30], np.uint8))  # blue, green, red
+    np.testing.assert_allclose(blob[0, :, 5, 5], pixel, rtol=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no network" * 50, b"\x08\x07\x12\x00"])
+def test_a_file_that_is_no_network(tmp_path, content):
+    (tmp_path / "x.onnx").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.onnx.*not an ONNX file"):
+        _network(tmp_path / "x.onnx")
+
+
+def test_a_file_that_is_cut_off(tmp_path, constant_network):
+    whole = constant_network(ANSWER).read_bytes()
+    (tmp_path / "x.onnx").write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(UserError, match=r"x\.onnx.*cut off"):
+        _network(tmp_path / "x.onnx")
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match=r"x\.onnx: an ONNX file was expected"):
+        _network(tmp_path / "x.onnx")
+
+
+def test_another_family_s_output(constant_network):
+    with pytest.raises(UserError, match=r"\[1, 7, 5\], the family yolox has .*5 \+ classes"):
+        _network(constant_network(ANSWER), "yolox")
+
+
+def test_an_input_of_any_size(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["images"], ["output"])],
+        "any",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, "height", "width"])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
+    )
+    onnx.save(helper.make_model(graph), tmp_path / "x.onnx")
+    with pytest.raises(UserError, match=r"'height', 'width'.*fixed size was expected"):
+        _network(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize("wrong", [13.5, -2.0, np.nan])
+def test_confidences_that_are_none(constant_network, wrong):
+    output = ANSWER.copy()
+    output[0, 5, 1] = wrong
+    network = _network(constant_network(output))
+    with pytest.raises(UserError, match="0 to 1 was expected"):
+        network.detect(network.prepare(np.zeros((10, 10, 3), np.uint8))[1])
+
+
+@pytest.mark.parametrize("names", ["not python", "{'a': 'b'}", "{0: 'car', 2: 'dog'}", "7"])
+def test_names_that_are_no_list(constant_network, names):
+    with pytest.raises(UserError, match=r"metadata names.*--names"):
+        _network(constant_network(ANSWER, names=names))

@@ -1,0 +1,54 @@
+"""YOLOX-nano on real photographs finds what is annotated there."""
+
+import cv2
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from onnx.reference import ReferenceEvaluator
+from pycocotools import mask
+
+from contextual_anomaly.detection.families import FAMILIES
+from contextual_anomaly.detection.network import Network
+from contextual_anomaly.detection.suppression import suppress
+
+pytestmark = pytest.mark.coco
+
+
+@pytest.fixture(scope="module")
+def network(shared_coco):
+    return Network(shared_coco / "weights/yolox_nano.onnx", "yolox", FAMILIES["yolox"])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:onnx")  # its sigmoid overflows and mends that
+def test_onnx_s_own_evaluator_gives_the_same_answer(network, shared_coco):
+    reference = ReferenceEvaluator(onnx.load(network.path))
+    _, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
+    expected = FAMILIES["yolox"].decode(reference.run(None, {"images": blob})[0], network.input_size)
+    for ours, theirs in zip(network.detect(blob), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
+
+
+def test_most_of_what_is_large_is_found(network, shared_coco):
+    truth = pd.read_parquet(shared_coco / "annotations/val2017_boxes.parquet")
+    categories = np.sort(truth["category_id"].unique())
+    wanted = found = invented = 0
+    for path in sorted((shared_coco / "images/val2017").glob("*.jpg"))[:12]:
+        box, blob = network.prepare(cv2.imread(str(path)))
+        corners, of_class, _ = suppress(*network.detect(blob), 0.4, 0.5)
+        corners = box.to_image(corners)
+        seen = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+        objects = truth[(truth["image_id"] == int(path.stem)) & ~truth["iscrowd"].astype(bool)]
+        # pycocotools misreads an array that is not contiguous.
+        there = np.ascontiguousarray(objects[["x", "y", "w", "h"]]) / 100
+        if not len(seen) or not len(there):
+            continue
+        same = categories[of_class][:, None] == objects["category_id"].to_numpy()
+        overlap = mask.iou(seen, there, [0] * len(there)) * same
+        large = there[:, 2] * there[:, 3] > 96**2
+        wanted += large.sum()
+        found += (overlap.max(0) > 0.5)[large].sum()
+        invented += (overlap.max(1) < 0.1).sum()
+    assert wanted >= 15
+    assert found / wanted > 0.6
+    assert invented < found
