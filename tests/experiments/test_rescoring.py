@@ -34,6 +34,8 @@ def test_counts_by_hand(rows):
 def test_the_detector_at_the_gates_recall(rows):
     # By falling confidence 0.9 true, 0.6 false, 0.4 true: recall 2 / 4 is reached with precision 2 / 3.
     assert rows.loc["detector_at_gate_recall", ["tp", "fp"]].tolist() == [2, 1]
+    assert rows.loc["detector_at_gate_recall", "cut"] == 0.4
+    assert rows.loc["gate", "gain"] == pytest.approx(2 / 3 - 2 / 3)
 
 
 def test_agreement_by_hand():

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.experiments.equal_recall import precision_gain
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ def summary(
 
     Returns:
         columns arm (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
-        recall, recall_low, recall_high, f1, tp, fp, fn, tn. In the third arm the detector's own threshold is the
-        strictest that reaches the gate's recall.
+        recall, recall_low, recall_high, f1, tp, fp, fn, tn, cut, gain, gain_low, gain_high. In the third arm the
+        detector's own threshold is the strictest that reaches the gate's recall, which is its cut. The gate's gain is
+        its precision minus the detector's at the same recall, with a paired interval.
     """
     rows = []
     expected = rescored.expected > context_threshold
@@ -39,10 +41,13 @@ def summary(
         alone = rescored.score > threshold
         gate = (rescored.score > keep_above) | (alone & expected)
         rows.append(_row("detector", threshold, alone, rescored.annotated, bootstrap))
-        rows.append(_row("gate", threshold, gate, rescored.annotated, bootstrap))
-        equal = rescored.score >= _threshold_of_recall(rescored, gate)
-        rows.append(_row("detector_at_gate_recall", threshold, equal, rescored.annotated, bootstrap))
-    return pd.DataFrame(rows)
+        gain = precision_gain(rescored.score, rescored.annotated, gate, bootstrap)
+        gains = dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
+        rows.append(_row("gate", threshold, gate, rescored.annotated, bootstrap) | gains)
+        cut = _threshold_of_recall(rescored, gate)
+        equal = _row("detector_at_gate_recall", threshold, rescored.score >= cut, rescored.annotated, bootstrap)
+        rows.append(equal | {"cut": cut})
+    return pd.DataFrame(rows, columns=[*rows[0], "cut", "gain", "gain_low", "gain_high"])
 
 
 def _threshold_of_recall(rescored: Rescored, gate: np.ndarray) -> float:
