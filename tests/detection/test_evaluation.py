@@ -5,11 +5,14 @@ import io
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from contextual_anomaly import tables
 from contextual_anomaly.coco import read_instances
+from contextual_anomaly.commands.evaluate import evaluate as evaluate_command
 from contextual_anomaly.detection.evaluation import evaluate
 
 CATEGORIES = [{"id": i, "name": n} for i, n in ((2, "car"), (5, "dog"), (9, "bottle"), (11, "sofa"))]
@@ -94,3 +97,32 @@ def test_no_detection_scores_nothing(noisy):
     annotations, categories, found = _tables(truth_path, detections)
     measures = evaluate(annotations, categories, found.iloc[:0], np.arange(100, 220, 3))
     assert (measures["value"].iloc[:3] == 0).all()
+
+
+def test_the_command_takes_the_images_that_were_run(noisy, tmp_path, capsys):
+    truth_path, _, detections = noisy
+    annotations, images, categories = read_instances(truth_path)
+    found = _tables(truth_path, detections)[2].sort_values("image_id")
+    found = pa.Table.from_pandas(found[tables.DETECTIONS.names], tables.DETECTIONS, preserve_index=False)
+    for name, table, schema in (
+        ("annotations", annotations, tables.ANNOTATIONS),
+        ("categories", categories, tables.CATEGORIES),
+        ("detections", found, tables.DETECTIONS),
+    ):
+        tables.write_table(table, schema, tmp_path / f"{name}.parquet")
+    report = images.select(["image_id", "file_name"]).to_pandas().assign(status="run", problem="")
+    report.loc[30:, "status"] = "absent"
+    report.to_csv(tmp_path / "images.csv", index=False)
+    evaluate_command(
+        tmp_path / "detections.parquet",
+        tmp_path / "images.csv",
+        tmp_path / "annotations.parquet",
+        tmp_path / "categories.parquet",
+        tmp_path / "measures.csv",
+    )
+    expected = evaluate(
+        annotations.to_pandas(), categories.to_pandas(), found.to_pandas(), report["image_id"].to_numpy()[:30]
+    )
+    written = pd.read_csv(tmp_path / "measures.csv", keep_default_na=False, na_values={"value": ""})
+    pd.testing.assert_frame_equal(written, expected, rtol=1e-5)
+    assert "on 30 images" in capsys.readouterr().err

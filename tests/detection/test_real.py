@@ -9,7 +9,9 @@ from onnx.reference import ReferenceEvaluator
 from pycocotools import mask
 
 from contextual_anomaly.detection.families import FAMILIES
+from contextual_anomaly.detection.inference import run
 from contextual_anomaly.detection.network import Network
+from contextual_anomaly.detection.results import RUN
 from contextual_anomaly.detection.suppression import suppress
 
 pytestmark = pytest.mark.coco
@@ -52,3 +54,20 @@ def test_most_of_what_is_large_is_found(network, shared_coco):
     assert wanted >= 15
     assert found / wanted > 0.6
     assert invented < found
+
+
+def test_cores_change_nothing(network, shared_coco):
+    folder = shared_coco / "images/val2017"
+    names = sorted(path.name for path in folder.glob("*.jpg"))[:8]
+    sizes = pd.read_parquet(shared_coco / "annotations/val2017_images.parquet").set_index("image_id")
+    ids = [int(name.removesuffix(".jpg")) for name in names]
+    images = sizes.loc[ids].reset_index().assign(file_name=names, status=RUN, problem="")
+    classes = pd.DataFrame({"category_id": range(1, 81), "name": [f"class {i}" for i in range(80)]})
+    found = []
+    for threads in (1, 2):
+        cv2.setNumThreads(threads)
+        found.append(run(network, np.arange(80), classes, images, folder, 0.01, 0.5, threads))
+    assert found[0].detections.equals(found[1].detections)
+    assert found[0].class_scores.equals(found[1].class_scores)
+    assert found[0].report["problem"].eq("").all()  # the sizes are those of the annotations
+    assert len(found[0].detections) > 100

@@ -104,4 +104,5 @@ def rescore(
 
     cells = [np.repeat(image_ids, len(ids)), np.tile(ids, len(image_ids)), score.ravel(), expected.ravel()]
     table = pa.table([*cells, annotated.ravel()], schema=RESCORED)
-    tables.write_table(table, RESCORED, trials)
+    made_from = {"model": judge.name, "bottleneck": str(bottleneck), "weights_sha256": metadata["weights_sha256"]}
+    tables.write_table(table, RESCORED, trials, made_from)
