@@ -8,13 +8,18 @@ import pytest
 
 from contextual_anomaly.commands.world_images import world_images
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.world.drawing import draw_scene
+from contextual_anomaly.world.drawing import draw_scene, stamps
 from contextual_anomaly.world.sprites import sprites
 
 
 @pytest.fixture(scope="module")
 def pictures(world):
     return sprites(world)
+
+
+@pytest.fixture(scope="module")
+def ready(pictures):
+    return stamps(pictures)
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +37,12 @@ def test_any_two_sprites_differ_clearly(pictures):
     assert apart.min() > 8
 
 
-def test_an_object_changes_the_pixels_of_its_box_and_no_other(pictures):
+def test_an_object_changes_the_pixels_of_its_box_and_no_other(ready):
     rng = np.random.default_rng(0)
     for column in range(80):
         x, y = rng.integers(0, 160), rng.integers(0, 120)
         w, h = rng.integers(8, 160), rng.integers(8, 120)
-        draw = lambda c, b: draw_scene(pictures, c, b, 320, 240, np.random.default_rng(7))  # noqa: E731
+        draw = lambda c, b: draw_scene(ready, c, b, 320, 240, np.random.default_rng(7))  # noqa: E731
         empty = draw(np.array([], int), np.empty((0, 4)))
         full = draw(np.array([column]), np.array([[x, y, w, h]], float))
         changed = (empty.astype(int) != full).any(2)
@@ -48,11 +53,11 @@ def test_an_object_changes_the_pixels_of_its_box_and_no_other(pictures):
         assert y + h - 3 - 0.06 * h <= rows[-1] <= y + h - 1
 
 
-def test_small_objects_lie_in_front_whatever_the_order(pictures):
+def test_small_objects_lie_in_front_whatever_the_order(pictures, ready):
     box = np.array([[20.0, 20, 40, 40], [0, 0, 320, 240]])
     columns = np.array([5, 9])
     for order in ([0, 1], [1, 0]):
-        drawn = draw_scene(pictures, columns[order], box[order], 320, 240, np.random.default_rng(1))
+        drawn = draw_scene(ready, columns[order], box[order], 320, 240, np.random.default_rng(1))
         sprite = cv2.resize(pictures[5], (40, 40), interpolation=cv2.INTER_AREA)
         opaque = sprite[..., 3] == 255
         seen = drawn[20:60, 20:60].astype(float)[opaque].ravel()

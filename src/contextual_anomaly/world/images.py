@@ -10,7 +10,7 @@ import numpy as np
 from contextual_anomaly.coco import read_instances
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import track
-from contextual_anomaly.world.drawing import draw_scene
+from contextual_anomaly.world.drawing import draw_scene, stamps
 from contextual_anomaly.world.mixture import World
 from contextual_anomaly.world.sprites import sprites
 
@@ -40,7 +40,7 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    pictures = sprites(world)
+    pictures = stamps(sprites(world))
     try:
         aside.mkdir(parents=True)
         work = zip(rows, start, stop, strict=True)

@@ -8,7 +8,7 @@ from contextual_anomaly.world.mixture import World
 
 WIDTH, HEIGHT = 320, 240
 """Pixels of every image of the embedded world."""
-SMALLEST = 6.0
+SMALLEST = 8.0
 """Pixels of a box's shortest side: what is smaller could not be drawn so that it is recognised."""
 DECIMALS = 2  # of a pixel, as COCO writes them
 

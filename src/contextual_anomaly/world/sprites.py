@@ -9,6 +9,10 @@ from contextual_anomaly.world.mixture import World
 
 SIZE = 96  # pixels of a sprite's side; boxes of all sizes are scaled from it
 INK = (28, 26, 30)
+EDGE = 7  # pixels of ink around the card
+GLYPH_PLACE = np.float32([[0.62, 0, 0.19 * SIZE], [0, 0.62, 0.19 * SIZE]])  # scaled, in the card's middle
+SHADES = ((0.9, 0.95), (0.9, 0.55), (0.45, 0.95), (0.45, 0.6), (0.7, 0.8))
+"""Saturation and value of the fill colours of a family's members."""
 PATTERNS = ("plain", "rows", "columns", "dots", "slant", "checks")
 
 
@@ -22,22 +26,23 @@ def sprites(world: World) -> np.ndarray:
     for column, supercategory in enumerate(world.supercategories):
         family = above.index(supercategory)
         member = world.supercategories[:column].count(supercategory)
-        mask = np.zeros((SIZE, SIZE), np.uint8)
-        OUTLINES[supercategory](mask)
-        # Neighbouring families lie far apart on the colour circle; a family's members spread a little around its hue.
-        fill = _colour(hue=family * 5 / len(above) + 0.011 * (member - 4), value=0.95 - 0.3 * (member % 2))
-        accent = _colour(hue=0.13 + 0.618034 * member, value=0.35 + 0.6 * (member // 2 % 2))
+        # Neighbouring families lie far apart on the colour circle; a family's members keep near its hue.
+        saturation, value = SHADES[member % len(SHADES)]
+        fill = _colour(family * 5 / len(above) + 0.05 * (member // len(SHADES)), saturation, value)
+        accent = _colour(family * 5 / len(above) + 0.3 + 0.618034 * member, 0.9, 0.95 - 0.45 * (member % 2))
+        glyph = np.zeros((SIZE, SIZE), np.uint8)
+        OUTLINES[supercategory](glyph)
+        glyph = cv2.warpAffine(glyph, GLYPH_PLACE, (SIZE, SIZE))
         picture = np.empty((SIZE, SIZE, 3), np.uint8)
-        picture[:] = fill
-        picture[_pattern(PATTERNS[member % len(PATTERNS)])] = accent
-        inside = cv2.erode(mask, np.ones((7, 7), np.uint8), borderValue=0)
-        picture[inside == 0] = INK
-        pictures.append(np.dstack([picture, mask]))
+        picture[:] = INK
+        picture[EDGE:-EDGE, EDGE:-EDGE] = fill
+        picture[(glyph > 127) & ~_pattern(PATTERNS[member % len(PATTERNS)])] = accent
+        pictures.append(np.dstack([picture, np.full((SIZE, SIZE), 255, np.uint8)]))
     return np.stack(pictures)
 
 
-def _colour(hue: float, value: float) -> tuple[int, ...]:
-    return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue % 1, 0.85, value))
+def _colour(hue: float, saturation: float, value: float) -> tuple[int, ...]:
+    return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
 def _pattern(name: str) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""`world-detector`: the embedded world's object detector."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def world_detector(
+    output: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    pictures: Annotated[int, typer.Option(min=40, help="Freshly drawn pictures to learn from.")] = 3500,
+    steps: Annotated[int, typer.Option(min=10, help="Training steps; fewer give a worse detector sooner.")] = 4500,
+    seed: Annotated[int, typer.Option(min=0, help="Of the pictures and of the training.")] = 0,
+) -> None:
+    """Build the embedded world's detector: train a small Flax net on fresh drawings, and write it as ONNX.
+
+    The file is of the YOLOv8 family: input [1, 3, 256, 320], red, green, blue in 0 to 1, letterboxed with grey 114;
+    output [1, 84, 1700], box centre, width and height in pixels of the input, then the confidence in each of 80
+    classes; the metadata's `names` lists them. It is meant to be imperfect: it misses small and hidden objects and
+    doubts between classes that look alike, and its confidences say how often it is right.
+
+    Example: contextual-anomaly world-detector --output results/world/detector.onnx
+    """
+    import jax
+
+    # A GPU would be slower to start than this is to train, and the same bytes are to come out wherever it runs.
+    jax.config.update("jax_platforms", "cpu")
+    from contextual_anomaly.world.detector.build import build_detector
+    from contextual_anomaly.world.mixture import load_world
+
+    build_detector(load_world(), pictures, steps, seed, output)

@@ -1,0 +1,1 @@
+"""The embedded world's detector: a small convolutional net, trained on its own drawings, exported as ONNX."""

@@ -1,0 +1,160 @@
+"""The trained detector as an ONNX graph of the YOLOv8 family.
+
+Input `images` [1, 3, HEIGHT, WIDTH]: red, green, blue in 0 to 1. Output `output0` [1, 4 + C, N]: box centre, width and
+height in pixels of the input, then the
+confidence in each class in 0 to 1. The metadata's `names` lists the classes as Ultralytics does.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from contextual_anomaly.files import write_aside
+from contextual_anomaly.world.detector import network
+from contextual_anomaly.world.detector.network import COLOURS, CORE, FAR, HEIGHT, NEAR, SHRINKS, STRIDE, WIDTH
+
+OPSET, IR = 17, 9  # read by OpenCV 4 and 5, and by every ONNX Runtime of the last years
+
+
+class Graph:
+    """Nodes and weights as they come; every call adds one node and gives its output's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: dict[str, np.ndarray] = {}
+
+    def add(self, kind: str, *inputs: str, output: str | None = None, **attributes) -> str:
+        name = output or f"{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+        return name
+
+    def weight(self, name: str, value: np.ndarray) -> str:
+        self.weights[name] = np.ascontiguousarray(value)
+        return name
+
+    def conv(self, x: str, kernel: str, bias: str | None = None, step=1, before=0, after=0, groups=1) -> str:
+        side = self.weights[kernel].shape[2]
+        pads = [before, before, after, after]
+        inputs = (x, kernel) if bias is None else (x, kernel, bias)
+        return self.add("Conv", *inputs, kernel_shape=[side, side], strides=[step, step], pads=pads, group=groups)
+
+    def mean(self, x: str, by: int) -> str:
+        return self.add("AveragePool", x, kernel_shape=[by, by], strides=[by, by])
+
+
+def export(trained: dict, names: tuple[str, ...], path: str | Path) -> None:
+    """Write the detector, aside and then renamed.
+
+    Args:
+        trained: of `training.train`.
+        names: the C classes, in the order of the net's answers.
+    """
+    graph = Graph()
+    _weights(graph, trained)
+    parts = [_one_size(graph, shrink, len(names)) for shrink in SHRINKS]
+    boxes = graph.add("Concat", *(p[0] for p in parts), axis=2)
+    scores = graph.add("Concat", *(p[1] for p in parts), axis=2)
+    graph.add("Concat", boxes, scores, output="output0", axis=1)
+    count = sum((HEIGHT // s // STRIDE) * (WIDTH // s // STRIDE) for s in SHRINKS)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "embedded world detector",
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])],
+            [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4 + len(names), count])],
+            [numpy_helper.from_array(value, name) for name, value in graph.weights.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR,
+        producer_name="contextual_anomaly",
+    )
+    helper.set_model_props(
+        model, {"names": json.dumps(dict(enumerate(names))), "task": "detect", "stride": str(STRIDE)}
+    )
+    onnx.checker.check_model(model, full_check=True)
+    with write_aside(path) as aside:
+        aside.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _weights(graph: Graph, trained: dict) -> None:
+    """All weights, once for all sizes: the fixed filters, and the trained layers with the features' scale folded in."""
+    params = trained["params"]
+    first = params["first"]["kernel"] / trained["scale"][:, None]
+    bias = params["first"]["bias"] - trained["mean"] @ first
+    hidden = first.shape[1]
+    ends = np.cumsum([CORE**2 * len(COLOURS), NEAR**2 * 2, NEAR**2, FAR**2])[:-1]
+    colours, steps, near, far = np.split(first, ends)
+
+    graph.weight("colours", COLOURS[:, :3, None, None])
+    graph.weight("colours_bias", COLOURS[:, 3])
+    # From a patch to its right, and to its lower, neighbour; each of the three channels by itself.
+    filters = np.zeros((2, 3, 3, 2, 2), np.float32)
+    filters[:, range(3), range(3), 0, 0] = -1
+    filters[0, range(3), range(3), 0, 1] = 1
+    filters[1, range(3), range(3), 1, 0] = 1
+    graph.weight("steps", filters.reshape(6, 3, 2, 2))
+    graph.weight("steps_sum", np.repeat(np.eye(2, dtype=np.float32), 3, axis=1)[:, :, None, None])
+    graph.weight("near", _minus_center(NEAR, 2))
+    graph.weight("far", _minus_center(FAR, 1))
+
+    def windows(part: np.ndarray, side: int, channels: int) -> np.ndarray:
+        return part.reshape(side, side, channels, hidden).transpose(3, 2, 0, 1)
+
+    graph.weight("first_colours", windows(colours, CORE, len(COLOURS)))
+    graph.weight("first_steps", windows(steps, NEAR, 2))
+    graph.weight("first_near", np.tile(near, (3, 1)).T[:, :, None, None])
+    graph.weight("first_far", np.tile(far, (3, 1)).T[:, :, None, None])
+    graph.weight("first_bias", bias.astype(np.float32))
+    for layer in ("second", "answer"):
+        graph.weight(layer, params[layer]["kernel"].T[:, :, None, None])
+        graph.weight(f"{layer}_bias", params[layer]["bias"])
+
+
+def _minus_center(side: int, middle: int) -> np.ndarray:
+    """[3 · side · side, 1, side, side], in three groups: of each channel, each patch of a window less the mean of the
+    window's middle × middle patches."""
+    filters = np.eye(side * side, dtype=np.float32).reshape(-1, 1, side, side)
+    inner = slice((side - middle) // 2, (side + middle) // 2)
+    filters[:, :, inner, inner] -= 1 / middle**2
+    return np.tile(filters, (3, 1, 1, 1))
+
+
+def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
+    """Names of the boxes [1, 4, n] and the scores [1, C, n] of the picture shrunk by ``shrink``."""
+    picture = graph.mean("images", shrink) if shrink > 1 else "images"
+    finest = graph.mean(picture, 2)
+    fine = graph.mean(finest, 2)
+    coarse = graph.mean(fine, 2)
+    colours = graph.mean(graph.add("Relu", graph.conv(finest, "colours", "colours_bias")), 2)
+    steps = graph.conv(graph.add("Abs", graph.conv(fine, "steps", after=1)), "steps_sum")
+    edge = (NEAR - 1) // 2
+    near = graph.add("Abs", graph.conv(fine, "near", step=2, before=edge, after=edge, groups=3))
+    far = graph.add("Abs", graph.conv(coarse, "far", before=FAR // 2, after=FAR // 2, groups=3))
+    edge = (CORE - 1) // 2
+    hidden = graph.conv(colours, "first_colours", "first_bias", step=2, before=edge, after=edge)
+    edge = (NEAR - 1) // 2
+    hidden = graph.add("Add", hidden, graph.conv(steps, "first_steps", step=2, before=edge, after=edge))
+    hidden = graph.add("Add", hidden, graph.conv(near, "first_near"))
+    hidden = graph.add("Add", hidden, graph.conv(far, "first_far"))
+    hidden = graph.add("Relu", graph.conv(graph.add("Relu", hidden), "second", "second_bias"))
+    rows, columns = HEIGHT // shrink // STRIDE, WIDTH // shrink // STRIDE
+    shape = graph.weight(f"shape_{shrink}", np.array([1, 5 + classes, rows * columns], np.int64))
+    answers = graph.add("Reshape", graph.conv(hidden, "answer", "answer_bias"), shape)
+
+    def rows_of(first: int, last: int) -> str:
+        ends = [graph.weight(f"row_{v}", np.array([v], np.int64)) for v in (first, last, 1)]
+        return graph.add("Slice", answers, *ends)
+
+    pixels = graph.weight(f"stride_{shrink}", np.array(STRIDE * shrink, np.float32))
+    before, after = (graph.add("Mul", graph.add("Exp", rows_of(*r)), pixels) for r in ((0, 2), (2, 4)))
+    center = graph.weight(f"centers_{shrink}", shrink * network.cells(rows, columns).T[None])
+    half = graph.weight("half", np.array(0.5, np.float32))
+    middle = graph.add("Add", center, graph.add("Mul", graph.add("Sub", after, before), half))
+    boxes = graph.add("Concat", middle, graph.add("Add", before, after), axis=1)
+    there = graph.add("Sigmoid", rows_of(4, 5))
+    which = graph.add("Softmax", rows_of(5, 5 + classes), axis=1)
+    score = graph.add("Mul", which, there)
+    return boxes, graph.add("Mul", score, score)

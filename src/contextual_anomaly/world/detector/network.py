@@ -1,0 +1,125 @@
+"""The net: fixed colour features of a cell's surroundings, and a small Flax net that reads them.
+
+Nothing in front of the trained layers is trained, so that these learn from half a million cells in seconds, where
+a convolutional net trained from its pixels on sees too few objects in that time to tell 80 classes apart.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+WIDTH, HEIGHT = 320, 256
+"""Pixels of the detector's input, into which pictures are letterboxed."""
+SHRINKS = (1, 2, 4, 8)
+"""The picture is read at full size and shrunk: the same weights find an object wherever it is 20 to 40 pixels long."""
+LONGEST = 40.0
+"""Pixels of the longer side of the largest objects found at one size."""
+STRIDE = 8  # pixels from one cell to the next, of the picture as it is read
+HIDDEN = 96
+CORE, NEAR, FAR = 4, 8, 7
+"""A cell sees the colours of CORE × CORE patches of 4 pixels around its centre, and how NEAR × NEAR patches of 4 pixels
+and FAR × FAR of 8 differ from its centre's colour, the former also from their neighbours'."""
+
+# Rows: what red, green, blue and 1 are multiplied by, in that order, before negative values are cut off.
+COLOURS = np.array(
+    [
+        [1, 0, 0, -0.5], [0, 1, 0, -0.5], [0, 0, 1, -0.5], [-1, 0, 0, 0.5], [0, -1, 0, 0.5], [0, 0, -1, 0.5],
+        [1, -1, 0, 0], [-1, 1, 0, 0], [0, 1, -1, 0], [0, -1, 1, 0], [1, 0, -1, 0], [-1, 0, 1, 0],
+    ],
+    np.float32,
+)  # fmt: skip
+
+
+class Head(nn.Module):
+    """Two hidden layers, the same for every cell."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, seen):
+        """Answers [..., 5 + classes] for standardised features [..., F].
+
+        The first four of an answer are the logarithms of the distances from the cell's centre to the box's left, top,
+        right and bottom, in strides; then come the logit of there being an object, and its classes' (a softmax's).
+        """
+        seen = nn.relu(nn.Dense(HIDDEN, name="first")(seen))
+        seen = nn.relu(nn.Dense(HIDDEN, name="second")(seen))
+        return nn.Dense(5 + self.classes, name="answer")(seen)
+
+
+def features(pictures: jax.Array) -> jax.Array:
+    """What each cell sees: [B, H / STRIDE, W / STRIDE, F] of pictures [B, H, W, 3] in 0 to 1."""
+    finest = shrunk(pictures, 2)
+    colours = shrunk(nn.relu(finest @ COLOURS[:, :3].T + COLOURS[:, 3]), 2)
+    fine = shrunk(finest, 2)
+    coarse = shrunk(fine, 2)
+    beyond = jnp.pad(fine, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    steps = [_far_apart(beyond[:, :-1, 1:], fine), _far_apart(beyond[:, 1:, :-1], fine)]
+    seen = [
+        _windows(colours, CORE, 2),
+        _windows(jnp.stack(steps, -1), NEAR, 2),
+        _from_center(_windows(fine, NEAR, 2), coarse),
+        _from_center(_windows(coarse, FAR, 1), coarse),
+    ]
+    return jnp.concatenate(seen, -1)
+
+
+def shrunk(x: jax.Array, by: int) -> jax.Array:
+    """[B, H / by, W / by, c]: means over squares of [B, H, W, c]."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // by, by, width // by, by, channels).mean((2, 4))
+
+
+def _far_apart(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Distances [...] of colours [..., 3]: the sum of the channels' absolute differences."""
+    return jnp.abs(a - b).sum(-1)
+
+
+def _from_center(windows: jax.Array, center: jax.Array) -> jax.Array:
+    """[B, h, w, k]: of each of the k patches that a cell sees, the distance from the cell's own colour [B, h, w, 3]."""
+    return _far_apart(windows.reshape(*center.shape[:3], -1, 3), center[:, :, :, None])
+
+
+def _windows(patches: jax.Array, size: int, step: int) -> jax.Array:
+    """[B, h / step, w / step, size · size · c]: the patches around each cell, zeros beyond the edge."""
+    before = (size - step + 1) // 2
+    padded = jnp.pad(patches, ((0, 0), (before, before), (before, before), (0, 0)))
+    height, width = patches.shape[1:3]
+    shifts = [padded[:, y : y + height : step, x : x + width : step, :] for y in range(size) for x in range(size)]
+    return jnp.concatenate(shifts, -1)
+
+
+def read(net: Head, trained: dict, pictures: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Boxes and scores of letterboxed pictures.
+
+    Args:
+        trained: the net's params, and mean and scale [F] of the features.
+        pictures: [B, HEIGHT, WIDTH, 3] in 0 to 1.
+
+    Returns:
+        Boxes [B, N, 4] (left, top, right, bottom in pixels) and scores [B, N, C]; the N cells run over the shrunk
+        pictures, rows, columns. A score is the square of P(object) · P(class | object): of the boxes that are left
+        after non-maximum suppression, that share are right, as the best of several cells and sizes is chosen there.
+    """
+    boxes, scores = [], []
+    for shrink in SHRINKS:
+        seen = features(shrunk(pictures, shrink))
+        answers = net.apply({"params": trained["params"]}, (seen - trained["mean"]) / trained["scale"])
+        centers = cells(*answers.shape[1:3])
+        answers = answers.reshape(len(pictures), len(centers), -1)
+        boxes.append(shrink * corners(answers[..., :4], centers))
+        scores.append((jax.nn.sigmoid(answers[..., 4:5]) * jax.nn.softmax(answers[..., 5:])) ** 2)
+    return jnp.concatenate(boxes, 1), jnp.concatenate(scores, 1)
+
+
+def cells(rows: int, columns: int) -> np.ndarray:
+    """Centres of the cells [rows · columns, 2] (x, y) in pixels of the picture as it is read."""
+    y, x = np.mgrid[:rows, :columns]
+    return ((np.stack([x, y], -1).reshape(-1, 2) + 0.5) * STRIDE).astype(np.float32)
+
+
+def corners(distances: jax.Array, centers: np.ndarray) -> jax.Array:
+    """Left, top, right, bottom [..., 4] in pixels from the net's distances."""
+    away = jnp.exp(distances) * STRIDE
+    return jnp.concatenate([centers - away[..., :2], centers + away[..., 2:]], -1)

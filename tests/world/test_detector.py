@@ -1,0 +1,127 @@
+"""The detector: its ONNX through OpenCV against the Flax net, and its worth by COCOeval on drawn images."""
+
+import json
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnx
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from contextual_anomaly.commands.world_images import world_images
+from contextual_anomaly.world.detector import network
+from contextual_anomaly.world.detector.build import build_detector
+from contextual_anomaly.world.detector.training import _giou, assign
+
+
+@pytest.fixture(scope="module")
+def built(world, tmp_path_factory):
+    """A detector of a third of the usual training, and what was trained."""
+    path = tmp_path_factory.mktemp("detector") / "detector.onnx"
+    return path, build_detector(world, pictures=1200, steps=1500, seed=0, path=path)
+
+
+@pytest.fixture(scope="module")
+def inputs(annotations, tmp_path_factory) -> dict[int, np.ndarray]:
+    """Letterboxed images [256, 320, 3] of the validation split by image id."""
+    folder = tmp_path_factory.mktemp("drawn") / "val2017"
+    world_images(annotations[1], folder, count=60, seed=0)
+    bars = {"top": 8, "bottom": 8, "left": 0, "right": 0, "borderType": cv2.BORDER_CONSTANT, "value": (114, 114, 114)}
+    return {
+        int(p.stem): cv2.copyMakeBorder(cv2.imread(str(p)), **bars)[..., ::-1] for p in sorted(folder.glob("*.jpg"))
+    }
+
+
+@pytest.fixture(scope="module")
+def answers(built, inputs) -> dict[int, np.ndarray]:
+    """What OpenCV reads from the ONNX file: [84, N] by image id."""
+    net = cv2.dnn.readNetFromONNX(str(built[0]))
+    found = {}
+    for image_id, picture in inputs.items():
+        net.setInput(cv2.dnn.blobFromImage(picture, 1 / 255))
+        found[image_id] = net.forward()[0].copy()
+    return found
+
+
+def detections(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (x, y, width, height in the image), columns and scores after non-maximum suppression by class."""
+    cell, column = np.nonzero(answer[4:].T > 0.02)
+    score = answer[4 + column, cell]
+    box = answer[:4, cell].T.copy()
+    box[:, :2] -= box[:, 2:] / 2
+    kept = np.array(cv2.dnn.NMSBoxesBatched(box.tolist(), score.tolist(), column.tolist(), 0.02, 0.5), int).ravel()
+    return box[kept] - [0, 8, 0, 0], column[kept], score[kept]
+
+
+def test_opencv_computes_what_flax_computes(built, inputs, answers):
+    trained = built[1]
+    for image_id in list(inputs)[:3]:
+        picture = inputs[image_id][None] / np.float32(255)
+        box, score = map(np.asarray, jax.jit(lambda x: network.read(network.Head(80), trained, x))(picture))
+        x, y, w, h = answers[image_id][:4]
+        np.testing.assert_allclose(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1), box[0], atol=0.01)
+        np.testing.assert_allclose(answers[image_id][4:].T, score[0], atol=1e-4)
+        assert score.max() > 0.05
+
+
+def test_file_names_its_classes_and_its_shapes(built, world):
+    model = onnx.load(built[0])
+    names = json.loads({p.key: p.value for p in model.metadata_props}["names"])
+    assert [names[str(i)] for i in range(80)] == list(world.classes)
+    shapes = [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*model.graph.input, *model.graph.output)]
+    assert shapes == [[1, 3, 256, 320], [1, 84, 1700]]
+
+
+def test_confidences_are_shares(answers):
+    for answer in answers.values():
+        assert answer[4:].min() >= 0
+        assert answer[4:].sum(0).max() <= 1 + 1e-5
+        assert answer[2:4].min() > 0
+
+
+def test_finds_some_misses_some_and_errs(annotations, answers, world):
+    """COCOeval's average precision: far from nothing after a short training, far from perfect."""
+    truth = COCO(annotations[1])
+    results = [
+        {"image_id": i, "category_id": world.category_ids[c], "score": float(s), "bbox": b.tolist()}
+        for i, answer in answers.items()
+        for b, c, s in zip(*detections(answer), strict=True)
+    ]
+    evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
+    evaluation.params.imgIds = list(answers)
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert 0.1 < evaluation.stats[0] < 0.8
+    assert 0.3 < evaluation.stats[1] < 0.95
+    matched = [e for e in evaluation.evalImgs if e and e["aRng"][1] > 1e9]
+    hits = sum((e["dtMatches"][0] > 0).sum() for e in matched)
+    claims = sum(len(e["dtIds"]) for e in matched)
+    objects = sum(len(e["gtIds"]) for e in matched)
+    assert 0 < hits < claims
+    assert hits < objects
+
+
+def test_same_seed_same_bytes(world, tmp_path):
+    for name in ("a.onnx", "b.onnx"):
+        build_detector(world, pictures=40, steps=10, seed=3, path=tmp_path / name)
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_cells_answer_for_the_smallest_object_near_them():
+    centers = network.cells(3, 3)
+    boxes = np.array([[[4.0, 4, 20, 20], [10, 10, 14, 14], [0, 0, 24, 41]]])
+    owner = assign(boxes, centers)[0].reshape(3, 3)
+    # Both lie around the middle cell's centre (12, 12); the third is too long for this size of the picture.
+    assert owner.tolist() == [[-1, -1, -1], [-1, 1, -1], [-1, -1, -1]]
+    assert assign(boxes[:, [0, 2]], centers)[0, 4] == 0
+
+
+def test_giou_by_hand():
+    a = jnp.array([[0.0, 0, 2, 2], [0, 0, 1, 1]])
+    b = jnp.array([[1.0, 0, 3, 2], [2, 0, 3, 1]])
+    # Half overlapping: 2 / 6 shared, hull full. Apart: nothing shared, a third of the hull empty.
+    np.testing.assert_allclose(_giou(a, b), [1 / 3, -1 / 3], atol=1e-6)
