@@ -35,7 +35,12 @@ def _root(
     """Options of every command."""
 
 
+# In the order of the workflow, and of --help.
 COMMANDS = (
+    "world_annotations",
+    "world_images",
+    "world_detector",
+    "world_oracle",
     "annotations",
     "scenes",
     "train",
@@ -43,7 +48,12 @@ COMMANDS = (
     "anomalies",
     "experiment_published",
     "experiment_corrected",
+    "detect",
+    "merge_detections",
+    "evaluate",
     "rescore",
+    "configuration",
+    "report",
 )
 for _name in COMMANDS:
     app.command(_name.replace("_", "-"))(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))

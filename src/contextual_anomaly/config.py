@@ -56,6 +56,8 @@ class World(Section):
     train_images: Count = 40_000
     val_images: Count = 4_000
     drawn_images: Count = 400
+    detector_pictures: Annotated[int, Field(ge=40)] = 3_500
+    detector_steps: Annotated[int, Field(ge=10)] = 4_500
 
 
 class SceneSettings(Section):
@@ -126,6 +128,7 @@ class Detection(Section):
 class Rescoring(Section):
     """Context judging weak detections."""
 
+    model: Name = "published"
     thresholds: Annotated[list[Share], Field(min_length=1)] = [
         0.05,
         0.1,
@@ -142,6 +145,12 @@ class Rescoring(Section):
     keep_above: Share = 0.5
     context_threshold: Share = 0.1
     minimum_classes: Count = 3
+
+
+class Report(Section):
+    """The report."""
+
+    gallery: Annotated[int, Field(ge=0)] = 12
 
 
 class Configuration(Section):
@@ -161,6 +170,7 @@ class Configuration(Section):
     experiments: Experiments = Experiments()
     detection: Detection = Detection()
     rescoring: Rescoring = Rescoring()
+    report: Report = Report()
 
     @field_validator("models", mode="before")
     @classmethod
@@ -173,6 +183,9 @@ class Configuration(Section):
         taken = {"frequency", "oracle"} & set(self.models)
         if taken:
             raise ValueError(f"models: the name {taken.pop()!r} belongs to a built-in model, choose another")
+        judges = {*self.models, "frequency"} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
+        if self.rescoring.model not in judges:
+            raise ValueError(f"rescoring.model: there is no model {self.rescoring.model!r}, only {sorted(judges)}")
         if self.dataset.kind is not DatasetKind.embedded:
             for detector in self.detection.detectors:
                 if not detector.weights:

@@ -101,9 +101,11 @@ def _read_header(path: Path) -> tuple[Size, list[str] | None]:
 
 
 def _names(path: Path, text: str) -> list[str]:
-    """Class names as Ultralytics writes them: {0: 'person', 1: 'bicycle'}; a plain list will do too."""
+    """Class names as Ultralytics writes them, {0: 'person', 1: 'bicycle'}; a list or JSON's text keys will do too."""
     try:
         names = ast.literal_eval(text)  # literals only, nothing is run
+        if isinstance(names, dict):
+            names = {int(number): name for number, name in names.items()}
         names = [names[i] for i in range(len(names))]
     except (ValueError, SyntaxError, KeyError, TypeError) as error:
         raise UserError(

@@ -16,7 +16,7 @@ SHRINKS = (1, 2, 4, 8)
 LONGEST = 40.0
 """Pixels of the longer side of the largest objects found at one size."""
 STRIDE = 8  # pixels from one cell to the next, of the picture as it is read
-HIDDEN = 96
+HIDDEN = 128
 CORE, NEAR, FAR = 4, 8, 7
 """A cell sees the colours of CORE × CORE patches of 4 pixels around its centre, and how NEAR × NEAR patches of 4 pixels
 and FAR × FAR of 8 differ from its centre's colour, the former also from their neighbours'."""

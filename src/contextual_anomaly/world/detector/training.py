@@ -14,7 +14,7 @@ from contextual_anomaly.world.detector.network import LONGEST, STRIDE, Head, cel
 PICTURES_AT_A_TIME = 40
 EMPTY = 30  # of a picture's cells without an object, how many are learnt from
 BATCH = 256  # cells
-BOX_WEIGHT = 5.0
+BOX_WEIGHT = 8.0
 PEAK_RATE = 3e-3
 
 

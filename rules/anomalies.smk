@@ -1,0 +1,36 @@
+# The listing: what is unexpected, and what is missing.
+
+
+rule list_anomalies:
+    """List the classes that are there against expectation, and those that are expected and not there."""
+    input:
+        model=MODEL,
+        scenes=SCENES.format(split="val"),
+        images=IMAGES.format(split="val"),
+    output:
+        table=f"{R}/anomalies/{{model}}.parquet",
+        csv=report(
+            f"{R}/anomalies/{{model}}.csv",
+            caption="../workflow/report/anomalies.rst",
+            category="Anomalies",
+            labels={"model": "{model}"},
+        ),
+        text=f"{R}/anomalies/{{model}}.txt",
+    params:
+        bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
+        missing_above=SETTINGS.anomalies.missing_above,
+        unexpected_below=SETTINGS.anomalies.unexpected_below,
+        source=lambda wildcards: source("anomalies", wildcards.model),
+    log:
+        f"{R}/logs/list_anomalies.{{model}}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/experiments.yaml"
+    shell:
+        "contextual-anomaly anomalies --model {input.model} --scenes {input.scenes} --images {input.images}"
+        " --bottleneck {params.bottleneck} --missing-above {params.missing_above}"
+        " --unexpected-below {params.unexpected_below} --output {output.table} --csv {output.csv}"
+        " --text {output.text} 2>&1 | tee {log}"

@@ -1,0 +1,102 @@
+# From COCO annotation files, the world's own or a local copy, to tables and scenes.
+
+if EMBEDDED:
+
+    rule world_annotations:
+        """Sample the embedded world's scenes and write them as COCO annotation files."""
+        output:
+            train=raw("train"),
+            val=raw("val"),
+        params:
+            seed=SETTINGS.world.seed,
+            train_images=SETTINGS.world.train_images,
+            val_images=SETTINGS.world.val_images,
+            source=source("world_annotations"),
+        log:
+            f"{R}/logs/world_annotations.log",
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        conda:
+            "../envs/dataset.yaml"
+        shell:
+            "contextual-anomaly world-annotations --seed {params.seed} --train-images {params.train_images}"
+            " --val-images {params.val_images} --train {output.train} --val {output.val} 2>&1 | tee {log}"
+
+    rule world_images:
+        """Draw the validation images that the detector looks at."""
+        input:
+            annotations=raw("val"),
+        output:
+            images=directory(val_images()),
+        params:
+            seed=SETTINGS.world.seed,
+            drawn_images=SETTINGS.world.drawn_images,
+            source=source("world_images"),
+        log:
+            f"{R}/logs/world_images.log",
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        conda:
+            "../envs/dataset.yaml"
+        shell:
+            "contextual-anomaly world-images --annotations {input.annotations} --seed {params.seed}"
+            " --count {params.drawn_images} --output {output.images} 2>&1 | tee {log}"
+
+
+rule annotations:
+    """Read a split's COCO annotations, check every record, and write them as tables."""
+    input:
+        instances=lambda wildcards: raw(wildcards.split),
+    output:
+        annotations=ANNOTATIONS,
+        images=IMAGES,
+        categories=CATEGORIES,
+    params:
+        source=source("annotations"),
+    log:
+        f"{R}/logs/annotations.{{split}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/dataset.yaml"
+    shell:
+        "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
+        " --images {output.images} --categories {output.categories} 2>&1 | tee {log}"
+
+
+rule scenes:
+    """Encode which classes each image holds, and count the classes."""
+    input:
+        train_annotations=ANNOTATIONS.format(split="train"),
+        val_annotations=ANNOTATIONS.format(split="val"),
+        train_categories=CATEGORIES.format(split="train"),
+        val_categories=CATEGORIES.format(split="val"),
+    output:
+        train=SCENES.format(split="train"),
+        val=SCENES.format(split="val"),
+        counts=report(CLASS_COUNTS, caption="../workflow/report/class_counts.rst", category="Data"),
+    params:
+        dataset=SETTINGS.dataset.name,
+        person="--include-person" if SETTINGS.scenes.include_person else "--exclude-person",
+        minimum_classes=SETTINGS.scenes.minimum_classes,
+        source=source("scenes"),
+    log:
+        f"{R}/logs/scenes.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/dataset.yaml"
+    shell:
+        "contextual-anomaly scenes --dataset {params.dataset:q} {params.person}"
+        " --minimum-classes {params.minimum_classes}"
+        " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
+        " --train-categories {input.train_categories} --val-categories {input.val_categories}"
+        " --train-scenes {output.train} --val-scenes {output.val} --class-counts {output.counts} 2>&1 | tee {log}"

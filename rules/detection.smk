@@ -1,0 +1,117 @@
+# Detectors through OpenCV: the network runs once an image, and everything later reads its tables.
+
+if EMBEDDED:
+
+    rule world_detector:
+        """Build the embedded world's own detector."""
+        output:
+            weights=f"{R}/world/detector.onnx",
+        params:
+            seed=SETTINGS.world.seed,
+            pictures=SETTINGS.world.detector_pictures,
+            steps=SETTINGS.world.detector_steps,
+            source=source("world_detector"),
+        log:
+            f"{R}/logs/world_detector.log",
+        threads: 2
+        resources:
+            mem_mb=3000,
+            runtime=10,
+        conda:
+            "../envs/detection.yaml"
+        shell:
+            "contextual-anomaly world-detector --seed {params.seed} --pictures {params.pictures}"
+            " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
+
+
+rule detect:
+    """Run a detector on one shard of the validation images."""
+    input:
+        images=val_images(),
+        image_table=IMAGES.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        weights=lambda wildcards: weights(wildcards.detector),
+        names=lambda wildcards: DETECTORS[wildcards.detector].class_names or [],
+    output:
+        detections=f"{R}/detections/{{detector}}/shards/{{shard}}.parquet",
+        class_scores=f"{R}/class_scores/{{detector}}/shards/{{shard}}.parquet",
+        images=f"{R}/detections/{{detector}}/shards/{{shard}}.images.csv",
+    params:
+        family=lambda wildcards: DETECTORS[wildcards.detector].family,
+        names=lambda wildcards: optional("--names", DETECTORS[wildcards.detector].class_names),
+        shards=SETTINGS.detection.shards,
+        score_threshold=SETTINGS.detection.score_threshold,
+        nms_threshold=SETTINGS.detection.nms_threshold,
+        source=source("detect"),
+    log:
+        f"{R}/logs/detect.{{detector}}.{{shard}}.log",
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    conda:
+        "../envs/detection.yaml"
+    shell:
+        "contextual-anomaly detect --images {input.images:q} --image-table {input.image_table}"
+        " --categories {input.categories} --weights {input.weights:q} --family {params.family} {params.names}"
+        " --shard {wildcards.shard} --shards {params.shards} --score-threshold {params.score_threshold}"
+        " --nms-threshold {params.nms_threshold} --threads {threads} --detections {output.detections}"
+        " --class-scores {output.class_scores} --image-report {output.images} 2>&1 | tee {log}"
+
+
+rule merge_detections:
+    """Put the shards of a detector together."""
+    input:
+        detections=expand(rules.detect.output.detections, shard=SHARDS, allow_missing=True),
+        class_scores=expand(rules.detect.output.class_scores, shard=SHARDS, allow_missing=True),
+        images=expand(rules.detect.output.images, shard=SHARDS, allow_missing=True),
+    output:
+        detections=f"{R}/detections/{{detector}}/val.parquet",
+        class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
+        images=f"{R}/detections/{{detector}}/images.csv",
+    params:
+        detections=lambda wildcards, input: repeated("--shard-detections", input.detections),
+        class_scores=lambda wildcards, input: repeated("--shard-class-scores", input.class_scores),
+        images=lambda wildcards, input: repeated("--shard-image-report", input.images),
+        source=source("merge_detections"),
+    log:
+        f"{R}/logs/merge_detections.{{detector}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/detection.yaml"
+    shell:
+        "contextual-anomaly merge-detections {params.detections} {params.class_scores} {params.images}"
+        " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
+        " 2>&1 | tee {log}"
+
+
+rule evaluate:
+    """Judge a detector by COCO's own measures."""
+    input:
+        detections=rules.merge_detections.output.detections,
+        images=rules.merge_detections.output.images,
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+    output:
+        table=report(
+            f"{R}/experiments/detection/{{detector}}.csv",
+            caption="../workflow/report/detection.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "COCO measures"},
+        ),
+    params:
+        source=source("evaluate"),
+    log:
+        f"{R}/logs/evaluate.{{detector}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/detection.yaml"
+    shell:
+        "contextual-anomaly evaluate --detections {input.detections} --image-report {input.images}"
+        " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log}"

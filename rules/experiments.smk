@@ -1,0 +1,118 @@
+# Experiment 1, classes added and taken out, by both protocols; experiment 2, context judges weak detections.
+
+
+rule experiment_published:
+    """Experiment 1 as the original code does it."""
+    input:
+        model=MODEL,
+        scenes=SCENES.format(split="val"),
+    output:
+        draws=f"{R}/experiments/published/{{model}}.draws.parquet",
+        summary=f"{R}/experiments/published/{{model}}.summary.parquet",
+        csv=report(
+            f"{R}/experiments/published/{{model}}.summary.csv",
+            caption="../workflow/report/experiment_published.rst",
+            category="Experiment 1",
+            labels={"model": "{model}", "protocol": "published"},
+        ),
+    params:
+        draws=SETTINGS.experiments.published_draws,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=lambda wildcards: source("experiment_published", wildcards.model),
+    log:
+        f"{R}/logs/experiment_published.{{model}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/experiments.yaml"
+    shell:
+        "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes} --draws {params.draws}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
+        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+
+
+rule experiment_corrected:
+    """Experiment 1 with ranks, false alarms and intervals."""
+    input:
+        model=MODEL,
+        scenes=SCENES.format(split="val"),
+        train_scenes=SCENES.format(split="train"),
+    output:
+        trials=f"{R}/experiments/corrected/{{model}}.parquet",
+        summary=f"{R}/experiments/corrected/{{model}}.summary.parquet",
+        csv=report(
+            f"{R}/experiments/corrected/{{model}}.summary.csv",
+            caption="../workflow/report/experiment_corrected.rst",
+            category="Experiment 1",
+            labels={"model": "{model}", "protocol": "corrected"},
+        ),
+    params:
+        bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
+        draws=SETTINGS.experiments.corrected_draws,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=lambda wildcards: source("experiment_corrected", wildcards.model),
+    log:
+        f"{R}/logs/experiment_corrected.{{model}}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/experiments.yaml"
+    shell:
+        "contextual-anomaly experiment-corrected --model {input.model} --scenes {input.scenes}"
+        " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --draws {params.draws}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
+        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+
+
+rule rescore:
+    """Experiment 2: let context judge weak detections, beside the detector at the same recall."""
+    input:
+        class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
+        annotations=ANNOTATIONS.format(split="val"),
+        images=IMAGES.format(split="val"),
+        model=MODEL.format(model=SETTINGS.rescoring.model),
+    output:
+        summary=report(
+            f"{R}/experiments/rescoring/{{detector}}.summary.csv",
+            caption="../workflow/report/rescoring.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "precision and recall"},
+        ),
+        trials=f"{R}/experiments/rescoring/{{detector}}.trials.parquet",
+        agreement=report(
+            f"{R}/experiments/rescoring/{{detector}}.agreement.csv",
+            caption="../workflow/report/agreement.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "agreement"},
+        ),
+        agreement_images=f"{R}/experiments/rescoring/{{detector}}.agreement_images.csv",
+    params:
+        bottleneck=chosen_bottleneck(SETTINGS.rescoring.model),
+        thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
+        keep_above=SETTINGS.rescoring.keep_above,
+        context_threshold=SETTINGS.rescoring.context_threshold,
+        minimum_classes=SETTINGS.rescoring.minimum_classes,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=source("rescore", SETTINGS.rescoring.model),
+    log:
+        f"{R}/logs/rescore.{{detector}}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/experiments.yaml"
+    shell:
+        "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
+        " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"
+        " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
+        " --minimum-classes {params.minimum_classes} --bootstrap {params.bootstrap} --seed {params.seed}"
+        " --summary {output.summary} --trials {output.trials} --agreement {output.agreement}"
+        " --agreement-images {output.agreement_images} 2>&1 | tee {log}"

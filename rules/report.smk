@@ -1,0 +1,65 @@
+# The report: one HTML file that holds everything.
+
+
+rule configuration:
+    """Write down the settings that everything is made with."""
+    output:
+        settings=f"{R}/configuration.yaml",
+    params:
+        settings=SETTINGS_AS_OPTION,
+        source=source("configuration"),
+    log:
+        f"{R}/logs/configuration.log",
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    conda:
+        "../envs/report.yaml"
+    shell:
+        "contextual-anomaly configuration --settings {params.settings:q} --output {output.settings} 2>&1 | tee {log}"
+
+
+rule write_report:
+    """Put data, models, anomalies and experiments into one HTML file."""
+    input:
+        scenes=expand(SCENES, split=SPLITS),
+        counts=CLASS_COUNTS,
+        annotations=ANNOTATIONS.format(split="val"),
+        images=IMAGES.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        pictures=existing(val_images()),
+        histories=expand(rules.train.output.history, model=SETTINGS.models),
+        listings=expand(rules.list_anomalies.output.table, model=LISTING_MODELS),
+        published=expand(rules.experiment_published.output, model=MODELS),
+        corrected=expand(rules.experiment_corrected.output, model=MODELS),
+        evaluated=expand(rules.evaluate.output, detector=DETECTORS),
+        rescored=expand(rules.rescore.output, detector=DETECTORS),
+        detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
+        settings=rules.configuration.output.settings,
+    output:
+        html=report(f"{R}/report.html", caption="../workflow/report/report.rst", category="Report"),
+        figure=f"{R}/anomalies.png",
+    params:
+        results=R,
+        name=SETTINGS.dataset.name,
+        kind=SETTINGS.dataset.kind.value,
+        models=repeated("--model", [f"{name}={family}" for name, family in FAMILY.items()]),
+        listings=repeated("--listing", LISTING_MODELS),
+        detectors=repeated("--detector", DETECTORS),
+        images=optional("--images", existing(val_images())),
+        gallery=SETTINGS.report.gallery,
+        source=source("report"),
+    log:
+        f"{R}/logs/write_report.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    shell:
+        "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
+        " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors}"
+        " {params.images} --configuration {input.settings} --gallery {params.gallery}"
+        " --figure {output.figure} --output {output.html} 2>&1 | tee {log}"

@@ -1,0 +1,62 @@
+"""`contextual-anomaly report`: everything in one HTML file."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """Where the data come from; published figures are shown only beside COCO's."""
+
+    embedded = "embedded"
+    coco = "coco"
+    own = "own"
+
+
+def report(
+    results: Annotated[Path, typer.Option(help="The results folder of a finished run.")],
+    output: Annotated[Path, typer.Option(help="The report (HTML).")],
+    dataset_name: Annotated[str, typer.Option(help="The data set's name.")],
+    dataset_kind: Annotated[Kind, typer.Option(help="Where the data come from.")],
+    configuration: Annotated[Path, typer.Option(help="The settings of the run (YAML), shown at the end.")],
+    model: Annotated[list[str], typer.Option(help="A model and its family, published=autoencoder; repeat.")],
+    figure: Annotated[Path, typer.Option(help="The strongest anomalies as one picture (PNG).")],
+    listing: Annotated[list[str] | None, typer.Option(help="A model that lists anomalies; repeat.")] = None,
+    detector: Annotated[list[str] | None, typer.Option(help="A detector that was run; repeat.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the images; without it there is no gallery.")] = None,
+    gallery: Annotated[int, typer.Option(min=0, help="Images in the gallery.")] = 12,
+) -> None:
+    """Write the report: one file that needs no other, for a screen, a phone or paper.
+
+    Example: `contextual-anomaly report --results results --dataset-name "embedded world" --dataset-kind embedded
+    --model published=autoencoder --model frequency=frequency --listing published --detector world
+    --images results/world/val2017 --configuration results/configuration.yaml --figure anomalies.png
+    --output report.html`
+    """
+    from hashlib import sha256
+
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.files import require_file, write_aside
+    from contextual_anomaly.progress import say
+    from contextual_anomaly.report.gallery import strongest, write_figure
+    from contextual_anomaly.report.page import render
+    from contextual_anomaly.report.results import Results
+
+    unclear = [entry for entry in model if "=" not in entry]
+    if unclear:
+        raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
+    run = Results(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [])
+    settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
+    galleries = {}
+    if images is not None:
+        galleries = {
+            name: strongest(run.anomalies(name), run.annotations, images, gallery) for name in run.listings[:1]
+        }
+    write_figure(next(iter(galleries.values()), []), figure)
+    digest = sha256(settings.encode()).hexdigest()
+    html = render(run, dataset_name, dataset_kind, galleries, settings, digest)
+    with write_aside(output) as aside:
+        aside.write_text(html, encoding="utf-8")
+    say(f"{output}: {len(html.encode()) / 1e6:.1f} MB")

@@ -1,0 +1,279 @@
+"""The report: every section's tables and figures, and the template that they go into."""
+
+import platform
+from importlib.metadata import version
+from importlib.resources import files
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from contextual_anomaly import __version__
+from contextual_anomaly.report import figures, reproduction
+from contextual_anomaly.report.gallery import Picture
+from contextual_anomaly.report.html_tables import shown, with_interval
+from contextual_anomaly.report.published_figures import EXPERIMENT_2, SOURCE
+from contextual_anomaly.report.results import Results
+from contextual_anomaly.report.style import embedded, svg
+
+LIBRARIES = (
+    "numpy", "pandas", "pyarrow", "scikit-learn", "jax", "flax", "optax", "onnx", "opencv-python-headless",
+    "pycocotools", "matplotlib", "snakemake",
+)  # fmt: skip
+LISTED = 30  # rows of the anomalies shown; the files have them all
+DEFINITIONS = {
+    "hit_at_1": "changed class ranked first",
+    "hit_at_5": "among the first five",
+    "mean_reciprocal_rank": "mean reciprocal rank",
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "fpr_at_95_tpr": "false positive rate at 95 % true positives",
+    "tpr_at_5_fpr": "found at 5 % false alarms",
+    "detected": "found at the published threshold",
+    "false_alarms": "genuine ones flagged at it",
+}
+
+
+def render(
+    results: Results,
+    dataset_name: str,
+    dataset_kind: str,
+    galleries: dict[str, list[Picture]],
+    configuration: str,
+    configuration_digest: str,
+) -> str:
+    """The page as HTML."""
+    coco = dataset_kind == "coco"
+    environment = Environment(
+        loader=PackageLoader("contextual_anomaly.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    published, corrected = results.summary("published"), results.summary("corrected")
+    context = {
+        "dataset": dataset_name,
+        "kind": dataset_kind,
+        "style": (files("contextual_anomaly.report") / "templates/style.css").read_text(encoding="utf-8"),
+        "headline": _headline(results, corrected),
+        "data": _data(results),
+        "training": [_training(results, name) for name in results.sweeps],
+        "anomalies": [_anomalies(results, name, galleries.get(name, [])) for name in results.listings],
+        "published": [_published(results, published, name, coco) for name in results.families],
+        "corrected": _corrected(results, corrected),
+        "reproduction": _reproduction(published, results) if coco else None,
+        "detectors": [_detector(results, name) for name in results.detectors],
+        "original_rescoring": svg(figures.original_rescoring(EXPERIMENT_2), "published curves of experiment 2")
+        if coco and results.detectors
+        else None,
+        "source": SOURCE,
+        "timings": shown(results.timings(), {"seconds": ".1f"}),
+        "timings_total": results.timings()["seconds"].sum(),
+        "versions": [("contextual-anomaly", __version__), ("Python", platform.python_version())]
+        + [(name, version(name)) for name in LIBRARIES],
+        "machine": f"{platform.system()} {platform.machine()}",
+        "configuration": configuration,
+        "digest": configuration_digest,
+    }
+    return environment.get_template("report.html").render(context)
+
+
+def _headline(results: Results, corrected: pd.DataFrame) -> list[tuple[str, str]]:
+    train, val = results.scenes["train"], results.scenes["val"]
+    facts = [
+        (f"{len(train.image_ids):,}", "training scenes"),
+        (f"{len(val.image_ids):,}", "scenes judged"),
+        (f"{len(val.classes)}", "classes"),
+    ]
+    best = corrected[(corrected["metric"] == "hit_at_1") & ~corrected["model"].isin(["oracle"])]
+    for experiment, text in (
+        ("inject_uniform", "added objects ranked first"),
+        ("remove", "removed objects ranked first"),
+    ):
+        rows = best[best["experiment"] == experiment].sort_values("value", ascending=False)
+        if len(rows):
+            facts.append(
+                (f"{100 * rows['value'].iloc[0]:.0f} %", f"of {text} by the best model, {_member(rows.iloc[0])}")
+            )
+    return facts
+
+
+def _member(row: pd.Series) -> str:
+    return row["model"] if pd.isna(row["bottleneck"]) else f"{row['model']} d = {int(row['bottleneck'])}"
+
+
+def _data(results: Results) -> dict:
+    counts = results.csv("scenes/class_counts.csv")
+    commonest = counts[counts["split"] == "train"].sort_values("images", ascending=False, kind="stable")
+    columns = ["name", "supercategory", "images", "instances", "scenes"]
+    return {
+        "figure": svg(figures.class_counts(counts), "images that hold each class, by falling number"),
+        "table": shown(commonest[columns], dict.fromkeys(columns[2:], ",")),
+    }
+
+
+def _training(results: Results, name: str) -> dict:
+    history = results.history(name)
+    last = history[history["epoch"] == history["epoch"].max()]
+    table = last.groupby("bottleneck")[["loss", "val_loss"]].agg(["mean", "std"]).fillna(0).reset_index()
+    table.columns = ["d", "training loss", "std over seeds", "validation loss", "std over seeds "]
+    return {
+        "name": name,
+        "epochs": int(history["epoch"].max()),
+        "seeds": history["seed"].nunique(),
+        "figure": svg(
+            figures.training(history), f"loss curves of {name}, final loss against d, difference from d to d + 1"
+        ),
+        "table": shown(table, dict.fromkeys(table.columns[1:], ".4f")),
+    }
+
+
+def _anomalies(results: Results, name: str, gallery: list[Picture]) -> dict:
+    listing = results.anomalies(name)
+    kinds = listing["kind"].value_counts()
+    return {
+        "name": name,
+        "unexpected": int(kinds.get("unexpected", 0)),
+        "missing": int(kinds.get("missing", 0)),
+        "images": listing["image_id"].nunique(),
+        "rows": list(listing.head(LISTED).itertuples(index=False)),
+        "gallery": [(picture, embedded("image/jpeg", picture.jpeg, picture.alt)) for picture in gallery],
+    }
+
+
+def _published(results: Results, summary: pd.DataFrame, name: str, coco: bool) -> dict:
+    rows = summary[(summary["model"] == name) & (summary["metric"] == "found")]
+    sweep = name in results.sweeps
+    cells = []
+    for bottleneck, members in rows.groupby("bottleneck", dropna=False):
+        cell = {"d": "–" if pd.isna(bottleneck) else int(bottleneck)}
+        for part, title in figures.PARTS.items():
+            found = members[members["experiment"] == part]
+            value, std = 100 * found["value"].mean(), 100 * found["std"].mean()
+            low, high = 100 * found["low"].mean(), 100 * found["high"].mean()
+            text = "–" if pd.isna(value) else f"{value:.1f} ± {std:.1f} [{low:.1f}, {high:.1f}]"
+            cell[title] = text if pd.isna(value) or part != "remove" else f"{text} ({found['trials'].mean():.0f})"
+        cells.append(cell)
+    figure = None
+    if sweep:
+        boxes = figures.published_boxes(results.draws(name), coco and name == "published")
+        figure = svg(boxes, f"experiment 1 of {name}, share found in each draw against d")
+    return {"name": name, "figure": figure, "table": shown(pd.DataFrame(cells))}
+
+
+def _corrected(results: Results, summary: pd.DataFrame) -> dict:
+    members = summary[["model", "bottleneck"]].drop_duplicates()
+    members["label"] = members.apply(_member, axis=1)
+    members["colour"] = members["model"].map({name: i for i, name in enumerate(results.families)})
+    # A bar for the best bottleneck of each sweep; the tables have every one.
+    score = summary[(summary["metric"] == "hit_at_1") & (summary["experiment"] == "inject_uniform")]
+    best = score.sort_values("value", ascending=False).drop_duplicates("model")[["model", "bottleneck"]]
+    bars = members.merge(best, on=["model", "bottleneck"])
+    tables = []
+    for experiment, title in figures.CORRECTED.items():
+        of_experiment = summary[summary["experiment"] == experiment]
+        cells = []
+        for member in members.itertuples():
+            same = (
+                of_experiment["bottleneck"].isna()
+                if pd.isna(member.bottleneck)
+                else (of_experiment["bottleneck"] == member.bottleneck)
+            )
+            figures_of = of_experiment[(of_experiment["model"] == member.model) & same]
+            mean = figures_of.groupby("metric")[["value", "low", "high"]].mean()
+            cell = {"model": member.label}
+            for metric, label in DEFINITIONS.items():
+                if metric in mean.index:
+                    cell[label] = with_interval(*mean.loc[metric])
+            cells.append(cell)
+        trials = of_experiment["trials"].max()
+        prevalence = of_experiment.loc[of_experiment["metric"] == "prevalence", "value"].mean()
+        tables.append(
+            {"title": title, "trials": int(trials), "prevalence": prevalence, "table": shown(pd.DataFrame(cells))}
+        )
+    return {
+        "hits": svg(
+            figures.corrected_bars(summary, bars, "hit_at_1", "ranked first"),
+            "share of changed classes ranked first, by model",
+        ),
+        "auroc": svg(figures.corrected_bars(summary, bars, "auroc", "AUROC"), "AUROC of each model"),
+        "tables": tables,
+    }
+
+
+def _reproduction(summary: pd.DataFrame, results: Results) -> dict | None:
+    if "published" not in results.sweeps:
+        return None
+    table = reproduction.beside_published(summary, "published")
+    most = reproduction.most_beside_published(summary, "published")
+    if table.empty:
+        return None
+    injection = table[~table["part"].str.startswith("remove") & table["d"].between(6, 15)]
+    names = {
+        "published_std": "± std",
+        "published_trials": "its trials",
+        "ours_low": "lowest seed",
+        "ours_high": "highest seed",
+        "trials": "our trials",
+        "difference": "difference / std",
+    }
+    formats = {"published": ".1f", "± std": ".1f", "its trials": ",.0f", "ours": ".1f", "lowest seed": ".1f"}
+    formats |= {"highest seed": ".1f", "our trials": ",.0f", "difference / std": "+.2f"}
+    return {
+        "parts": [
+            (part, shown(rows.drop(columns="part").rename(columns=names), formats))
+            for part, rows in table.groupby("part", sort=False)
+        ],
+        "most": shown(most.rename(columns=names), formats),
+        "largest": injection["difference"].abs().max(),
+    }
+
+
+def _detector(results: Results, name: str) -> dict:
+    measures = results.csv(f"experiments/detection/{name}.csv")
+    overall = measures[measures["category"].isna()].set_index("metric")["value"]
+    of_class = measures[measures["category"].notna()].pivot_table(index="category", columns="metric", values="value")
+    summary = results.csv(f"experiments/rescoring/{name}.summary.csv")
+    agreement = results.csv(f"experiments/rescoring/{name}.agreement.csv")
+    looked = results.csv(f"detections/{name}/images.csv")["status"].value_counts()
+    names = {
+        "detector": "detector alone",
+        "gate": "with the context gate",
+        "detector_at_gate_recall": "alone, at the gate's recall",
+    }
+    table = pd.DataFrame(
+        {
+            "threshold": summary["threshold"],
+            "arm": summary["arm"].map(names),
+            "precision": [
+                with_interval(*v) for v in summary[["precision", "precision_low", "precision_high"]].to_numpy()
+            ],
+            "recall": [with_interval(*v) for v in summary[["recall", "recall_low", "recall_high"]].to_numpy()],
+            **{column.upper(): summary[column] for column in ("f1", "tp", "fp", "fn", "tn")},
+        }
+    )
+    gate = summary[summary["arm"] == "gate"]
+    gain = pd.DataFrame(
+        {
+            "threshold": gate["threshold"],
+            "gate's precision minus the detector's at the same recall": [
+                with_interval(*v) for v in gate[["gain", "gain_low", "gain_high"]].to_numpy()
+            ],
+        }
+    )
+    return {
+        "name": name,
+        "images": looked.to_dict(),
+        "overall": [(metric, overall[metric]) for metric in ("AP", "AP50", "AP75", "AR100") if metric in overall],
+        "of_class": shown(
+            of_class.reset_index().rename(columns={"category": "class"}), dict.fromkeys(of_class.columns, ".3f")
+        ),
+        "figure": svg(figures.rescoring(summary), f"experiment 2 of {name}: precision and recall against threshold"),
+        "table": shown(table, {"F1": ".3f"}),
+        "gain": shown(gain),
+        "agreement": shown(agreement, {"share": ".3f"}),
+        "agreed": shown(
+            results.csv(f"experiments/rescoring/{name}.agreement_images.csv").head(20).drop(columns="link"),
+            {"score": ".2f", "expected": ".2f"},
+        ),
+    }

@@ -1,0 +1,79 @@
+"""What a run has left in its results folder, read for the report."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from contextual_anomaly import tables
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file
+from contextual_anomaly.scenes import Scenes, read_scenes
+
+FINISHED = re.compile(r"^finished in ([\d.]+) s, peak memory (\d+) MB$")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder, and which models and detectors were run in it."""
+
+    folder: Path
+    families: dict[str, str]  # model -> family
+    listings: list[str]  # models that list anomalies
+    detectors: list[str]
+
+    @cached_property
+    def scenes(self) -> dict[str, Scenes]:
+        """Train and val."""
+        return {split: read_scenes(self.folder / "scenes" / f"{split}.parquet") for split in ("train", "val")}
+
+    @cached_property
+    def annotations(self) -> pd.DataFrame:
+        """Objects of val, with the names of their classes."""
+        objects = tables.read_table(self.folder / "annotations/val.parquet", tables.ANNOTATIONS).to_pandas()
+        categories = tables.read_table(self.folder / "categories/val.parquet", tables.CATEGORIES).to_pandas()
+        return objects.merge(categories[["category_id", "name"]], on="category_id")
+
+    @property
+    def sweeps(self) -> list[str]:
+        """The models that were trained, with a history."""
+        return [name for name, family in self.families.items() if family == "autoencoder"]
+
+    def anomalies(self, model: str) -> pd.DataFrame:
+        """The listing of a model."""
+        return tables.read_table(self.folder / "anomalies" / f"{model}.parquet", tables.ANOMALIES).to_pandas()
+
+    def history(self, model: str) -> pd.DataFrame:
+        """bottleneck, seed, epoch, loss, val_loss."""
+        return self.csv(f"models/{model}.history.csv")
+
+    def summary(self, protocol: str) -> pd.DataFrame:
+        """`tables.SUMMARY` of all models."""
+        folder = self.folder / "experiments" / protocol
+        parts = [tables.read_table(folder / f"{model}.summary.parquet", tables.SUMMARY) for model in self.families]
+        return pd.concat([part.to_pandas() for part in parts], ignore_index=True)
+
+    def draws(self, model: str) -> pd.DataFrame:
+        """experiment, bottleneck, weight_seed, draw, found, trials of the published protocol."""
+        path = require_file(self.folder / f"experiments/published/{model}.draws.parquet", "the draws of experiment 1")
+        return pd.read_parquet(path)
+
+    def csv(self, name: str) -> pd.DataFrame:
+        """A table of the results folder."""
+        path = require_file(self.folder / name, "a table of an earlier stage")
+        try:
+            return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        except ValueError as error:
+            raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
+
+    def timings(self) -> pd.DataFrame:
+        """step, seconds, peak_memory_mb of each log that tells them."""
+        rows = []
+        for log in sorted((self.folder / "logs").glob("*.log")):
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            told = FINISHED.match(lines[-1]) if lines else None
+            if told:
+                rows.append((log.stem.replace(".", " "), float(told[1]), int(told[2])))
+        return pd.DataFrame(rows, columns=["step", "seconds", "peak_memory_mb"])

@@ -1,0 +1,88 @@
+"""A small copy of the project, run once for all tests of the workflow."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "envs", "profiles", "src")
+
+SMALL = """
+world:
+  train_images: 1500
+  val_images: 200
+  drawn_images: 16
+  detector_pictures: 40
+  detector_steps: 20
+models:
+  published:
+    bottlenecks: [2, 5]
+    weight_seeds: [0]
+    epochs: 3
+    chosen_bottleneck: 5
+  default:
+    bottlenecks: [4]
+    weight_seeds: [0]
+    epochs: 3
+    chosen_bottleneck: 4
+experiments:
+  published_draws: 3
+  bootstrap: 50
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of its own, whose source is what its commands run."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
+        """Run Snakemake in the folder; its output is kept as one text."""
+        command = ["snakemake", "--cores", "2", "--configfile", "small.yaml", *arguments]
+        env = os.environ | {"PYTHONPATH": str(self.folder / "src")} | environment
+        done = subprocess.run(
+            command, cwd=self.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done
+
+    def planned(self, *arguments: str, **environment: str) -> dict[str, int]:
+        """How many jobs of each rule a dry run would do."""
+        text = self.snakemake("--dry-run", *arguments, **environment).stdout
+        if "Nothing to be done" in text:
+            return {}
+        table = text.split("Job stats:")[1].split("\n\n")[0]
+        jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+        del jobs["total"]
+        return jobs
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy what a clone holds, with the small configuration beside it."""
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        source = ROOT / part
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(source, folder / part, ignore=ignore) if source.is_dir() else shutil.copy(source, folder / part)
+    (folder / "small.yaml").write_text(SMALL)
+    return Project(folder)
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """A project that nothing has been run in."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A project whose whole workflow has run; tests leave it as they found it."""
+    project = copy_project(tmp_path_factory.mktemp("workflow") / "project")
+    project.snakemake()
+    return project
