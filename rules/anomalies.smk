@@ -16,19 +16,19 @@ rule list_anomalies:
             labels={"model": "{model}"},
         ),
         text=f"{R}/anomalies/{{model}}.txt",
+    log:
+        f"{R}/logs/list_anomalies.{{model}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
         missing_above=SETTINGS.anomalies.missing_above,
         unexpected_below=SETTINGS.anomalies.unexpected_below,
         source=lambda wildcards: source("anomalies", wildcards.model),
-    log:
-        f"{R}/logs/list_anomalies.{{model}}.log",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    conda:
-        "../envs/experiments.yaml"
     shell:
         "contextual-anomaly anomalies --model {input.model} --scenes {input.scenes} --images {input.images}"
         " --bottleneck {params.bottleneck} --missing-above {params.missing_above}"

@@ -48,12 +48,19 @@ def raw(split):
     """The annotation file of a split: the world's, or of the local copy."""
     if EMBEDDED:
         return f"{R}/world/annotations/instances_{split}2017.json"
-    return str(Path(SETTINGS.dataset.local_copy) / getattr(SETTINGS.dataset, f"{split}_annotations"))
+    return str(
+        Path(SETTINGS.dataset.local_copy)
+        / getattr(SETTINGS.dataset, f"{split}_annotations")
+    )
 
 
 def val_images():
     """The folder of the images that go through the detectors."""
-    return f"{R}/world/val2017" if EMBEDDED else str(Path(SETTINGS.dataset.local_copy) / SETTINGS.dataset.val_images)
+    return (
+        f"{R}/world/val2017"
+        if EMBEDDED
+        else str(Path(SETTINGS.dataset.local_copy) / SETTINGS.dataset.val_images)
+    )
 
 
 def source(command, model=None):

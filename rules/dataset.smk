@@ -7,19 +7,19 @@ if EMBEDDED:
         output:
             train=raw("train"),
             val=raw("val"),
+        log:
+            f"{R}/logs/world_annotations.log",
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
         params:
             seed=SETTINGS.world.seed,
             train_images=SETTINGS.world.train_images,
             val_images=SETTINGS.world.val_images,
             source=source("world_annotations"),
-        log:
-            f"{R}/logs/world_annotations.log",
-        threads: 1
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        conda:
-            "../envs/dataset.yaml"
         shell:
             "contextual-anomaly world-annotations --seed {params.seed} --train-images {params.train_images}"
             " --val-images {params.val_images} --train {output.train} --val {output.val} 2>&1 | tee {log}"
@@ -30,18 +30,18 @@ if EMBEDDED:
             annotations=raw("val"),
         output:
             images=directory(val_images()),
-        params:
-            seed=SETTINGS.world.seed,
-            drawn_images=SETTINGS.world.drawn_images,
-            source=source("world_images"),
         log:
             f"{R}/logs/world_images.log",
+        conda:
+            "../envs/dataset.yaml"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
-        conda:
-            "../envs/dataset.yaml"
+        params:
+            seed=SETTINGS.world.seed,
+            drawn_images=SETTINGS.world.drawn_images,
+            source=source("world_images"),
         shell:
             "contextual-anomaly world-images --annotations {input.annotations} --seed {params.seed}"
             " --count {params.drawn_images} --output {output.images} 2>&1 | tee {log}"
@@ -55,16 +55,16 @@ rule annotations:
         annotations=ANNOTATIONS,
         images=IMAGES,
         categories=CATEGORIES,
-    params:
-        source=source("annotations"),
     log:
         f"{R}/logs/annotations.{{split}}.log",
+    conda:
+        "../envs/dataset.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../envs/dataset.yaml"
+    params:
+        source=source("annotations"),
     shell:
         "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
         " --images {output.images} --categories {output.categories} 2>&1 | tee {log}"
@@ -80,20 +80,28 @@ rule scenes:
     output:
         train=SCENES.format(split="train"),
         val=SCENES.format(split="val"),
-        counts=report(CLASS_COUNTS, caption="../workflow/report/class_counts.rst", category="Data"),
-    params:
-        dataset=SETTINGS.dataset.name,
-        person="--include-person" if SETTINGS.scenes.include_person else "--exclude-person",
-        minimum_classes=SETTINGS.scenes.minimum_classes,
-        source=source("scenes"),
+        counts=report(
+            CLASS_COUNTS,
+            caption="../workflow/report/class_counts.rst",
+            category="Data",
+        ),
     log:
         f"{R}/logs/scenes.log",
+    conda:
+        "../envs/dataset.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../envs/dataset.yaml"
+    params:
+        dataset=SETTINGS.dataset.name,
+        person=(
+            "--include-person"
+            if SETTINGS.scenes.include_person
+            else "--exclude-person"
+        ),
+        minimum_classes=SETTINGS.scenes.minimum_classes,
+        source=source("scenes"),
     shell:
         "contextual-anomaly scenes --dataset {params.dataset:q} {params.person}"
         " --minimum-classes {params.minimum_classes}"

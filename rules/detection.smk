@@ -6,19 +6,19 @@ if EMBEDDED:
         """Build the embedded world's own detector."""
         output:
             weights=f"{R}/world/detector.onnx",
+        log:
+            f"{R}/logs/world_detector.log",
+        conda:
+            "../envs/detection.yaml"
+        threads: 2
+        resources:
+            mem_mb=3000,
+            runtime=10,
         params:
             seed=SETTINGS.world.seed,
             pictures=SETTINGS.world.detector_pictures,
             steps=SETTINGS.world.detector_steps,
             source=source("world_detector"),
-        log:
-            f"{R}/logs/world_detector.log",
-        threads: 2
-        resources:
-            mem_mb=3000,
-            runtime=10,
-        conda:
-            "../envs/detection.yaml"
         shell:
             "contextual-anomaly world-detector --seed {params.seed} --pictures {params.pictures}"
             " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
@@ -36,21 +36,23 @@ rule detect:
         detections=f"{R}/detections/{{detector}}/shards/{{shard}}.parquet",
         class_scores=f"{R}/class_scores/{{detector}}/shards/{{shard}}.parquet",
         images=f"{R}/detections/{{detector}}/shards/{{shard}}.images.csv",
-    params:
-        family=lambda wildcards: DETECTORS[wildcards.detector].family,
-        names=lambda wildcards: optional("--names", DETECTORS[wildcards.detector].class_names),
-        shards=SETTINGS.detection.shards,
-        score_threshold=SETTINGS.detection.score_threshold,
-        nms_threshold=SETTINGS.detection.nms_threshold,
-        source=source("detect"),
     log:
         f"{R}/logs/detect.{{detector}}.{{shard}}.log",
+    conda:
+        "../envs/detection.yaml"
     threads: 2
     resources:
         mem_mb=2000,
         runtime=120,
-    conda:
-        "../envs/detection.yaml"
+    params:
+        family=lambda wildcards: DETECTORS[wildcards.detector].family,
+        names=lambda wildcards: optional(
+            "--names", DETECTORS[wildcards.detector].class_names
+        ),
+        shards=SETTINGS.detection.shards,
+        score_threshold=SETTINGS.detection.score_threshold,
+        nms_threshold=SETTINGS.detection.nms_threshold,
+        source=source("detect"),
     shell:
         "contextual-anomaly detect --images {input.images:q} --image-table {input.image_table}"
         " --categories {input.categories} --weights {input.weights:q} --family {params.family} {params.names}"
@@ -62,26 +64,34 @@ rule detect:
 rule merge_detections:
     """Put the shards of a detector together."""
     input:
-        detections=expand(rules.detect.output.detections, shard=SHARDS, allow_missing=True),
-        class_scores=expand(rules.detect.output.class_scores, shard=SHARDS, allow_missing=True),
+        detections=expand(
+            rules.detect.output.detections, shard=SHARDS, allow_missing=True
+        ),
+        class_scores=expand(
+            rules.detect.output.class_scores, shard=SHARDS, allow_missing=True
+        ),
         images=expand(rules.detect.output.images, shard=SHARDS, allow_missing=True),
     output:
         detections=f"{R}/detections/{{detector}}/val.parquet",
         class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
         images=f"{R}/detections/{{detector}}/images.csv",
-    params:
-        detections=lambda wildcards, input: repeated("--shard-detections", input.detections),
-        class_scores=lambda wildcards, input: repeated("--shard-class-scores", input.class_scores),
-        images=lambda wildcards, input: repeated("--shard-image-report", input.images),
-        source=source("merge_detections"),
     log:
         f"{R}/logs/merge_detections.{{detector}}.log",
+    conda:
+        "../envs/detection.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        "../envs/detection.yaml"
+    params:
+        detections=lambda wildcards, input: repeated(
+            "--shard-detections", input.detections
+        ),
+        class_scores=lambda wildcards, input: repeated(
+            "--shard-class-scores", input.class_scores
+        ),
+        images=lambda wildcards, input: repeated("--shard-image-report", input.images),
+        source=source("merge_detections"),
     shell:
         "contextual-anomaly merge-detections {params.detections} {params.class_scores} {params.images}"
         " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
@@ -102,16 +112,16 @@ rule evaluate:
             category="Experiment 2",
             labels={"detector": "{detector}", "table": "COCO measures"},
         ),
-    params:
-        source=source("evaluate"),
     log:
         f"{R}/logs/evaluate.{{detector}}.log",
+    conda:
+        "../envs/detection.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/detection.yaml"
+    params:
+        source=source("evaluate"),
     shell:
         "contextual-anomaly evaluate --detections {input.detections} --image-report {input.images}"
         " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log}"

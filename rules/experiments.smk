@@ -15,19 +15,19 @@ rule experiment_published:
             category="Experiment 1",
             labels={"model": "{model}", "protocol": "published"},
         ),
+    log:
+        f"{R}/logs/experiment_published.{{model}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         draws=SETTINGS.experiments.published_draws,
         bootstrap=SETTINGS.experiments.bootstrap,
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_published", wildcards.model),
-    log:
-        f"{R}/logs/experiment_published.{{model}}.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../envs/experiments.yaml"
     shell:
         "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes} --draws {params.draws}"
         " --bootstrap {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
@@ -49,20 +49,20 @@ rule experiment_corrected:
             category="Experiment 1",
             labels={"model": "{model}", "protocol": "corrected"},
         ),
+    log:
+        f"{R}/logs/experiment_corrected.{{model}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
         draws=SETTINGS.experiments.corrected_draws,
         bootstrap=SETTINGS.experiments.bootstrap,
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_corrected", wildcards.model),
-    log:
-        f"{R}/logs/experiment_corrected.{{model}}.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../envs/experiments.yaml"
     shell:
         "contextual-anomaly experiment-corrected --model {input.model} --scenes {input.scenes}"
         " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --draws {params.draws}"
@@ -92,6 +92,14 @@ rule rescore:
             labels={"detector": "{detector}", "table": "agreement"},
         ),
         agreement_images=f"{R}/experiments/rescoring/{{detector}}.agreement_images.csv",
+    log:
+        f"{R}/logs/rescore.{{detector}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         bottleneck=chosen_bottleneck(SETTINGS.rescoring.model),
         thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
@@ -101,14 +109,6 @@ rule rescore:
         bootstrap=SETTINGS.experiments.bootstrap,
         seed=SETTINGS.experiments.seed,
         source=source("rescore", SETTINGS.rescoring.model),
-    log:
-        f"{R}/logs/rescore.{{detector}}.log",
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    conda:
-        "../envs/experiments.yaml"
     shell:
         "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
         " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"

@@ -5,17 +5,17 @@ rule configuration:
     """Write down the settings that everything is made with."""
     output:
         settings=f"{R}/configuration.yaml",
-    params:
-        settings=SETTINGS_AS_OPTION,
-        source=source("configuration"),
     log:
         f"{R}/logs/configuration.log",
+    conda:
+        "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=5,
-    conda:
-        "../envs/report.yaml"
+    params:
+        settings=SETTINGS_AS_OPTION,
+        source=source("configuration"),
     shell:
         "contextual-anomaly configuration --settings {params.settings:q} --output {output.settings} 2>&1 | tee {log}"
 
@@ -38,26 +38,32 @@ rule write_report:
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,
     output:
-        html=report(f"{R}/report.html", caption="../workflow/report/report.rst", category="Report"),
+        html=report(
+            f"{R}/report.html",
+            caption="../workflow/report/report.rst",
+            category="Report",
+        ),
         figure=f"{R}/anomalies.png",
+    log:
+        f"{R}/logs/write_report.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         results=R,
         name=SETTINGS.dataset.name,
         kind=SETTINGS.dataset.kind.value,
-        models=repeated("--model", [f"{name}={family}" for name, family in FAMILY.items()]),
+        models=repeated(
+            "--model", [f"{name}={family}" for name, family in FAMILY.items()]
+        ),
         listings=repeated("--listing", LISTING_MODELS),
         detectors=repeated("--detector", DETECTORS),
         images=optional("--images", existing(val_images())),
         gallery=SETTINGS.report.gallery,
         source=source("report"),
-    log:
-        f"{R}/logs/write_report.log",
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    conda:
-        "../envs/report.yaml"
     shell:
         "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors}"

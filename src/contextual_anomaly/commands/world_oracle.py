@@ -11,15 +11,12 @@ def world_oracle(
     include_person: Annotated[
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
     ] = False,
-    minimum_classes: Annotated[
-        int, typer.Option(min=0, help="Scenes with fewer different classes are not in the data; as in `scenes`.")
-    ] = 2,
 ) -> None:
     """Write the embedded world's exact conditional as a context model.
 
     The embedded world draws every scene from 64 known scene types, so P(class present | every other class) has a
     closed form. No model can beat it on that world's data: in each table of experiments it is the ceiling, as class
-    frequency is the floor. Give it the settings that the scenes were encoded with.
+    frequency is the floor. Give it the classes that the scenes were encoded with.
 
     Example: contextual-anomaly world-oracle --output results/models/oracle.safetensors
     """
@@ -35,5 +32,4 @@ def world_oracle(
         weight=world.weight,
         # Classes are independent given the scene type: leaving a column out is summing over it.
         probability=world.probability[:, kept],
-        minimum_classes=minimum_classes,
     )

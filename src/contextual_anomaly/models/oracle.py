@@ -11,8 +11,6 @@ from contextual_anomaly.models.store import read_model, save_model
 
 FAMILY = "oracle"
 ROWS = 512  # scenes at a time where evidence is fractional: [512, K, C] of doubles is 20 MB
-TIE = 1e-3
-"""How far below 1 the answers that are certain are spread, see `Oracle.expected`."""
 
 
 class Oracle:
@@ -22,32 +20,22 @@ class Oracle:
     l_kc = p_kc or 1 - p_kc is the likelihood of what is seen of class c and L_k = Π_c l_kc: leaving a class out is
     dividing by its own factor.
 
-    Scenes with fewer than ``minimum_classes`` classes are not in the data, and that is conditioned on, too: where the
-    other classes are one short of the minimum, the class must be there.
+    The mixture is all that is conditioned on. That small scenes are left out of the data is not: it would make every class
+    of a smallest scene certain, and an anomaly there impossible.
     """
 
-    def __init__(
-        self, name: str, classes: tuple[str, ...], weight: np.ndarray, probability: np.ndarray, minimum_classes: int
-    ) -> None:
+    def __init__(self, name: str, classes: tuple[str, ...], weight: np.ndarray, probability: np.ndarray) -> None:
         self.name = name
         self.classes = classes
         self.members = (Member(),)
         self.weight = weight.astype(np.float64)  # [K]
         self.probability = probability.astype(np.float64)  # [K, C], strictly between 0 and 1
-        self.minimum_classes = minimum_classes
 
     def expected(self, evidence: np.ndarray) -> np.ndarray:
-        """[1, N, C] float32: P(class present | the evidence on every other class, and the scene is in the data).
+        """[1, N, C] float32: P(class present | the evidence on every other class).
 
         Evidence strictly between 0 and 1 is virtual evidence (Pearl 1988): an observation e times as likely where the
-        class is present as 1 - e where it is absent, so that 0.5 says nothing. Where the other classes are in doubt,
-        so is their number, and the minimum is not conditioned on; nor is it where no class could make the scene one
-        of the data.
-
-        Where the minimum makes every absent class certain (one class was just taken out of a smallest scene), the
-        exact answers are all 1 and say nothing about which it was. They are spread over the last `TIE` below 1 in the
-        order of their odds without the minimum, which is the order of P(scene with the class): the Bayes-optimal
-        ranking of what was removed.
+        class is present as 1 - e where it is absent, so that 0.5 says nothing.
         """
         evidence = np.asarray(evidence, np.float64)
         if evidence.ndim != 2 or evidence.shape[1] != len(self.classes):
@@ -58,11 +46,7 @@ class Oracle:
         doubtful = np.flatnonzero(~sharp)
         for rows in np.split(doubtful, range(ROWS, len(doubtful), ROWS)):
             present[rows] = self._of_doubts(evidence[rows])
-        others = evidence.sum(1, keepdims=True) - evidence
-        certain = sharp[:, None] & (others == self.minimum_classes - 1)
-        # A quarter of the log-odds keeps -12 … 6 within float32's steps below 1.
-        odds = np.sqrt(np.sqrt(present / np.maximum(1 - present, 1e-15)))
-        return np.where(certain, 1 - TIE / (1 + odds), present).astype(np.float32)[None]
+        return present.astype(np.float32)[None]
 
     toggled = expected  # an entry does not look at its own class
 
@@ -98,14 +82,12 @@ def save(
     classes: tuple[str, ...],
     weight: np.ndarray,
     probability: np.ndarray,
-    minimum_classes: int,
 ) -> None:
     """Write the mixture as a model file.
 
     Args:
         weight: [K] shares of the scene types.
         probability: [K, C] P(class present | scene type).
-        minimum_classes: scenes with fewer of ``classes`` are not in the data.
 
     Raises:
         UserError: a probability is not strictly between 0 and 1.
@@ -116,7 +98,6 @@ def save(
         "family": FAMILY,
         "name": name,
         "classes": json.dumps(classes),
-        "minimum_classes": str(minimum_classes),
     }
     save_model(path, {"weight": weight.astype(np.float64), "probability": probability.astype(np.float64)}, metadata)
 
@@ -129,5 +110,4 @@ def load(path: str | Path) -> Oracle:
         tuple(json.loads(metadata["classes"])),
         tensors["weight"],
         tensors["probability"],
-        int(metadata["minimum_classes"]),
     )

@@ -98,7 +98,7 @@ def published_boxes(draws: pd.DataFrame, beside_original: bool) -> Figure:
         if boxes:
             axes.boxplot(
                 boxes,
-                positions=sizes,
+                positions=range(len(sizes)),
                 widths=0.6,
                 flierprops={"markersize": 2},
                 medianprops={"color": COLOURS[1]},
@@ -106,11 +106,12 @@ def published_boxes(draws: pd.DataFrame, beside_original: bool) -> Figure:
             )
         if beside_original and part in EXPERIMENT_1:
             original = EXPERIMENT_1[part]
-            means, spread = [v[0] for v in original.values()], [2 * v[1] for v in original.values()]
-            axes.errorbar(
-                list(original), means, yerr=spread, fmt="_", color=COLOURS[0], capsize=2, label="published ± 2 std"
-            )
+            known = [size for size in sizes if size in original]
+            place, means = [sizes.index(size) for size in known], [original[size][0] for size in known]
+            spread = [2 * original[size][1] for size in known]
+            axes.errorbar(place, means, yerr=spread, fmt="_", color=COLOURS[0], capsize=2, label="published ± 2 std")
             axes.legend()
+        axes.set_xticks(range(len(sizes)), [str(int(size)) for size in sizes])
         axes.set(title=title, xlabel="d", ylabel="found, %")
     return figure
 
