@@ -23,7 +23,11 @@ FAMILY = {name: "autoencoder" for name in SETTINGS.models} | {"frequency": "freq
 if EMBEDDED:
     FAMILY["oracle"] = "oracle"
 MODELS = list(FAMILY)
-LISTING_MODELS = [name for name in MODELS if name != "frequency"]
+# Class frequency flags nothing but rarity; the gallery's model comes first.
+LISTING_MODELS = sorted(
+    (name for name in MODELS if name != "frequency"),
+    key=lambda name: name != SETTINGS.report.gallery_of,
+)
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 

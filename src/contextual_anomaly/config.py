@@ -150,6 +150,7 @@ class Rescoring(Section):
 class Report(Section):
     """The report."""
 
+    gallery_of: Name = "default"
     gallery: Annotated[int, Field(ge=0)] = 12
 
 
@@ -183,6 +184,8 @@ class Configuration(Section):
         taken = {"frequency", "oracle"} & set(self.models)
         if taken:
             raise ValueError(f"models: the name {taken.pop()!r} belongs to a built-in model, choose another")
+        if self.report.gallery_of not in self.models:
+            raise ValueError(f"report.gallery_of: there is no sweep {self.report.gallery_of!r}, only {sorted(self.models)}")
         judges = {*self.models, "frequency"} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
         if self.rescoring.model not in judges:
             raise ValueError(f"rescoring.model: there is no model {self.rescoring.model!r}, only {sorted(judges)}")

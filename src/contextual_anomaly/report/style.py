@@ -36,7 +36,8 @@ RC = {
 def svg(figure: Figure, alt: str) -> Markup:
     """The figure as an image element that scales with the page."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    with mpl.rc_context(RC):  # the salt of the ids is read when the figure is written
+        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return embedded("image/svg+xml", buffer.getvalue(), alt)
 
 

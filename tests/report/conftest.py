@@ -1,0 +1,74 @@
+"""A small results folder, written with the real commands' functions on a hand-made world."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+NAMES = ["bed", "<script>alert(1)</script>", "cat", "cup", "fork", "knife"]
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory) -> Path:
+    """The results of the stages before the report, run on 300 + 60 images of six classes, one of a hostile name."""
+    folder = tmp_path_factory.mktemp("results")
+    rng = np.random.default_rng(0)
+    categories = [{"id": i + 1, "name": name, "supercategory": "thing"} for i, name in enumerate(NAMES)]
+    share = np.array([[0.8, 0.7, 0.6, 0.05, 0.03, 0.02], [0.02, 0.05, 0.3, 0.7, 0.8, 0.9]])
+    for split, images in (("train", 300), ("val", 60)):
+        presence = rng.random((images, 6)) < share[rng.integers(0, 2, images)]
+        annotations = [
+            {"id": int(i * 6 + c), "image_id": int(i), "category_id": int(c + 1), "bbox": [4 + 5 * int(c), 6, 20, 30]}
+            for i, c in np.argwhere(presence)
+        ]
+        pictures = [
+            {"id": i, "file_name": f"{i:012}.jpg", "width": 80, "height": 60, "coco_url": f"http://x/{i}.jpg"}
+            for i in range(images)
+        ]
+        content = {"images": pictures, "annotations": annotations, "categories": categories}
+        (folder / f"{split}.json").write_text(json.dumps(content))
+        tables = [f"--{name}={folder}/{name}/{split}.parquet" for name in ("annotations", "images", "categories")]
+        run("annotations", folder / f"{split}.json", *tables)
+    (folder / "pictures").mkdir()
+    for i in range(60):
+        cv2.imwrite(str(folder / "pictures" / f"{i:012}.jpg"), rng.integers(0, 255, (60, 80, 3), np.uint8))
+    splits = [
+        f"--{s}-{t}={folder}/{t}/{s}.parquet" for s in ("train", "val") for t in ("annotations", "categories", "scenes")
+    ]
+    run("scenes", *splits, "--dataset", "six things", f"--class-counts={folder}/scenes/class_counts.csv")
+    train = f"--scenes={folder}/scenes/train.parquet"
+    val = f"--scenes={folder}/scenes/val.parquet"
+    sweep = ["--bottleneck=2", "--bottleneck=10", "--seed=0", "--epochs=3", "--batch-size=32", "--name=published"]
+    models = folder / "models"
+    run(
+        "train", train, *sweep, "--recipe=published", f"--output={models}/published.safetensors",
+        f"--history={models}/published.history.csv",
+    )  # fmt: skip
+    run("fit-frequency", train, f"--output={models}/frequency.safetensors")
+    for model in ("published", "frequency"):
+        for protocol, first in (("published", "draws-table"), ("corrected", "trials-table")):
+            out = folder / "experiments" / protocol
+            options = [f"--model={models}/{model}.safetensors", val, "--bootstrap=20"]
+            options += [f"--summary={out}/{model}.summary.parquet", f"--csv={out}/{model}.summary.csv"]
+            options += [f"--{first}={out}/{model}.draws.parquet"]
+            if protocol == "corrected":
+                options += [f"--train-scenes={folder}/scenes/train.parquet"]
+            run(f"experiment-{protocol}", *options)
+    run(
+        "anomalies", f"--model={models}/published.safetensors", val, f"--images={folder}/images/val.parquet",
+        "--missing-above=0.4", "--unexpected-below=0.35", f"--output={folder}/anomalies/published.parquet",
+        f"--csv={folder}/anomalies/published.csv", f"--text={folder}/anomalies/published.txt",
+    )  # fmt: skip
+    (folder / "logs").mkdir()
+    (folder / "logs/train.published.log").write_text("training\nfinished in 12.34 s, peak memory 512 MB\n")
+    (folder / "configuration.yaml").write_text("results: results\n")
+    return folder
+
+
+def run(command: str, *options) -> None:
+    """A command of the package, in its own process as in the workflow."""
+    done = subprocess.run(["contextual-anomaly", command, *map(str, options)], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
