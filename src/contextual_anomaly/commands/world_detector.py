@@ -21,9 +21,14 @@ def world_detector(
 
     Example: contextual-anomaly world-detector --output results/world/detector.onnx
     """
+    import os
+
+    # The sums of a matrix product are split over XLA's threads, and rounded accordingly: with one, the same bytes come
+    # out on any number of cores. The products are so small that more threads would gain nothing.
+    os.environ["PJRT_NPROC"] = "1"
     import jax
 
-    # A GPU would be slower to start than this is to train, and the same bytes are to come out wherever it runs.
+    # A GPU would take longer to start than this takes to train, and would round in another way again.
     jax.config.update("jax_platforms", "cpu")
     from contextual_anomaly.world.detector.build import build_detector
     from contextual_anomaly.world.mixture import load_world

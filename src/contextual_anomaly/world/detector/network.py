@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 WIDTH, HEIGHT = 320, 256
 """Pixels of the detector's input, into which pictures are letterboxed."""
@@ -48,49 +49,48 @@ class Head(nn.Module):
         return nn.Dense(5 + self.classes, name="answer")(seen)
 
 
-def features(pictures: jax.Array) -> jax.Array:
-    """What each cell sees: [B, H / STRIDE, W / STRIDE, F] of pictures [B, H, W, 3] in 0 to 1."""
+def features(pictures: np.ndarray) -> np.ndarray:
+    """What each cell sees: [B, H / STRIDE, W / STRIDE, F] float32 of pictures [B, H, W, 3] in 0 to 1."""
     finest = shrunk(pictures, 2)
-    colours = shrunk(nn.relu(finest @ COLOURS[:, :3].T + COLOURS[:, 3]), 2)
+    colours = shrunk(np.maximum(finest @ COLOURS[:, :3].T + COLOURS[:, 3], 0), 2)
     fine = shrunk(finest, 2)
     coarse = shrunk(fine, 2)
-    beyond = jnp.pad(fine, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    beyond = np.pad(fine, ((0, 0), (0, 1), (0, 1), (0, 0)))
     steps = [_far_apart(beyond[:, :-1, 1:], fine), _far_apart(beyond[:, 1:, :-1], fine)]
     seen = [
         _windows(colours, CORE, 2),
-        _windows(jnp.stack(steps, -1), NEAR, 2),
+        _windows(np.stack(steps, -1), NEAR, 2),
         _from_center(_windows(fine, NEAR, 2), coarse),
         _from_center(_windows(coarse, FAR, 1), coarse),
     ]
-    return jnp.concatenate(seen, -1)
+    return np.concatenate(seen, -1)
 
 
-def shrunk(x: jax.Array, by: int) -> jax.Array:
+def shrunk(x: np.ndarray, by: int) -> np.ndarray:
     """[B, H / by, W / by, c]: means over squares of [B, H, W, c]."""
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // by, by, width // by, by, channels).mean((2, 4))
 
 
-def _far_apart(a: jax.Array, b: jax.Array) -> jax.Array:
+def _far_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Distances [...] of colours [..., 3]: the sum of the channels' absolute differences."""
-    return jnp.abs(a - b).sum(-1)
+    return np.abs(a - b).sum(-1)
 
 
-def _from_center(windows: jax.Array, center: jax.Array) -> jax.Array:
+def _from_center(windows: np.ndarray, center: np.ndarray) -> np.ndarray:
     """[B, h, w, k]: of each of the k patches that a cell sees, the distance from the cell's own colour [B, h, w, 3]."""
     return _far_apart(windows.reshape(*center.shape[:3], -1, 3), center[:, :, :, None])
 
 
-def _windows(patches: jax.Array, size: int, step: int) -> jax.Array:
+def _windows(patches: np.ndarray, size: int, step: int) -> np.ndarray:
     """[B, h / step, w / step, size · size · c]: the patches around each cell, zeros beyond the edge."""
-    before = (size - step + 1) // 2
-    padded = jnp.pad(patches, ((0, 0), (before, before), (before, before), (0, 0)))
-    height, width = patches.shape[1:3]
-    shifts = [padded[:, y : y + height : step, x : x + width : step, :] for y in range(size) for x in range(size)]
-    return jnp.concatenate(shifts, -1)
+    before, after = (size - step + 1) // 2, (size - step) // 2
+    padded = np.pad(patches, ((0, 0), (before, after), (before, after), (0, 0)))
+    windows = sliding_window_view(padded, (size, size), axis=(1, 2))[:, ::step, ::step]  # [B, h, w, c, size, size]
+    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1)
 
 
-def read(net: Head, trained: dict, pictures: jax.Array) -> tuple[jax.Array, jax.Array]:
+def read(net: Head, trained: dict, pictures: np.ndarray) -> tuple[jax.Array, jax.Array]:
     """Boxes and scores of letterboxed pictures.
 
     Args:

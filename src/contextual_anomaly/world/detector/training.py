@@ -43,11 +43,10 @@ def lessons(examples: Examples, rng: np.random.Generator) -> Lessons:
     np.put_along_axis(chosen, order[:, :EMPTY], True, 1)
     picture, cell = np.nonzero(chosen)
     mine = owner[picture, cell]
-    look = jax.jit(features)
     seen = []
     for start in range(0, len(owner), PICTURES_AT_A_TIME):
         part = slice(start, start + PICTURES_AT_A_TIME)
-        answers = np.asarray(look(examples.pictures[part] / np.float32(255)))
+        answers = features(examples.pictures[part] / np.float32(255))
         seen.append(answers.reshape(*chosen[part].shape, -1)[chosen[part]])
     return Lessons(
         seen=np.concatenate(seen),
