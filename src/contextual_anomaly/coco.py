@@ -78,9 +78,23 @@ def read_instances(path: str | Path) -> tuple[pa.Table, pa.Table, pa.Table]:
         except msgspec.ValidationError as error:
             raise UserError(f"{path}: {_explain(str(error))}") from error
         except msgspec.DecodeError as error:
-            cut = " (the file is cut off: download or copy it again)" if "truncated" in str(error) else ""
-            raise UserError(f"{path}: not valid JSON: {error}{cut}.") from error
+            if "truncated" in str(error):
+                problem = f"{error} (the file is cut off: download or copy it again)"
+            else:
+                problem = f"{error}{_surroundings(text, str(error))}"
+            raise UserError(f"{path}: not valid JSON: {problem}.") from error
     return _check(path, instances)
+
+
+def _surroundings(text: mmap.mmap, message: str) -> str:
+    """The record that holds the byte of a parser's message, as far as that byte; NaN and Infinity are the usual cause."""
+    found = re.search(r"byte (\d+)", message)
+    if not found:
+        return ""
+    byte = int(found[1])
+    before = text[max(byte - 400, 0) : byte]
+    record = before[max(before.rfind(b"{"), 0) :] + text[byte : byte + 10]
+    return f", at {record.decode(errors='replace')!r} (numbers must be finite, JSON has no NaN)"
 
 
 def _explain(message: str) -> str:

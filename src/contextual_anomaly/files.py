@@ -26,6 +26,8 @@ def write_aside(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"{path}: no space left on the device; nothing was written. Free some space.") from error
+        if error.errno == errno.EFBIG:
+            raise UserError(f"{path}: larger than a file may be here (see ulimit -f); nothing was written.") from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and error.filename in (str(aside), str(path.parent)):
             raise UserError(f"{path}: cannot be written ({error.strerror}).") from error
         raise

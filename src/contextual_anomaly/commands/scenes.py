@@ -24,6 +24,10 @@ def scenes(
 
     Both splits are read together because their classes must be the same. The original leaves the class person out
     and keeps images of two or more classes.
+
+    Example: `contextual-anomaly scenes --dataset "COCO 2017" --train-annotations train.parquet --val-annotations
+    val.parquet --train-categories categories_train.parquet --val-categories categories_val.parquet
+    --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --class-counts class_counts.csv`
     """
     import pandas as pd
 

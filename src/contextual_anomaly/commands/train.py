@@ -28,7 +28,7 @@ def train(
 ) -> None:
     """Train autoencoders of several bottlenecks and seeds side by side.
 
-    Every fifth image validates. Example, the paper's sweep with two seeds:
+    Every fifth image validates. Example: a part of the paper's sweep, with two seeds:
 
     `contextual-anomaly train --scenes results/scenes/train.parquet --name published --recipe published
     --bottleneck 5 --bottleneck 10 --bottleneck 15 --seed 0 --seed 1 --threads 2
