@@ -8,8 +8,8 @@ import typer
 
 def world_detector(
     output: Annotated[Path, typer.Option(help="The ONNX file to write.")],
-    pictures: Annotated[int, typer.Option(min=40, help="Freshly drawn pictures to learn from.")] = 3500,
-    steps: Annotated[int, typer.Option(min=10, help="Training steps; fewer give a worse detector sooner.")] = 6000,
+    pictures: Annotated[int, typer.Option(min=40, help="Freshly drawn pictures to learn from.")] = 4500,
+    steps: Annotated[int, typer.Option(min=10, help="Training steps; fewer give a worse detector sooner.")] = 7000,
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures and of the training.")] = 0,
 ) -> None:
     """Build the embedded world's detector: train a small Flax net on fresh drawings, and write it as ONNX.

@@ -35,11 +35,16 @@ class Graph:
         self.weights[name] = np.ascontiguousarray(value)
         return name
 
-    def conv(self, x: str, kernel: str, bias: str | None = None, step=1, before=0, after=0, groups=1) -> str:
+    def conv(self, x: str, kernel: str, bias: str | None = None, after: int = 0) -> str:
         side = self.weights[kernel].shape[2]
-        pads = [before, before, after, after]
         inputs = (x, kernel) if bias is None else (x, kernel, bias)
-        return self.add("Conv", *inputs, kernel_shape=[side, side], strides=[step, step], pads=pads, group=groups)
+        return self.add("Conv", *inputs, kernel_shape=[side, side], pads=[0, 0, after, after])
+
+    def slice(self, x: str, first: tuple[int, ...], last: tuple[int, ...], axes: tuple[int, ...]) -> str:
+        return self.add("Slice", x, *(self.integers(v) for v in (first, last, axes)))
+
+    def integers(self, values: tuple[int, ...]) -> str:
+        return self.weight("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
     def mean(self, x: str, by: int) -> str:
         return self.add("AveragePool", x, kernel_shape=[by, by], strides=[by, by])
@@ -84,42 +89,54 @@ def _weights(graph: Graph, trained: dict) -> None:
     params = trained["params"]
     first = params["first"]["kernel"] / trained["scale"][:, None]
     bias = params["first"]["bias"] - trained["mean"] @ first
-    hidden = first.shape[1]
     ends = np.cumsum([CORE**2 * len(COLOURS), NEAR**2 * 2, NEAR**2, FAR**2])[:-1]
     colours, steps, near, far = np.split(first, ends)
-
+    # Where the net has one distance of two colours, the graph has three absolute differences, to be added up.
+    near, far = (np.repeat(part, 3, axis=0) for part in (near, far))
+    parts = [
+        _by_squares(colours, CORE),
+        _by_squares(steps, NEAR),
+        _by_squares(near, NEAR),
+        far,
+    ]
+    graph.weight("first", np.concatenate(parts).T[:, :, None, None].astype(np.float32))
+    graph.weight("first_bias", bias.astype(np.float32))
     graph.weight("colours", COLOURS[:, :3, None, None])
     graph.weight("colours_bias", COLOURS[:, 3])
-    # From a patch to its right, and to its lower, neighbour; each of the three channels by itself.
+    # From a patch to its right, and to its lower, neighbour; each of the three channels by itself, then added up.
     filters = np.zeros((2, 3, 3, 2, 2), np.float32)
     filters[:, range(3), range(3), 0, 0] = -1
     filters[0, range(3), range(3), 0, 1] = 1
     filters[1, range(3), range(3), 1, 0] = 1
     graph.weight("steps", filters.reshape(6, 3, 2, 2))
     graph.weight("steps_sum", np.repeat(np.eye(2, dtype=np.float32), 3, axis=1)[:, :, None, None])
-    graph.weight("near", _minus_center(NEAR, 2))
-    graph.weight("far", _minus_center(FAR, 1))
-
-    def windows(part: np.ndarray, side: int, channels: int) -> np.ndarray:
-        return part.reshape(side, side, channels, hidden).transpose(3, 2, 0, 1)
-
-    graph.weight("first_colours", windows(colours, CORE, len(COLOURS)))
-    graph.weight("first_steps", windows(steps, NEAR, 2))
-    graph.weight("first_near", np.tile(near, (3, 1)).T[:, :, None, None])
-    graph.weight("first_far", np.tile(far, (3, 1)).T[:, :, None, None])
-    graph.weight("first_bias", bias.astype(np.float32))
     for layer in ("second", "answer"):
         graph.weight(layer, params[layer]["kernel"].T[:, :, None, None])
         graph.weight(f"{layer}_bias", params[layer]["bias"])
 
 
-def _minus_center(side: int, middle: int) -> np.ndarray:
-    """[3 · side · side, 1, side, side], in three groups: of each channel, each patch of a window less the mean of the
-    window's middle × middle patches."""
-    filters = np.eye(side * side, dtype=np.float32).reshape(-1, 1, side, side)
-    inner = slice((side - middle) // 2, (side + middle) // 2)
-    filters[:, :, inner, inner] -= 1 / middle**2
-    return np.tile(filters, (3, 1, 1, 1))
+def _by_squares(weights: np.ndarray, side: int) -> np.ndarray:
+    """Weights of the patches of a window, row by row, in the order of its 2 × 2 squares, row by row."""
+    rows, hidden = weights.shape
+    squares = weights.reshape(side // 2, 2, side // 2, 2, rows // side**2, hidden)
+    return squares.transpose(0, 2, 1, 3, 4, 5).reshape(rows, hidden)
+
+
+def _windows(graph: Graph, x: str, size: int, step: int, rows: int, columns: int) -> str:
+    """The patches around each cell as channels; cheap copies, where a convolution with large filters is slow."""
+    before, after = (size - step + 1) // 2, (size - step) // 2
+    x = graph.add("Pad", x, graph.integers((0, 0, before, before, 0, 0, after, after)))
+    if step > 1:
+        x = graph.add("SpaceToDepth", x, blocksize=step)
+    shifts = range(size // step)
+    parts = [graph.slice(x, (i, j), (i + rows, j + columns), (2, 3)) for i in shifts for j in shifts]
+    return graph.add("Concat", *parts, axis=1)
+
+
+def _from_center(graph: Graph, windows: str, center: str, patches: int) -> str:
+    """Absolute differences of each patch's three channels from the cell's own."""
+    centers = graph.add("Concat", *[center] * patches, axis=1)
+    return graph.add("Abs", graph.add("Sub", windows, centers))
 
 
 def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
@@ -130,23 +147,22 @@ def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
     coarse = graph.mean(fine, 2)
     colours = graph.mean(graph.add("Relu", graph.conv(finest, "colours", "colours_bias")), 2)
     steps = graph.conv(graph.add("Abs", graph.conv(fine, "steps", after=1)), "steps_sum")
-    edge = (NEAR - 1) // 2
-    near = graph.add("Abs", graph.conv(fine, "near", step=2, before=edge, after=edge, groups=3))
-    far = graph.add("Abs", graph.conv(coarse, "far", before=FAR // 2, after=FAR // 2, groups=3))
-    edge = (CORE - 1) // 2
-    hidden = graph.conv(colours, "first_colours", "first_bias", step=2, before=edge, after=edge)
-    edge = (NEAR - 1) // 2
-    hidden = graph.add("Add", hidden, graph.conv(steps, "first_steps", step=2, before=edge, after=edge))
-    hidden = graph.add("Add", hidden, graph.conv(near, "first_near"))
-    hidden = graph.add("Add", hidden, graph.conv(far, "first_far"))
-    hidden = graph.add("Relu", graph.conv(graph.add("Relu", hidden), "second", "second_bias"))
     rows, columns = HEIGHT // shrink // STRIDE, WIDTH // shrink // STRIDE
-    shape = graph.weight(f"shape_{shrink}", np.array([1, 5 + classes, rows * columns], np.int64))
+    seen = graph.add(
+        "Concat",
+        _windows(graph, colours, CORE, 2, rows, columns),
+        _windows(graph, steps, NEAR, 2, rows, columns),
+        _from_center(graph, _windows(graph, fine, NEAR, 2, rows, columns), coarse, NEAR**2),
+        _from_center(graph, _windows(graph, coarse, FAR, 1, rows, columns), coarse, FAR**2),
+        axis=1,
+    )
+    hidden = graph.add("Relu", graph.conv(seen, "first", "first_bias"))
+    hidden = graph.add("Relu", graph.conv(hidden, "second", "second_bias"))
+    shape = graph.integers((1, 5 + classes, rows * columns))
     answers = graph.add("Reshape", graph.conv(hidden, "answer", "answer_bias"), shape)
 
     def rows_of(first: int, last: int) -> str:
-        ends = [graph.weight(f"row_{v}", np.array([v], np.int64)) for v in (first, last, 1)]
-        return graph.add("Slice", answers, *ends)
+        return graph.slice(answers, (first,), (last,), (1,))
 
     pixels = graph.weight(f"stride_{shrink}", np.array(STRIDE * shrink, np.float32))
     before, after = (graph.add("Mul", graph.add("Exp", rows_of(*r)), pixels) for r in ((0, 2), (2, 4)))

@@ -49,19 +49,28 @@ class Head(nn.Module):
         return nn.Dense(5 + self.classes, name="answer")(seen)
 
 
-def features(pictures: np.ndarray) -> np.ndarray:
-    """What each cell sees: [B, H / STRIDE, W / STRIDE, F] float32 of pictures [B, H, W, 3] in 0 to 1."""
+def features(pictures: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """What cells see.
+
+    Args:
+        pictures: [B, H, W, 3] in 0 to 1.
+        asked: [B, H / STRIDE, W / STRIDE] bool.
+
+    Returns:
+        [cells asked for, F] float32.
+    """
     finest = shrunk(pictures, 2)
     colours = shrunk(np.maximum(finest @ COLOURS[:, :3].T + COLOURS[:, 3], 0), 2)
     fine = shrunk(finest, 2)
     coarse = shrunk(fine, 2)
     beyond = np.pad(fine, ((0, 0), (0, 1), (0, 1), (0, 0)))
     steps = [_far_apart(beyond[:, :-1, 1:], fine), _far_apart(beyond[:, 1:, :-1], fine)]
+    centers = coarse[asked]
     seen = [
-        _windows(colours, CORE, 2),
-        _windows(np.stack(steps, -1), NEAR, 2),
-        _from_center(_windows(fine, NEAR, 2), coarse),
-        _from_center(_windows(coarse, FAR, 1), coarse),
+        _windows(colours, CORE, 2, asked),
+        _windows(np.stack(steps, -1), NEAR, 2, asked),
+        _from_center(_windows(fine, NEAR, 2, asked), centers),
+        _from_center(_windows(coarse, FAR, 1, asked), centers),
     ]
     return np.concatenate(seen, -1)
 
@@ -77,17 +86,18 @@ def _far_apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(a - b).sum(-1)
 
 
-def _from_center(windows: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """[B, h, w, k]: of each of the k patches that a cell sees, the distance from the cell's own colour [B, h, w, 3]."""
-    return _far_apart(windows.reshape(*center.shape[:3], -1, 3), center[:, :, :, None])
+def _from_center(windows: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """[n, k]: of each of the k patches that a cell sees, the distance from the cell's own colour [n, 3]."""
+    return _far_apart(windows.reshape(len(centers), -1, 3), centers[:, None])
 
 
-def _windows(patches: np.ndarray, size: int, step: int) -> np.ndarray:
-    """[B, h / step, w / step, size · size · c]: the patches around each cell, zeros beyond the edge."""
+def _windows(patches: np.ndarray, size: int, step: int, asked: np.ndarray) -> np.ndarray:
+    """[n, size · size · c]: the patches around each cell asked for, zeros beyond the edge."""
     before, after = (size - step + 1) // 2, (size - step) // 2
     padded = np.pad(patches, ((0, 0), (before, after), (before, after), (0, 0)))
     windows = sliding_window_view(padded, (size, size), axis=(1, 2))[:, ::step, ::step]  # [B, h, w, c, size, size]
-    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(*windows.shape[:3], -1)
+    found = windows.transpose(0, 1, 2, 4, 5, 3)[asked]
+    return found.reshape(len(found), -1)
 
 
 def read(net: Head, trained: dict, pictures: np.ndarray) -> tuple[jax.Array, jax.Array]:
@@ -104,9 +114,10 @@ def read(net: Head, trained: dict, pictures: np.ndarray) -> tuple[jax.Array, jax
     """
     boxes, scores = [], []
     for shrink in SHRINKS:
-        seen = features(shrunk(pictures, shrink))
+        rows, columns = HEIGHT // shrink // STRIDE, WIDTH // shrink // STRIDE
+        seen = features(shrunk(pictures, shrink), np.ones((len(pictures), rows, columns), bool))
         answers = net.apply({"params": trained["params"]}, (seen - trained["mean"]) / trained["scale"])
-        centers = cells(*answers.shape[1:3])
+        centers = cells(rows, columns)
         answers = answers.reshape(len(pictures), len(centers), -1)
         boxes.append(shrink * corners(answers[..., :4], centers))
         scores.append((jax.nn.sigmoid(answers[..., 4:5]) * jax.nn.softmax(answers[..., 5:])) ** 2)

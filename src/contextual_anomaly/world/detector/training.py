@@ -43,11 +43,11 @@ def lessons(examples: Examples, rng: np.random.Generator) -> Lessons:
     np.put_along_axis(chosen, order[:, :EMPTY], True, 1)
     picture, cell = np.nonzero(chosen)
     mine = owner[picture, cell]
+    asked = chosen.reshape(-1, SIDE // STRIDE, SIDE // STRIDE)
     seen = []
     for start in range(0, len(owner), PICTURES_AT_A_TIME):
         part = slice(start, start + PICTURES_AT_A_TIME)
-        answers = features(examples.pictures[part] / np.float32(255))
-        seen.append(answers.reshape(*chosen[part].shape, -1)[chosen[part]])
+        seen.append(features(examples.pictures[part] / np.float32(255), asked[part]))
     return Lessons(
         seen=np.concatenate(seen),
         center=centers[cell],
