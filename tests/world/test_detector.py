@@ -21,9 +21,9 @@ from contextual_anomaly.world.detector.training import _giou, assign
 
 @pytest.fixture(scope="module")
 def built(world, tmp_path_factory):
-    """A detector of a third of the usual training, and what was trained."""
+    """A detector of a sixth of the usual training, and what was trained."""
     path = tmp_path_factory.mktemp("detector") / "detector.onnx"
-    return path, build_detector(world, pictures=1200, steps=1500, seed=0, path=path)
+    return path, build_detector(world, pictures=1000, steps=1200, seed=0, path=path)
 
 
 @pytest.fixture(scope="module")

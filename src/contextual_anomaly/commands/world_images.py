@@ -14,7 +14,7 @@ def world_images(
 ) -> None:
     """Draw scenes of the embedded world as JPEG images.
 
-    Every class has one sprite, scaled into the boxes of its objects. The shape tells the supercategory, colour and
+    Every class has one card, scaled into the boxes of its objects. The symbol tells the supercategory, colours and
     pattern tell the class: small objects are hard to tell from others of their kind, as in photographs. Images
     without any object are left out.
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 PATCHES = (5, 4)  # columns and rows of the ground's random colours
-GRAIN = 4.0  # standard deviation of the noise, in grey levels
+GRAIN = 3.0  # standard deviation of the noise, in grey levels
 
 
 def stamps(sprites: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -43,12 +43,12 @@ def draw_scene(
         box: [M, 4] x, y, width, height in pixels, inside the picture.
     """
     patches = (PATCHES[1], PATCHES[0])
-    ground = rng.uniform(70, 180, (*patches, 1)) + rng.uniform(-15, 15, (*patches, 3))
+    ground = rng.uniform(70, 180, (*patches, 1)) + rng.uniform(-10, 10, (*patches, 3))
     picture = cv2.resize(ground.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     # Noise repeated after a quarter looks the same as fresh noise for every pixel, and costs a quarter.
     noise = rng.standard_normal(height * width * 3 // 4, np.float32) * np.float32(GRAIN)
     # Light of another strength and colour falls on every object.
-    light = rng.uniform(0.92, 1.06, (len(column), 1)) * rng.uniform(0.98, 1.02, (len(column), 3))
+    light = rng.uniform(0.94, 1.06, (len(column), 1)) * rng.uniform(0.98, 1.02, (len(column), 3))
     light = light.astype(np.float32)
     edges = np.round(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], 1)).astype(int)
     order = np.argsort(-box[:, 2] * box[:, 3], kind="stable")

@@ -1,4 +1,4 @@
-"""One small picture per class: the outline tells the supercategory, colours and pattern tell the class."""
+"""One card per class: its symbol tells the supercategory, colours and pattern tell the class."""
 
 import colorsys
 
@@ -7,9 +7,9 @@ import numpy as np
 
 from contextual_anomaly.world.mixture import World
 
-SIZE = 96  # pixels of a sprite's side; boxes of all sizes are scaled from it
+SIZE = 96  # pixels of a card's side; boxes of all sizes are scaled from it
 INK = (28, 26, 30)
-EDGE = 7  # pixels of ink around the card
+EDGE = 9  # pixels of ink around the card
 GLYPH_PLACE = np.float32([[0.62, 0, 0.19 * SIZE], [0, 0.62, 0.19 * SIZE]])  # scaled, in the card's middle
 SHADES = ((0.9, 0.95), (0.9, 0.55), (0.45, 0.95), (0.45, 0.6), (0.7, 0.8))
 """Saturation and value of the fill colours of a family's members."""
@@ -17,9 +17,10 @@ PATTERNS = ("plain", "rows", "columns", "dots", "slant", "checks")
 
 
 def sprites(world: World) -> np.ndarray:
-    """[C, SIZE, SIZE, 4] uint8, red, green, blue and opacity. Every outline touches the four sides.
+    """[C, SIZE, SIZE, 4] uint8: red, green, blue, and opacity, which is full everywhere.
 
-    Classes of one supercategory share the outline and have near hues, so that a detector doubts between them.
+    A card fills its box, so that the box can be seen. Classes of one supercategory share the symbol and have near hues,
+    so that a detector doubts between them.
     """
     above = sorted(set(world.supercategories))
     pictures = []
@@ -31,7 +32,7 @@ def sprites(world: World) -> np.ndarray:
         fill = _colour(family * 5 / len(above) + 0.05 * (member // len(SHADES)), saturation, value)
         accent = _colour(family * 5 / len(above) + 0.3 + 0.618034 * member, 0.9, 0.95 - 0.45 * (member % 2))
         glyph = np.zeros((SIZE, SIZE), np.uint8)
-        OUTLINES[supercategory](glyph)
+        SYMBOLS[supercategory](glyph)
         glyph = cv2.warpAffine(glyph, GLYPH_PLACE, (SIZE, SIZE))
         picture = np.empty((SIZE, SIZE, 3), np.uint8)
         picture[:] = INK
@@ -46,7 +47,7 @@ def _colour(hue: float, saturation: float, value: float) -> tuple[int, ...]:
 
 
 def _pattern(name: str) -> np.ndarray:
-    """[SIZE, SIZE] bool: where the accent colour goes."""
+    """[SIZE, SIZE] bool: where the card shows through its symbol."""
     y, x = np.mgrid[:SIZE, :SIZE]
     thin, wide = SIZE // 8, SIZE // 4
     if name == "rows":
@@ -140,7 +141,7 @@ def _indoor(mask: np.ndarray) -> None:
     _polygon(mask, (0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5))
 
 
-OUTLINES = {
+SYMBOLS = {
     "person": _person,
     "vehicle": _vehicle,
     "outdoor": _outdoor,

@@ -1,6 +1,6 @@
 """The net: fixed colour features of a cell's surroundings, and a small Flax net that reads them.
 
-Nothing in front of the trained layers is trained, so that these learn from half a million cells in seconds, where
+Nothing in front of the trained layers is trained, so that these take two million looks at cells in seconds, where
 a convolutional net trained from its pixels on sees too few objects in that time to tell 80 classes apart.
 """
 
