@@ -53,7 +53,7 @@ rule write_report:
         mem_mb=2000,
         runtime=10,
     params:
-        results=R,
+        results=lambda wildcards, output: Path(output.html).parent,
         name=SETTINGS.dataset.name,
         kind=SETTINGS.dataset.kind.value,
         models=repeated(

@@ -82,7 +82,11 @@ def test_only_the_embedded_world_builds_a_detector(tmp_path):
 
 
 def test_a_sweep_can_be_removed_by_a_later_file():
-    assert set(read_config({"models": {"published": {"recipe": "published"}, "default": None}}).models) == {"published"}
+    values = {"models": {"published": {"recipe": "published"}, "default": None}, "report": {"gallery_of": "published"}}
+    assert set(read_config(values).models) == {"published"}
+    del values["report"]
+    with pytest.raises(UserError, match="there is no sweep 'default'"):
+        read_config(values)
 
 
 def test_the_coco_configuration_is_valid(tmp_path):
@@ -98,3 +102,17 @@ def test_the_coco_configuration_is_valid(tmp_path):
     settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
     assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
     assert settings.models["published"].epochs == 150
+
+
+def test_the_readme_lists_every_setting():
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+
+    def paths(section, prefix=""):
+        for name, value in section.items():
+            if isinstance(value, dict):
+                yield from paths(value, f"{prefix}{name}.")
+            else:
+                yield prefix + name
+
+    settings = {re.sub(r"^models\.\w+", "models.NAME", path) for path in paths(yaml.safe_load(DEFAULT))}
+    assert listed == settings

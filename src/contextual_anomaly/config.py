@@ -56,8 +56,8 @@ class World(Section):
     train_images: Count = 40_000
     val_images: Count = 4_000
     drawn_images: Count = 400
-    detector_pictures: Annotated[int, Field(ge=40)] = 3_500
-    detector_steps: Annotated[int, Field(ge=10)] = 4_500
+    detector_pictures: Annotated[int, Field(ge=40)] = 4_500
+    detector_steps: Annotated[int, Field(ge=10)] = 7_000
 
 
 class SceneSettings(Section):
@@ -185,7 +185,9 @@ class Configuration(Section):
         if taken:
             raise ValueError(f"models: the name {taken.pop()!r} belongs to a built-in model, choose another")
         if self.report.gallery_of not in self.models:
-            raise ValueError(f"report.gallery_of: there is no sweep {self.report.gallery_of!r}, only {sorted(self.models)}")
+            raise ValueError(
+                f"report.gallery_of: there is no sweep {self.report.gallery_of!r}, only {sorted(self.models)}"
+            )
         judges = {*self.models, "frequency"} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
         if self.rescoring.model not in judges:
             raise ValueError(f"rescoring.model: there is no model {self.rescoring.model!r}, only {sorted(judges)}")

@@ -31,6 +31,7 @@ def test_counts_of_each_score_give_the_measures_of_scikit_learn(scored):
     assert measures["auroc"][0] == pytest.approx(roc_auc_score(positive, score))
     assert measures["average_precision"][0] == pytest.approx(average_precision_score(positive, score))
     exact = ranking(positive, score)
+    assert exact["average_precision"] == pytest.approx(average_precision_score(positive, score))
     assert measures["fpr_at_95_tpr"][0] == pytest.approx(exact["fpr_at_95_tpr"], abs=2e-3)
     assert measures["tpr_at_5_fpr"][0] == pytest.approx(exact["tpr_at_5_fpr"], abs=2e-3)
 

@@ -60,9 +60,17 @@ def test_figures_are_those_of_scikit_learn():
         kept = case.score > row.threshold
         if row.arm == "gate":
             gate = row
-            kept = (case.score > 0.5) | (kept & (case.expected > 0.3))
+            kept &= (case.score > 0.5) | (case.expected > 0.3)
         assert row.precision == pytest.approx(precision_score(annotated.ravel(), kept.ravel()))
         assert row.recall == pytest.approx(recall_score(annotated.ravel(), kept.ravel()))
         assert [row.tn, row.fp, row.fn, row.tp] == confusion_matrix(annotated.ravel(), kept.ravel()).ravel().tolist()
         assert row.precision_low < row.precision < row.precision_high
         assert row.recall_low < row.recall < row.recall_high
+
+
+def test_above_the_sure_confidence_the_gate_changes_nothing():
+    """As published: at the threshold 0.9 the precision is the same with the gate and without."""
+    table = summary(HAND, [0.55], keep_above=0.5, context_threshold=0.1, bootstrap=Bootstrap(2, 10, 0)).set_index("arm")
+    assert (
+        table.loc["gate", ["tp", "fp", "fn", "tn"]].tolist() == table.loc["detector", ["tp", "fp", "fn", "tn"]].tolist()
+    )

@@ -29,8 +29,8 @@ def rescore(
 ) -> None:
     """Let context judge weak detections, and compare with the detector alone.
 
-    The published gate keeps a class above --keep-above, or above the threshold where the context model, fed with the
-    detector's confidences, expects it. Beside it stands the detector's own precision at the same recall.
+    Of the classes above the threshold, the published gate keeps those above --keep-above, and the weaker ones where the
+    context model, fed with the detector's confidences, expects them. Beside it stands the detector's own precision at the same recall.
 
     Example: `contextual-anomaly rescore --class-scores scores.parquet --annotations annotations.parquet --images
     images.parquet --model published.safetensors --threshold 0.25 --threshold 0.5 --summary summary.csv

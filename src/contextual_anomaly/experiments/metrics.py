@@ -1,7 +1,7 @@
 """Measures of a ranking of trials, and of the rank of the one class that was changed."""
 
 import numpy as np
-from sklearn.metrics import auc, average_precision_score, roc_curve
+from sklearn.metrics import auc, roc_curve
 
 RANKING = ("auroc", "average_precision", "fpr_at_95_tpr", "tpr_at_5_fpr")
 
@@ -13,10 +13,13 @@ def ranking(positive: np.ndarray, score: np.ndarray) -> dict[str, float]:
         positive: [T] bool.
         score: [T], higher where more likely positive.
     """
-    fpr, tpr, _ = roc_curve(positive, score)
+    fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
+    # Average precision from the same curve, so that the scores are sorted once: precision is a ratio of its two rates.
+    true, false = tpr * positive.sum(), fpr * (~positive).sum()
+    precision = true[1:] / (true[1:] + false[1:])
     return {
         "auroc": float(auc(fpr, tpr)),
-        "average_precision": float(average_precision_score(positive, score)),
+        "average_precision": float((precision * np.diff(tpr)).sum()),
         "fpr_at_95_tpr": float(np.interp(0.95, tpr, fpr)),
         "tpr_at_5_fpr": float(np.interp(0.05, fpr, tpr)),
     }
