@@ -10,7 +10,7 @@ if EMBEDDED:
             f"{R}/logs/world_detector.log",
         conda:
             "../envs/detection.yaml"
-        threads: 2
+        threads: 1
         resources:
             mem_mb=3000,
             runtime=10,
