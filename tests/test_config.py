@@ -100,7 +100,7 @@ def test_the_coco_configuration_is_valid(tmp_path):
         else:
             values[section] = content
     settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
-    assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
+    assert settings.models["published"].weight_seeds == [0, 1, 2]
     assert settings.models["published"].epochs == 150
 
 

@@ -10,6 +10,7 @@ import typer
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import say
+from contextual_anomaly.provenance import recorded
 
 app = typer.Typer(
     name="contextual-anomaly",
@@ -56,7 +57,9 @@ COMMANDS = (
     "report",
 )
 for _name in COMMANDS:
-    app.command(_name.replace("_", "-"))(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))
+    app.command(_name.replace("_", "-"))(
+        recorded(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))
+    )
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
+from contextual_anomaly.provenance import made_by
 
 ANNOTATIONS = pa.schema(
     {
@@ -79,14 +79,14 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
     """Write ``table`` as zstd Parquet, aside and then renamed, after checking it against ``schema``.
 
     Args:
-        metadata: kept in the schema's metadata, with the package version added.
+        metadata: kept in the schema's metadata, beside what made the file.
 
     Raises:
         ValueError: the table's columns or types are not the schema's.
     """
     if table.schema.remove_metadata() != schema:
         raise ValueError(f"{path}: columns are {table.schema.remove_metadata()}, expected {schema}")
-    stamped = {"contextual_anomaly_version": __version__, **(metadata or {})}
+    stamped = {**made_by(), **(metadata or {})}
     with write_aside(path) as aside:
         pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd")
 

@@ -7,9 +7,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
+from contextual_anomaly.provenance import made_by
 
 # One entry: safetensors writes several in a different order every time.
 METADATA = "contextual_anomaly"
@@ -19,7 +19,7 @@ def save_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[
     """Write a model aside and rename it; ``metadata`` names at least its "family" and "classes" (JSON)."""
     with write_aside(path) as aside:
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        stamped = {**metadata, "contextual_anomaly_version": __version__}
+        stamped = {**made_by(), **metadata}
         save_file(contiguous, aside, metadata={METADATA: json.dumps(stamped, sort_keys=True)})
 
 

@@ -1,0 +1,76 @@
+"""The workflow as a user meets it: mistakes, local copies, Snakemake's own report, the same bytes again."""
+
+import json
+import shutil
+from hashlib import sha256
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("treshold=1", "there is no setting treshold; config.yaml lists them all"),
+        ("scenes={minimum_classes: two}", "scenes.minimum_classes: Input should be a valid integer, found 'two'"),
+        ("dataset={kind: coco}", "set dataset.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA"),
+    ],
+)
+def test_a_wrong_setting_is_one_message(fresh, setting, message):
+    done = fresh.snakemake("--dry-run", "--config", setting, check=False, CONTEXTUAL_ANOMALY_DATA="")
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (fresh.folder / "results").exists()
+
+
+def test_a_local_copy_is_judged_by_the_same_workflow(finished, fresh, tmp_path):
+    """The world's own files as a user's data set: the same scenes, models and listings come out."""
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.folder / "results/world/annotations", copy / "annotations")
+    (copy / "val2017").mkdir()
+    (fresh.folder / "own.yaml").write_text(
+        f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
+    )
+    files = ("results/anomalies/published.csv", "results/experiments/corrected/frequency.summary.csv")
+    fresh.snakemake("small.yaml", "own.yaml", "--", *files)
+    for name in files:
+        assert (fresh.folder / name).read_bytes() == (finished.folder / name).read_bytes()
+
+
+def test_a_broken_annotation_file_stops_with_its_record(fresh, tmp_path, instances):
+    copy = tmp_path / "copy"
+    (copy / "annotations").mkdir(parents=True)
+    instances["annotations"][1]["image_id"] = 99
+    for split in ("train", "val"):
+        (copy / f"annotations/instances_{split}2017.json").write_text(json.dumps(instances))
+    (fresh.folder / "own.yaml").write_text(
+        f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
+    )
+    done = fresh.snakemake("small.yaml", "own.yaml", "--", "prepare", check=False)
+    assert done.returncode != 0
+    assert "annotations record 1 (id 2): image_id 99 is not among the images." in done.stdout
+    assert not [path for path in (fresh.folder / "results").rglob("*.parquet") if "logs" not in path.parts]
+
+
+def test_snakemakes_own_report(finished, tmp_path):
+    finished.snakemake("--report", str(tmp_path / "snakemake.html"))
+    html = (tmp_path / "snakemake.html").read_text()
+    for category in ("Data", "Models", "Anomalies", "Experiment 1", "Experiment 2"):
+        assert category in html
+    assert "Unexpected and missing classes of the validation images as judged by default" in html
+
+
+def test_another_run_gives_the_same_bytes(finished, fresh):
+    """Every stage's tables and models; logs tell times, and the report tells the logs."""
+    fresh.snakemake("results/experiments/rescoring/world.summary.csv", "experiment1", "anomalies")
+
+    def digests(project):
+        results = project.folder / "results"
+        files = [path for path in results.rglob("*") if path.is_file() and "logs" not in path.parts]
+        return {path.relative_to(results): sha256(path.read_bytes()).hexdigest() for path in files}
+
+    first, second = digests(finished), digests(fresh)
+    assert len(second) > 50
+    assert {name: first[name] for name in second} == second
