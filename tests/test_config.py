@@ -64,6 +64,13 @@ def test_a_mistake_is_named(change, message):
     assert message in str(error.value)
 
 
+def test_numbers_may_come_as_text_from_the_command_line():
+    settings = read_config({"anomalies": {"missing_above": "0.7"}, "scenes": {"include_person": "true"}})
+    assert settings.anomalies.missing_above == 0.7
+    assert settings.scenes.include_person is True
+    assert read_config({"rescoring": {"thresholds": ["0.25"]}}).rescoring.thresholds == [0.25]
+
+
 def test_a_local_copy_comes_from_the_setting_or_the_environment(tmp_path):
     values = {"dataset": {"kind": "coco"}, "detection": {"detectors": []}}
     with pytest.raises(

@@ -4,12 +4,14 @@ Only the Snakefile reads it; each command takes what it needs as options. `confi
 a comment each, and `workflow/schemas/config.schema.json` is this file as JSON schema; tests compare the three.
 """
 
+import copy
 import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from contextual_anomaly.errors import UserError
@@ -207,8 +209,13 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     Raises:
         UserError: a setting is unknown, of the wrong type, out of its bounds, or a data folder is not given.
     """
+    values = copy.deepcopy(dict(values))
     try:
-        settings = Configuration.model_validate(dict(values))
+        try:
+            settings = Configuration.model_validate(values)
+        except ValidationError as error:
+            _read_numbers(values, error)
+            settings = Configuration.model_validate(values)
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise UserError("configuration: " + "; ".join(problems)) from None
@@ -223,6 +230,18 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     if not Path(folder).is_dir():
         raise UserError(f"configuration: dataset.local_copy {folder!r} is not a folder.")
     return settings.model_copy(update={"dataset": settings.dataset.model_copy(update={"local_copy": folder})})
+
+
+def _read_numbers(values: dict[str, Any], error: ValidationError) -> None:
+    """Turn text into numbers where numbers are wanted: `--config 'world={seed: 3}'` comes as text from Snakemake."""
+    for problem in error.errors():
+        if problem["type"] not in ("int_type", "float_type", "bool_type") or not isinstance(problem["input"], str):
+            continue
+        *parents, last = problem["loc"]
+        parent: Any = values
+        for part in parents:
+            parent = parent[part]
+        parent[last] = yaml.safe_load(problem["input"])
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
