@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.corrected import RAREST, make_trials, measure
@@ -101,3 +102,36 @@ def test_a_detection_rate_stands_beside_its_false_alarms(world):
     assert found["inject_uniform", "detected"].value == 1
     assert found["inject_uniform", "false_alarms"].value == 1
     assert found["inject_uniform", "auroc"].value == 0.5
+
+
+def test_every_measure_equals_a_loop_over_trials_and_classes(world):
+    presence, conditional = world
+    presence = presence[:80]
+    for trials in make_trials(presence, presence.sum(0), draws=2, seed=3):
+        injection = trials.experiment != "remove"
+        places, of_image, scores, changed, flags = [], {}, [], [], []
+        for scene, target, evidence in zip(trials.scene, trials.changed, trials.evidence, strict=True):
+            expected = conditional(evidence[None])[0]
+            candidates = [c for c in range(CLASSES) if bool(evidence[c]) == injection]
+            unusual = {c: -expected[c] if injection else expected[c] for c in candidates}
+            places.append(sum(unusual[c] >= unusual[target] for c in candidates))
+            of_image.setdefault(scene, []).append(places[-1])
+            scores += unusual.values()
+            changed += [c == target for c in candidates]
+            flags += [expected[c] < 0.5 if injection else expected[c] > 0.25 for c in candidates]
+        places, changed, flags = np.array(places), np.array(changed), np.array(flags)
+        figure = {f.metric: f for f in measure(model_of(conditional), trials, Bootstrap(len(presence), 20, 0))}
+        wanted = {f"hit_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}
+        wanted |= {"mean_reciprocal_rank": (1 / places).mean()}
+        if not injection:
+            images = [np.array(p) for p in of_image.values()]
+            wanted |= {f"hit_at_{k}_per_image": np.mean([(p <= k).mean() for p in images]) for k in (1, 5, 10)}
+            wanted |= {"mean_reciprocal_rank_per_image": np.mean([(1 / p).mean() for p in images])}
+        wanted |= {"detected": flags[changed].mean(), "false_alarms": flags[~changed].mean()}
+        wanted |= {"prevalence": changed.mean(), "auroc": roc_auc_score(changed, scores)}
+        wanted |= {"average_precision": average_precision_score(changed, scores)}
+        for metric, value in wanted.items():
+            assert figure[metric].value == pytest.approx(value, rel=1e-6), (trials.experiment, metric)
+        assert figure.keys() - wanted.keys() == {"fpr_at_95_tpr", "tpr_at_5_fpr"}
+        assert figure["hit_at_1"].trials == len(places)
+        assert figure["hit_at_1"].images == len(of_image)

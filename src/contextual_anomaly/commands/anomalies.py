@@ -26,6 +26,8 @@ def anomalies(
     The most surprising comes first. Example: `contextual-anomaly anomalies --model default.safetensors --bottleneck 64
     --scenes val.parquet --images images.parquet --output a.parquet --csv a.csv --text a.txt`
     """
+    from threadpoolctl import threadpool_limits
+
     from contextual_anomaly import tables
     from contextual_anomaly.anomalies import as_table, as_text, list_anomalies
     from contextual_anomaly.files import write_aside
@@ -38,7 +40,8 @@ def anomalies(
     require_same_classes(judge, judged.classes, str(scenes))
     pictures = tables.read_table(images, tables.IMAGES)
     member = member_index(judge, bottleneck)
-    listing = list_anomalies(judge, member, judged, pictures, missing_above, unexpected_below)
+    with threadpool_limits(1):  # BLAS rounds differently on several cores
+        listing = list_anomalies(judge, member, judged, pictures, missing_above, unexpected_below)
     kinds = listing["kind"].value_counts()
     found = f"{kinds.get('unexpected', 0)} unexpected and {kinds.get('missing', 0)} missing objects"
     say(f"{judge.name}: {found} in {listing['image_id'].nunique()} of {len(judged.image_ids):,} images")

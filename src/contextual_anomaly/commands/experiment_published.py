@@ -27,6 +27,7 @@ def experiment_published(
     """
     import numpy as np
     import pyarrow as pa
+    from threadpoolctl import threadpool_limits
 
     from contextual_anomaly.experiments import published
     from contextual_anomaly.experiments.tables import DRAWS, member_columns, share, write_summary
@@ -39,8 +40,11 @@ def experiment_published(
     judge, examples = load_model(model), read_scenes(scenes)
     require_same_classes(judge, examples.classes, str(scenes))
     say(f"{judge.name}: {len(judge.members)} members × {draws} draws on {len(examples.image_ids):,} scenes")
+    # BLAS rounds differently on several cores, and takes five times as long for products as small as these.
+    with threadpool_limits(1):
+        outcomes = list(published.run(judge, examples.presence, draws, seed, bootstrap))
     each_draw, rows = [], []
-    for outcome in published.run(judge, examples.presence, draws, seed, bootstrap):
+    for outcome in outcomes:
         member = member_columns(judge.members[outcome.member])
         found = share(outcome.found, outcome.trials)
         for draw in range(draws):

@@ -81,6 +81,8 @@ def measure(model: ContextModel, trials: Trials, bootstrap: Bootstrap) -> Iterat
     """Every measure of every member.
 
     - hit_at_1, hit_at_5 (removal: hit_at_10 too), mean_reciprocal_rank: of the changed class among the candidates.
+    - the same with _per_image (removal): each image weighs the same, however many classes it shows. What the figures
+      above give weighs each trial the same, and large scenes, with more trials, are the easier ones.
     - auroc, average_precision (random guessing gives prevalence), fpr_at_95_tpr, tpr_at_5_fpr: changed against
       unchanged candidates of all trials.
     - detected and false_alarms: the shares of changed and of unchanged candidates that the published thresholds flag.
@@ -113,6 +115,11 @@ def measure(model: ContextModel, trials: Trials, bootstrap: Bootstrap) -> Iterat
         for k in (1, 5) if injection else (1, 5, 10):
             yield share(f"hit_at_{k}", (trials.scene, place <= k), ones)
         yield share("mean_reciprocal_rank", (trials.scene, 1 / place), ones)
+        if not injection:
+            weight = 1 / np.bincount(trials.scene)[trials.scene]
+            for k in (1, 5, 10):
+                yield share(f"hit_at_{k}_per_image", (trials.scene, (place <= k) * weight), (trials.scene, weight))
+            yield share("mean_reciprocal_rank_per_image", (trials.scene, weight / place), (trials.scene, weight))
 
         scored = score[candidate]
         intervals = bootstrap.of_ranking(image, positive, scored)

@@ -1,0 +1,62 @@
+"""Experiment 1 from files to files: the same results on any number of cores."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from contextual_anomaly.models.autoencoder import Autoencoder, save
+from contextual_anomaly.models.base import Member
+from contextual_anomaly.scenes import Scenes, write_scenes
+
+CLASSES = tuple(f"class {c}" for c in range(79))  # as many as COCO has: BLAS splits such products between cores
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with scenes and a sweep of random weights that copies its input to a degree."""
+    folder = tmp_path_factory.mktemp("experiment")
+    rng = np.random.default_rng(0)
+    counts = (rng.random((3000, 79)) < rng.uniform(0.01, 0.1, 79)).astype(np.uint16)
+    counts = counts[counts.sum(1) >= 2]
+    scenes = Scenes(np.arange(len(counts)), counts, CLASSES, tuple(range(1, 80)), "random")
+    write_scenes(scenes, folder / "scenes.parquet")
+    encoder = rng.normal(size=(3, 79, 15)).astype(np.float32)
+    weights = {
+        "encoder": encoder,
+        "encoder_bias": rng.normal(size=(3, 15)).astype(np.float32),
+        "decoder": (encoder.transpose(0, 2, 1) / 4 + 0.1 * rng.normal(size=(3, 15, 79))).astype(np.float32),
+        "decoder_bias": np.full((3, 79), -4, np.float32),
+    }
+    members = tuple(Member(15, seed) for seed in range(3))
+    save(Autoencoder("sweep", CLASSES, members, weights, leave_one_out=False), folder / "sweep.safetensors", {})
+    return folder
+
+
+def run(command: str, files, folder, threads: int, *options: str) -> None:
+    """The command as a person runs it, told how many cores NumPy's matrix products may use."""
+    program = "from contextual_anomaly.cli import main; main()"
+    arguments = [command, "--model", files / "sweep.safetensors", "--scenes", files / "scenes.parquet"]
+    arguments += ["--summary", folder / "s.parquet", "--csv", folder / "s.csv", "--bootstrap", "50", *options]
+    cores = {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
+    done = [sys.executable, "-c", program, *map(str, arguments)]
+    subprocess.run(done, check=True, env=os.environ | cores, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["experiment-published", "experiment-corrected"])
+def test_cores_change_no_figure(files, tmp_path, command):
+    results = []
+    for threads in (1, 2):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        options = ["--draws-table", folder / "rows.parquet", "--draws", "3"]
+        if command == "experiment-corrected":
+            options = ["--trials-table", folder / "rows.parquet", "--train-scenes", files / "scenes.parquet"]
+            options += ["--bottleneck", "15"]
+        run(command, files, folder, threads, *options)
+        results.append((pq.read_table(folder / "rows.parquet"), (folder / "s.csv").read_bytes()))
+    assert results[0][0].equals(results[1][0])
+    assert results[0][1] == results[1][1]
