@@ -1,4 +1,4 @@
-"""The listing, on a hand-made case and against the published list."""
+"""The listing, on a hand-made case; test_coco.py has the published list."""
 
 from types import SimpleNamespace
 

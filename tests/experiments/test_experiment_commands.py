@@ -46,17 +46,13 @@ def run(command: str, files, folder, threads: int, *options: str) -> None:
     subprocess.run(done, check=True, env=os.environ | cores, capture_output=True)
 
 
-@pytest.mark.parametrize("command", ["experiment-published", "experiment-corrected"])
-def test_cores_change_no_figure(files, tmp_path, command):
+def test_cores_change_no_figure(files, tmp_path):
     results = []
     for threads in (1, 2):
         folder = tmp_path / str(threads)
         folder.mkdir()
-        options = ["--draws-table", folder / "rows.parquet", "--draws", "3"]
-        if command == "experiment-corrected":
-            options = ["--trials-table", folder / "rows.parquet", "--train-scenes", files / "scenes.parquet"]
-            options += ["--bottleneck", "15"]
-        run(command, files, folder, threads, *options)
+        options = ["--trials-table", folder / "rows.parquet", "--train-scenes", files / "scenes.parquet"]
+        run("experiment-corrected", files, folder, threads, *options, "--bottleneck", "15")
         results.append((pq.read_table(folder / "rows.parquet"), (folder / "s.csv").read_bytes()))
     assert results[0][0].equals(results[1][0])
     assert results[0][1] == results[1][1]

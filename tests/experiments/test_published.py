@@ -1,4 +1,4 @@
-"""The published protocol against a plain loop written from its description, and against the published figures."""
+"""The published protocol against a plain loop written from its description; test_coco.py has the published figures."""
 
 from types import SimpleNamespace
 

@@ -1,0 +1,82 @@
+"""Experiment 1 and the listing on real COCO, against the published figures and list and those of REFERENCE.md."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contextual_anomaly import scenes, tables
+from contextual_anomaly.anomalies import list_anomalies
+from contextual_anomaly.commands.train import RecipeName, train
+from contextual_anomaly.experiments import corrected, published
+from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.models import frequency
+from contextual_anomaly.models.registry import load_model
+
+pytestmark = pytest.mark.coco
+
+
+@pytest.fixture(scope="module")
+def coco(shared_coco):
+    """Scenes of train2017 and val2017: 79 classes, two or more in an image."""
+    rows = json.loads((shared_coco / "annotations" / "categories.json").read_text())
+    columns = ([row[name] for row in rows] for name in tables.CATEGORIES.names)
+    categories = pa.table(list(columns), schema=tables.CATEGORIES)
+    encoded = {}
+    for split in ("train2017", "val2017"):
+        boxes = pq.read_table(shared_coco / "annotations" / f"{split}_boxes.parquet")
+        objects = boxes.select(["image_id", "category_id"])
+        encoded[split] = scenes.encode(objects, categories, "coco", include_person=False, minimum_classes=2)
+    return encoded["train2017"], encoded["val2017"]
+
+
+@pytest.fixture(scope="module")
+def ten_units(coco, tmp_path_factory):
+    """The published autoencoder with d = 10, one weight seed, trained here."""
+    folder = tmp_path_factory.mktemp("published")
+    scenes.write_scenes(coco[0], folder / "train.parquet")
+    output, history = folder / "model.safetensors", folder / "history.csv"
+    train(folder / "train.parquet", output, history, "published", RecipeName.published, [10], [0], threads=2)
+    return load_model(output)
+
+
+def test_injections_are_found_as_often_as_published(shared_coco, coco, ten_units):
+    ours = {o.experiment: o.found / o.trials for o in published.run(ten_units, coco[1].presence, 20, 0, 10)}
+    theirs = pd.read_csv(shared_coco.parent / "published" / "experiment1.csv")
+    theirs = theirs[theirs["bottleneck"] == 10].groupby("experiment")["accuracy_percent"].agg(["mean", "std"])
+    for experiment in published.POSITIONS:
+        mean, std = theirs.loc[experiment]
+        assert 100 * ours[experiment].mean() == pytest.approx(mean, abs=2 * std)
+
+
+def test_the_published_anomalies_are_among_our_most_surprising(shared_coco, coco, ten_units):
+    """Weights differ, so the lists do; half of theirs lie in the first tenth and hundredth of ours."""
+    val = coco[1]
+    theirs = pd.read_csv(shared_coco.parent / "published" / "anomalies_val2017.csv")
+    flags = theirs[["image_id", "category", "kind"]]
+    images = pa.table([val.image_ids, *[[""] * 2971], *[[1] * 2971] * 2, *[[""] * 2971] * 2], schema=tables.IMAGES)
+    # Every (image, class) is listed, the most surprising first.
+    everything = list_anomalies(ten_units, 0, val, images, missing_above=-1, unexpected_below=2)
+    assert len(everything) == 2971 * 79
+    everything["place"] = everything.groupby("kind").cumcount() / everything.groupby("kind")["kind"].transform("size")
+    found = flags.merge(everything, on=["image_id", "category", "kind"])
+    assert len(found) == len(theirs)  # each of theirs is present, or absent, in our scenes too
+    middle = found.groupby("kind")["place"].median()
+    assert middle["unexpected"] < 0.1
+    assert middle["missing"] < 0.01
+
+
+def test_class_frequency_finds_removals_as_in_the_pilot(coco, tmp_path):
+    """REFERENCE.md: R@1 .054, R@5 .226, MRR .159, from 3 random removals in each image, not from all of them."""
+    frequency.fit(coco[0], tmp_path / "frequency.safetensors", "frequency")
+    presence = coco[1].presence
+    removals = corrected.make_trials(presence, coco[0].presence.sum(0), 1, 0)[-1]
+    model = load_model(tmp_path / "frequency.safetensors")
+    found = {f.metric: f.value for f in corrected.measure(model, removals, Bootstrap(len(presence), 2, 0))}
+    pilot = {"hit_at_1_per_image": 0.054, "hit_at_5_per_image": 0.226, "mean_reciprocal_rank_per_image": 0.159}
+    for metric, value in pilot.items():
+        error = np.sqrt(value * (1 - value) / len(presence))  # at most that of a share over the images
+        assert found[metric] == pytest.approx(value, abs=2 * error)
