@@ -19,8 +19,8 @@ test: $(READY)  ## the tests, fast ones first
 lint: $(READY)  ## ruff, snakefmt and snakemake --lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	@test ! -f Snakefile || $(VENV)/bin/snakefmt --check Snakefile rules
-	@test ! -f Snakefile || PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
+	$(VENV)/bin/snakefmt --check Snakefile rules
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \

@@ -23,10 +23,24 @@ include: "rules/experiments.smk"
 include: "rules/report.smk"
 
 
+# What lies between the stages is asked for as well: a file that is deleted is made again, and so is what follows from it.
 rule all:
     default_target: True
     input:
-        rules.write_report.output.html,
+        rules.write_report.output,
+        WORLD_FILES,
+        expand(rules.annotations.output, split=SPLITS),
+        rules.scenes.output,
+        expand(MODEL, model=MODELS),
+        expand(rules.train.output.history, model=SETTINGS.models),
+        expand(rules.list_anomalies.output, model=LISTING_MODELS),
+        expand(rules.experiment_published.output, model=MODELS),
+        expand(rules.experiment_corrected.output, model=MODELS),
+        expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
+        expand(rules.merge_detections.output, detector=DETECTORS),
+        expand(rules.evaluate.output, detector=DETECTORS),
+        expand(rules.rescore.output, detector=DETECTORS),
+        rules.configuration.output,
 
 
 rule prepare:

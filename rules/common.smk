@@ -95,3 +95,13 @@ def optional(option, value):
 def existing(folder):
     """A user's folder of images where there is one: annotations can be judged without. The world draws its own."""
     return folder if EMBEDDED or Path(folder).is_dir() else []
+
+
+# What the embedded world is made of, before anything looks at it.
+WORLD_FILES = (
+    [raw(split) for split in SPLITS]
+    + [val_images()]
+    + [weights(name) for name in DETECTORS]
+    if EMBEDDED
+    else []
+)

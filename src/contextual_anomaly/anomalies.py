@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from contextual_anomaly.links import EXPLORE
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.tables import ANOMALIES
-
-EXPLORE = "https://cocodataset.org/#explore?id="
 
 
 def list_anomalies(

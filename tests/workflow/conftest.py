@@ -42,9 +42,15 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
-        """Run Snakemake in the folder; its output is kept as one text."""
-        command = ["snakemake", "--cores", "2", "--configfile", "small.yaml", *arguments]
+    def snakemake(
+        self, *arguments: str, settings: tuple[str, ...] = (), check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess:
+        """Run Snakemake in the folder; its output is kept as one text.
+
+        Args:
+            settings: configuration files that go behind the small one.
+        """
+        command = ["snakemake", "--cores", "2", *arguments, "--configfile", "small.yaml", *settings]
         env = os.environ | {"PYTHONPATH": str(self.folder / "src")} | environment
         done = subprocess.run(
             command, cwd=self.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

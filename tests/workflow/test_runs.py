@@ -12,13 +12,16 @@ pytestmark = pytest.mark.workflow
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("treshold=1", "there is no setting treshold; config.yaml lists them all"),
-        ("scenes={minimum_classes: two}", "scenes.minimum_classes: Input should be a valid integer, found 'two'"),
-        ("dataset={kind: coco}", "set dataset.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA"),
+        (["treshold=1"], "there is no setting treshold; config.yaml lists them all"),
+        (["scenes={minimum_classes: two}"], "scenes.minimum_classes: Input should be a valid integer, found 'two'"),
+        (
+            ["dataset={kind: coco}", "detection={detectors: []}"],
+            "set dataset.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_message(fresh, setting, message):
-    done = fresh.snakemake("--dry-run", "--config", setting, check=False, CONTEXTUAL_ANOMALY_DATA="")
+    done = fresh.snakemake("--dry-run", "--config", *setting, check=False, CONTEXTUAL_ANOMALY_DATA="")
     assert done.returncode != 0
     assert message in done.stdout
     assert "Traceback" not in done.stdout
@@ -34,7 +37,7 @@ def test_a_local_copy_is_judged_by_the_same_workflow(finished, fresh, tmp_path):
         f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
     )
     files = ("results/anomalies/published.csv", "results/experiments/corrected/frequency.summary.csv")
-    fresh.snakemake("small.yaml", "own.yaml", "--", *files)
+    fresh.snakemake(*files, settings=("own.yaml",))
     for name in files:
         assert (fresh.folder / name).read_bytes() == (finished.folder / name).read_bytes()
 
@@ -48,7 +51,7 @@ def test_a_broken_annotation_file_stops_with_its_record(fresh, tmp_path, instanc
     (fresh.folder / "own.yaml").write_text(
         f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
     )
-    done = fresh.snakemake("small.yaml", "own.yaml", "--", "prepare", check=False)
+    done = fresh.snakemake("prepare", settings=("own.yaml",), check=False)
     assert done.returncode != 0
     assert "annotations record 1 (id 2): image_id 99 is not among the images." in done.stdout
     assert not [path for path in (fresh.folder / "results").rglob("*.parquet") if "logs" not in path.parts]

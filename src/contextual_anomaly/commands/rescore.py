@@ -30,7 +30,8 @@ def rescore(
     """Let context judge weak detections, and compare with the detector alone.
 
     Of the classes above the threshold, the published gate keeps those above --keep-above, and the weaker ones where the
-    context model, fed with the detector's confidences, expects them. Beside it stands the detector's own precision at the same recall.
+    context model, fed with the detector's confidences, expects them. Beside it stands the detector's own precision at
+    the same recall.
 
     Example: `contextual-anomaly rescore --class-scores scores.parquet --annotations annotations.parquet --images
     images.parquet --model published.safetensors --threshold 0.25 --threshold 0.5 --summary summary.csv
@@ -43,12 +44,12 @@ def rescore(
     import pyarrow as pa
 
     from contextual_anomaly import tables
-    from contextual_anomaly.anomalies import EXPLORE
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments import rescoring
     from contextual_anomaly.experiments.bootstrap import Bootstrap
     from contextual_anomaly.experiments.tables import RESCORED
     from contextual_anomaly.files import write_aside
+    from contextual_anomaly.links import EXPLORE
     from contextual_anomaly.models.base import member_index
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.progress import say
