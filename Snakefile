@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/download.smk"
 include: "rules/dataset.smk"
 include: "rules/models.smk"
 include: "rules/detection.smk"

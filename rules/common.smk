@@ -1,11 +1,12 @@
 # What every stage needs: the checked settings, the names that become files, and the digest of a command's source.
 import json
+import re
 import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from contextual_anomaly.config import DatasetKind, read_config
+from contextual_anomaly.config import DatasetKind, ImageDownload, read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.source_digest import source_digest
 
@@ -48,22 +49,48 @@ wildcard_constraints:
     shard=r"\d+",
 
 
+def local(name):
+    """A file or folder of the local copy, or nothing where there is none."""
+    folder = SETTINGS.dataset.local_copy
+    path = Path(folder) / name
+    return str(path) if folder and path.exists() else ""
+
+
+# Of COCO, what the local copy lacks is downloaded; its archives are as good as what is in them.
+DOWNLOADS = SETTINGS.downloads.folder
+ANNOTATIONS_ARCHIVE = (
+    local("annotations_trainval2017.zip") or f"{DOWNLOADS}/annotations_trainval2017.zip"
+)
+IMAGE_ARCHIVE = local("val2017.zip") or f"{DOWNLOADS}/val2017.zip"
+IMAGE_SUBSET = f"{DOWNLOADS}/val2017_first{SETTINGS.downloads.subset}"
+
+
 def raw(split):
-    """The annotation file of a split: the world's, or of the local copy."""
+    """The annotation file of a split: the world's, of the local copy, or out of COCO's archive."""
     if EMBEDDED:
         return f"{R}/world/annotations/instances_{split}2017.json"
-    return str(
-        Path(SETTINGS.dataset.local_copy)
-        / getattr(SETTINGS.dataset, f"{split}_annotations")
+    return (
+        local(getattr(SETTINGS.dataset, f"{split}_annotations"))
+        or f"{DOWNLOADS}/annotations/instances_{split}2017.json"
     )
 
 
-def val_images():
-    """The folder of the images that go through the detectors."""
-    return (
-        f"{R}/world/val2017"
-        if EMBEDDED
-        else str(Path(SETTINGS.dataset.local_copy) / SETTINGS.dataset.val_images)
+def image_folder():
+    """The images that go through the detectors and into the gallery; none where there are none."""
+    if EMBEDDED:
+        return f"{R}/world/val2017"
+    if there := local(SETTINGS.dataset.val_images):
+        return there
+    if local("val2017.zip") or SETTINGS.downloads.images is ImageDownload.archive:
+        return f"{DOWNLOADS}/val2017"
+    return IMAGE_SUBSET if SETTINGS.downloads.images is ImageDownload.subset else []
+
+
+VAL_IMAGES = image_folder()
+if DETECTORS and not VAL_IMAGES:
+    raise WorkflowError(
+        "configuration: there are no validation images for the detectors. Set downloads.images to subset or archive,"
+        f" or put the images into {SETTINGS.dataset.val_images}/ of the local copy (dataset.local_copy)."
     )
 
 
@@ -74,7 +101,7 @@ def source(command, model=None):
 
 def repeated(option, values):
     """One option given several times, as the commands take lists."""
-    return " ".join(f"{option} {value}" for value in values)
+    return " ".join(f"{option} {shlex.quote(str(value))}" for value in values)
 
 
 def chosen_bottleneck(model):
@@ -92,15 +119,10 @@ def optional(option, value):
     return f"{option} {shlex.quote(value)}" if value else ""
 
 
-def existing(folder):
-    """A user's folder of images where there is one: annotations can be judged without. The world draws its own."""
-    return folder if EMBEDDED or Path(folder).is_dir() else []
-
-
 # What the embedded world is made of, before anything looks at it.
 WORLD_FILES = (
     [raw(split) for split in SPLITS]
-    + [val_images()]
+    + [VAL_IMAGES]
     + [weights(name) for name in DETECTORS]
     if EMBEDDED
     else []

@@ -29,7 +29,7 @@ if EMBEDDED:
         input:
             annotations=raw("val"),
         output:
-            images=directory(val_images()),
+            images=directory(VAL_IMAGES),
         log:
             f"{R}/logs/world_images.log",
         conda:

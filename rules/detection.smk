@@ -27,7 +27,7 @@ if EMBEDDED:
 rule detect:
     """Run a detector on one shard of the validation images."""
     input:
-        images=val_images(),
+        images=VAL_IMAGES,
         image_table=IMAGES.format(split="val"),
         categories=CATEGORIES.format(split="val"),
         weights=lambda wildcards: weights(wildcards.detector),

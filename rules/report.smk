@@ -28,7 +28,8 @@ rule write_report:
         annotations=ANNOTATIONS.format(split="val"),
         images=IMAGES.format(split="val"),
         categories=CATEGORIES.format(split="val"),
-        pictures=existing(val_images()),
+        pictures=VAL_IMAGES,
+        fetched=f"{IMAGE_SUBSET}.csv" if VAL_IMAGES == IMAGE_SUBSET else [],
         histories=expand(rules.train.output.history, model=SETTINGS.models),
         listings=expand(rules.list_anomalies.output.table, model=LISTING_MODELS),
         published=expand(rules.experiment_published.output, model=MODELS),
@@ -61,11 +62,12 @@ rule write_report:
         ),
         listings=repeated("--listing", LISTING_MODELS),
         detectors=repeated("--detector", DETECTORS),
-        images=optional("--images", existing(val_images())),
+        images=optional("--images", VAL_IMAGES),
+        fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
         source=source("report"),
     shell:
         "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors}"
-        " {params.images} --configuration {input.settings} --gallery {params.gallery}"
+        " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --output {output.html} 2>&1 | tee {log}"

@@ -23,8 +23,8 @@ def test_every_setting_of_config_yaml_has_a_comment():
     lines = DEFAULT.splitlines()
     for number, line in enumerate(lines):
         setting = re.match(r"( *)(\w+): ?\S", line)
-        # The second sweep repeats the first one's settings; detectors explain theirs in one comment.
-        if setting and setting[2] not in ("family", "weights", "class_names"):
+        # The second sweep repeats the first one's settings; detectors and downloads explain theirs in one comment.
+        if setting and setting[2] not in ("family", "weights", "class_names", "size", "sha256"):
             above = lines[number - 1].strip()
             in_default_sweep = "  default:" in lines[:number] and "anomalies:" not in lines[:number]
             assert above.startswith("#") or in_default_sweep, f"config.yaml line {number + 1} has no comment: {line}"
@@ -73,14 +73,29 @@ def test_numbers_may_come_as_text_from_the_command_line():
 
 def test_a_local_copy_comes_from_the_setting_or_the_environment(tmp_path):
     values = {"dataset": {"kind": "coco"}, "detection": {"detectors": []}}
-    with pytest.raises(
-        UserError, match=r"set dataset\.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA"
-    ):
-        read_config(values, {})
+    assert read_config(values, {}).dataset.local_copy == ""  # COCO can be downloaded
     assert read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)}).dataset.local_copy == str(tmp_path)
     values["dataset"]["local_copy"] = str(tmp_path / "nowhere")
     with pytest.raises(UserError, match="is not a folder"):
         read_config(values, {})
+
+
+def test_own_data_must_be_there(tmp_path):
+    values = {"dataset": {"kind": "own"}, "detection": {"detectors": []}}
+    with pytest.raises(
+        UserError, match=r"set dataset\.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA"
+    ):
+        read_config(values, {})
+    with pytest.raises(UserError, match=r"dataset\.train_annotations: there is no file .*instances_train2017\.json"):
+        read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
+
+
+def test_addresses_are_of_the_web():
+    file = {"addresses": ["file:///etc/passwd"], "size": 1, "sha256": 64 * "0"}
+    with pytest.raises(UserError, match=r"downloads\.files\.a\.zip\.addresses\.0"):
+        read_config({"downloads": {"files": {"a.zip": file}}})
+    with pytest.raises(UserError, match=r"downloads\.files\.\.\./a"):
+        read_config({"downloads": {"files": {"../a": file | {"addresses": ["https://example.org/a"]}}}})
 
 
 def test_only_the_embedded_world_builds_a_detector(tmp_path):
@@ -121,5 +136,8 @@ def test_the_readme_lists_every_setting():
             else:
                 yield prefix + name
 
-    settings = {re.sub(r"^models\.\w+", "models.NAME", path) for path in paths(yaml.safe_load(DEFAULT))}
+    settings = {
+        re.sub(r"^models\.\w+", "models.NAME", re.sub(r"^(downloads\.files)\..*", r"\1", path))
+        for path in paths(yaml.safe_load(DEFAULT))
+    }
     assert listed == settings

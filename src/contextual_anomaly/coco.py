@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.file_names import leaves_folder
 from contextual_anomaly.files import require_file
 
 Id = Annotated[int, msgspec.Meta(ge=0)]
@@ -123,6 +124,12 @@ def _check(path: Path, instances: Instances) -> tuple[pa.Table, pa.Table, pa.Tab
     _no_duplicates(path, "images", image_ids)
     _no_duplicates(path, "categories", category_ids)
     _no_duplicates(path, "annotations", np.array([a.id for a in instances.annotations], np.int64))
+    for row, image in enumerate(instances.images):
+        if leaves_folder(image.file_name):
+            raise UserError(
+                f"{path}: images record {row} (id {image.id}): file_name {image.file_name!r} points outside the folder of "
+                "images; a name within it was expected."
+            )
     names = [c.name for c in instances.categories]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)

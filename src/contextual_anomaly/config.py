@@ -24,6 +24,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Names become file names and wildcards.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")]
 
 
 class Section(BaseModel):
@@ -49,6 +51,76 @@ class Dataset(Section):
     train_annotations: str = "annotations/instances_train2017.json"
     val_annotations: str = "annotations/instances_val2017.json"
     val_images: str = "val2017"
+
+
+class ImageDownload(StrEnum):
+    """How validation images are downloaded."""
+
+    none = "none"
+    subset = "subset"
+    archive = "archive"
+
+
+class Download(Section):
+    """One file of the network."""
+
+    addresses: Annotated[list[Annotated[str, Field(pattern=r"^https?://\S+$")]], Field(min_length=1)]
+    size: Count
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Downloads(Section):
+    """COCO from the network. Checksums agree in several independent public sources."""
+
+    folder: Folder = "data"
+    images: Annotated[ImageDownload, Field(strict=False)] = ImageDownload.none
+    subset: Count = 400
+    connections: Annotated[int, Field(ge=1, le=64)] = 8
+    # TLS first. COCO's host has no valid certificate, a bucket's name with dots in it; the same bucket has one at
+    # s3.amazonaws.com, and the plain address is the fallback: the checksum decides.
+    files: dict[FileName, Download] = {
+        "annotations_trainval2017.zip": Download(
+            addresses=[
+                "https://s3.amazonaws.com/images.cocodataset.org/annotations/annotations_trainval2017.zip",
+                "http://images.cocodataset.org/annotations/annotations_trainval2017.zip",
+            ],
+            size=252_907_541,
+            sha256="113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+        ),
+        "val2017.zip": Download(
+            addresses=[
+                "https://s3.amazonaws.com/images.cocodataset.org/zips/val2017.zip",
+                "http://images.cocodataset.org/zips/val2017.zip",
+            ],
+            size=815_585_330,
+            sha256="4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05",
+        ),
+        "yolov3.weights": Download(
+            addresses=[
+                "https://pjreddie.com/media/files/yolov3.weights",
+                "https://data.pjreddie.com/files/yolov3.weights",
+                "http://pjreddie.com/media/files/yolov3.weights",
+            ],
+            size=248_007_048,
+            sha256="523e4e69e1d015393a1b0a441cef1d9c7659e3eb2d7e15f793f060a21b32f297",
+        ),
+        "yolov3.cfg": Download(
+            addresses=[
+                "https://raw.githubusercontent.com/pjreddie/darknet/master/cfg/yolov3.cfg",
+                "https://github.com/pjreddie/darknet/raw/master/cfg/yolov3.cfg",
+            ],
+            size=8_342,
+            sha256="22489ea38575dfa36c67a90048e8759576416a79d32dc11e15d2217777b9a953",
+        ),
+        "coco.names": Download(
+            addresses=[
+                "https://raw.githubusercontent.com/pjreddie/darknet/master/data/coco.names",
+                "https://github.com/pjreddie/darknet/raw/master/data/coco.names",
+            ],
+            size=625,
+            sha256="634a1132eb33f8091d60f2c346ababe8b905ae08387037aed883953b7329af84",
+        ),
+    }
 
 
 class World(Section):
@@ -159,8 +231,9 @@ class Report(Section):
 class Configuration(Section):
     """Everything that can be set."""
 
-    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")] = "results"
+    results: Folder = "results"
     dataset: Dataset = Dataset()
+    downloads: Downloads = Downloads()
     world: World = World()
     scenes: SceneSettings = SceneSettings()
     models: Annotated[dict[Name, AutoencoderSweep], Field(min_length=1)] = {
@@ -222,13 +295,21 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     if settings.dataset.kind is DatasetKind.embedded:
         return settings
     folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")
-    if not folder:
+    if folder and not Path(folder).is_dir():
         raise UserError(
-            f"configuration: dataset.kind is {settings.dataset.kind.value!r}, so a folder with the annotations is needed: "
-            f"set dataset.local_copy, or the environment variable {LOCAL_COPY_VARIABLE}."
+            f"configuration: dataset.local_copy {folder!r} is not a folder. An archive is found in its folder, by the "
+            "name that COCO gave it: annotations_trainval2017.zip, val2017.zip."
         )
-    if not Path(folder).is_dir():
-        raise UserError(f"configuration: dataset.local_copy {folder!r} is not a folder.")
+    if settings.dataset.kind is DatasetKind.own:
+        if not folder:
+            raise UserError(
+                "configuration: dataset.kind is 'own', so a folder with the annotations is needed: "
+                f"set dataset.local_copy, or the environment variable {LOCAL_COPY_VARIABLE}."
+            )
+        for setting in ("train_annotations", "val_annotations"):
+            path = Path(folder) / getattr(settings.dataset, setting)
+            if not path.is_file():
+                raise UserError(f"configuration: dataset.{setting}: there is no file {path}.")
     return settings.model_copy(update={"dataset": settings.dataset.model_copy(update={"local_copy": folder})})
 
 

@@ -2,11 +2,21 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 5.0
@@ -40,3 +50,27 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
             last = now
             say(f"{description}: {done}/{total} {unit}, {done / (now - start):.3g} a second")
     say(f"{description}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s")
+
+
+@contextmanager
+def track_bytes(description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A function to tell how many bytes are there, of how many, while a file arrives."""
+    if sys.stderr.isatty():
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+            task = bar.add_task(description, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    last = time.monotonic()
+    before: int | None = None
+
+    def line(done: int, total: int | None) -> None:
+        nonlocal last, before
+        now = time.monotonic()
+        before = done if before is None else before
+        if now - last >= SECONDS_BETWEEN_LINES:
+            of = "" if total is None else f" of {total / 1e6:,.1f}"
+            say(f"{description}: {done / 1e6:,.1f}{of} MB, {(done - before) / 1e6 / (now - last):.3g} MB a second")
+            last, before = now, done
+
+    yield line

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
         (["treshold=1"], "there is no setting treshold; config.yaml lists them all"),
         (["scenes={minimum_classes: two}"], "scenes.minimum_classes: Input should be a valid integer, found 'two'"),
         (
-            ["dataset={kind: coco}", "detection={detectors: []}"],
+            ["dataset={kind: own}", "detection={detectors: []}"],
             "set dataset.local_copy, or the environment variable CONTEXTUAL_ANOMALY_DATA",
         ),
     ],

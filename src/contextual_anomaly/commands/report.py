@@ -26,6 +26,9 @@ def report(
     listing: Annotated[list[str] | None, typer.Option(help="A model that lists anomalies; repeat.")] = None,
     detector: Annotated[list[str] | None, typer.Option(help="A detector that was run; repeat.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images; without it there is no gallery.")] = None,
+    fetched: Annotated[
+        Path | None, typer.Option(help="The report of fetch-images, where images were fetched one by one (CSV).")
+    ] = None,
     gallery: Annotated[int, typer.Option(min=0, help="Images in the gallery.")] = 12,
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
@@ -47,7 +50,7 @@ def report(
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
-    run = Results(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [])
+    run = Results(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [], fetched)
     settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
     galleries = {}
     if images is not None:

@@ -106,7 +106,10 @@ def _data(results: Results) -> dict:
     counts = results.csv("scenes/class_counts.csv")
     commonest = counts[counts["split"] == "train"].sort_values("images", ascending=False, kind="stable")
     columns = ["name", "supercategory", "images", "instances", "scenes"]
+    fetched, missing = results.missing_images()
     return {
+        "fetched": fetched,
+        "missing": missing,
         "figure": svg(figures.class_counts(counts), "images that hold each class, by falling number"),
         "table": shown(commonest[columns], dict.fromkeys(columns[2:], ",")),
     }

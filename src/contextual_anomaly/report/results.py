@@ -23,6 +23,7 @@ class Results:
     families: dict[str, str]  # model -> family
     listings: list[str]  # models that list anomalies
     detectors: list[str]
+    fetched: Path | None  # the report of the images that were fetched one by one
 
     @cached_property
     def scenes(self) -> dict[str, Scenes]:
@@ -67,6 +68,13 @@ class Results:
             return pd.read_csv(path, keep_default_na=False, na_values=[""])
         except ValueError as error:
             raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
+
+    def missing_images(self) -> tuple[int, list[str]]:
+        """How many images were asked for one by one, and the names of those that no server has."""
+        if self.fetched is None:
+            return 0, []
+        rows = pd.read_csv(require_file(self.fetched, "the report of fetch-images"))
+        return len(rows), rows.loc[rows["status"] == "missing", "file_name"].tolist()
 
     def timings(self) -> pd.DataFrame:
         """step, seconds, peak_memory_mb of each log that tells them."""

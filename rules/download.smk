@@ -1,0 +1,97 @@
+# COCO from the network: only what the local copy lacks. Verified by size and checksum, so an edit here fetches nothing anew.
+
+if SETTINGS.dataset.kind is DatasetKind.coco:
+
+    rule download:
+        """Fetch one of the files of downloads.files, go on where it broke off, and verify it."""
+        output:
+            file=f"{DOWNLOADS}/{{file}}",
+        log:
+            f"{DOWNLOADS}/logs/download.{{file}}.log",
+        wildcard_constraints:
+            file="|".join(re.escape(name) for name in SETTINGS.downloads.files),
+        cache: "omit-software"
+        retries: 2
+        localrule: True
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=480,
+        params:
+            # A function of the output is not tracked: the same file from another address is the same file.
+            addresses=lambda wildcards, output: repeated(
+                "--address", SETTINGS.downloads.files[wildcards.file].addresses
+            ),
+            size=lambda wildcards: SETTINGS.downloads.files[wildcards.file].size,
+            sha256=lambda wildcards: SETTINGS.downloads.files[wildcards.file].sha256,
+        shell:
+            "contextual-anomaly download {output.file} --size {params.size} --sha256 {params.sha256}"
+            " {params.addresses} 2>&1 | tee {log}"
+
+    rule unpack_annotations:
+        """Take a split's annotation file out of COCO's archive, the downloaded one or that of the local copy."""
+        input:
+            archive=ANNOTATIONS_ARCHIVE,
+        output:
+            instances=f"{DOWNLOADS}/annotations/instances_{{split}}2017.json",
+        log:
+            f"{DOWNLOADS}/logs/unpack_annotations.{{split}}.log",
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=20,
+        shell:
+            "contextual-anomaly unpack {input.archive:q} annotations/instances_{wildcards.split}2017.json"
+            " --output {output.instances} 2>&1 | tee {log}"
+
+    rule unpack_images:
+        """Take the validation images out of their archive."""
+        input:
+            archive=IMAGE_ARCHIVE,
+        output:
+            images=directory(f"{DOWNLOADS}/val2017"),
+        log:
+            f"{DOWNLOADS}/logs/unpack_images.log",
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=30,
+        shell:
+            "contextual-anomaly unpack {input.archive:q} val2017/ --output {output.images} 2>&1 | tee {log}"
+
+    rule fetch_images:
+        """Fetch a subset of the validation images one by one, as the original does."""
+        input:
+            image_table=IMAGES.format(split="val"),
+        output:
+            images=directory(IMAGE_SUBSET),
+            report=f"{IMAGE_SUBSET}.csv",
+        log:
+            f"{IMAGE_SUBSET}.log",
+        retries: 2
+        localrule: True
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=240,
+        params:
+            store=f"{DOWNLOADS}/images",
+            subset=SETTINGS.downloads.subset,
+            connections=lambda wildcards, output: SETTINGS.downloads.connections,
+        shell:
+            "contextual-anomaly fetch-images --image-table {input.image_table} --store {params.store}"
+            " --count {params.subset} --connections {params.connections} --output {output.images}"
+            " --report {output.report} 2>&1 | tee {log}"
+
+    rule downloads:
+        """Everything of downloads.files, for a machine that will be offline later."""
+        input:
+            expand(rules.download.output, file=SETTINGS.downloads.files),

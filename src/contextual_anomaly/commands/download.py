@@ -1,0 +1,45 @@
+"""`contextual-anomaly download`: one verified file from the network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def download(
+    output: Annotated[Path, typer.Argument(help="The file to write.")],
+    address: Annotated[list[str], typer.Option(help="http:// or https://; repeat, they are tried in this order.")],
+    size: Annotated[int | None, typer.Option(min=1, help="Bytes that the file must have.")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Checksum that the file must have, 64 hexadecimal digits.", metavar="HEX")
+    ] = None,
+    tries: Annotated[int, typer.Option(min=1, help="In a row without a new byte, until an address is given up.")] = 6,
+    back_off: Annotated[
+        float, typer.Option(min=0, help="Seconds before the second try; doubled before each further one.")
+    ] = 1.0,
+    stall: Annotated[float, typer.Option(min=0.1, help="Seconds without a byte until a connection is given up.")] = 30,
+) -> None:
+    """Download a file, verify it, and rename it into its place only then.
+
+    A download that breaks off is gone on with, in this run or in the next: what came waits beside the output as a hidden
+    `.part` file. A file that is there already and right is not fetched again; one with a wrong checksum is deleted.
+    Proxies are taken from the environment (`HTTPS_PROXY`). Example:
+
+    `contextual-anomaly download yolov3.cfg --size 8342
+    --sha256 22489ea38575dfa36c67a90048e8759576416a79d32dc11e15d2217777b9a953
+    --address https://raw.githubusercontent.com/pjreddie/darknet/master/cfg/yolov3.cfg`
+    """
+    import re
+
+    from contextual_anomaly.download.lock import only_one
+    from contextual_anomaly.download.transfer import Patience, RemoteFile, fetch, new_session
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.progress import say, track_bytes
+
+    if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise UserError(f"--sha256 {sha256!r}: 64 hexadecimal digits were expected.")
+    wanted = RemoteFile(tuple(address), size, sha256.lower() if sha256 else None)
+    with only_one(output), track_bytes(output.name) as progress:
+        source = fetch(wanted, output, new_session(), Patience(tries, back_off, stall), progress)
+    checked = "checksum right" if sha256 else "no checksum was given"
+    say(f"{output}: {output.stat().st_size:,} bytes, {checked}, " + (f"from {source}" if source else "was there"))

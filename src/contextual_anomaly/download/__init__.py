@@ -1,0 +1,1 @@
+"""From the network: verified, resumed transfers, safe unpacking, images one by one."""

@@ -1,0 +1,90 @@
+"""Only what is wanted out of a zip archive, and nothing outside of its folder."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.file_names import leaves_folder
+from contextual_anomaly.files import require_file, write_aside
+from contextual_anomaly.progress import say, track
+
+
+def unpack_file(archive: Path, member: str, target: Path) -> None:
+    """Write one member as ``target``, aside and then renamed.
+
+    Raises:
+        UserError: it is no zip archive, is damaged, lacks the member, or holds a member that leaves its folder.
+    """
+    with _opened(archive) as (package, members):
+        if member not in members:
+            near = [name for name in members if name.rpartition("/")[2] == member.rpartition("/")[2]]
+            hint = f"; it has {near[0]}" if near else f"; it has {', '.join(list(members)[:5]) or 'nothing'} …"
+            raise UserError(f"{archive}: there is no member {member!r} in it{hint}.")
+        say(f"unpacking {member}, {members[member].file_size / 1e6:,.0f} MB")
+        with write_aside(target) as aside:
+            _copy(package, members[member], aside)
+
+
+def unpack_folder(archive: Path, folder: str, target: Path) -> int:
+    """Write the files of one folder of the archive into ``target``, which is replaced as a whole.
+
+    Returns:
+        how many there are.
+
+    Raises:
+        UserError: as `unpack_file`.
+    """
+    prefix = folder.rstrip("/") + "/"
+    with _opened(archive) as (package, members):
+        wanted = [entry for name, entry in members.items() if name.startswith(prefix)]
+        if not wanted:
+            raise UserError(f"{archive}: there is no folder {prefix!r} in it; it has {', '.join(list(members)[:5])} …")
+        aside = target.with_name(f".{target.name}.part")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            for entry in track(wanted, f"unpacking {folder}", total=len(wanted), unit="files"):
+                path = aside / entry.filename.removeprefix(prefix)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _copy(package, entry, path)
+            shutil.rmtree(target, ignore_errors=True)
+            aside.replace(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return len(wanted)
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """The archive and its files by name; every member is looked at before the first is written."""
+    require_file(archive, "a zip archive")
+    try:
+        with zipfile.ZipFile(archive) as package:
+            entries = package.infolist()
+            for entry in entries:
+                # Zip keeps names as they were put in; zipfile shows them with forward slashes on Windows only.
+                if leaves_folder(entry.orig_filename):
+                    raise UserError(
+                        f"{archive}: the member {entry.orig_filename!r} points outside its folder; nothing was unpacked."
+                    )
+                if stat.S_ISLNK(entry.external_attr >> 16):
+                    raise UserError(f"{archive}: the member {entry.filename!r} is a link; nothing was unpacked.")
+            yield package, {entry.filename: entry for entry in entries if not entry.is_dir()}
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{archive}: not a whole zip archive ({error}). Delete it and fetch it again.") from error
+
+
+def _copy(package: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """The member's bytes, checked by the archive's own checksum."""
+    try:
+        with package.open(entry) as source, path.open("wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UserError(
+            f"{package.filename}: the member {entry.filename!r} cannot be read ({error}). Delete the archive and fetch "
+            "it again."
+        ) from error

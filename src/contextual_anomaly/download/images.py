@@ -1,0 +1,143 @@
+"""Images one by one, many at a time: what came stays, what is missing is written down."""
+
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly.download.transfer import Absent, Patience, RemoteFile, fetch, new_session
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.file_names import leaves_folder
+from contextual_anomaly.files import write_aside
+from contextual_anomaly.progress import say, track
+
+COCO_HOST = "images.cocodataset.org"
+COCO_OVER_TLS = "https://s3.amazonaws.com/images.cocodataset.org"
+"""The same bucket: a certificate for a name with dots cannot be had, for the path below s3.amazonaws.com it can."""
+PRESENT, MISSING, FAILED = "present", "missing", "failed"
+"""What became of an image: it is here and whole, no server has it, or it could not be had this time."""
+
+
+def fetch_images(
+    images: pd.DataFrame, store: Path, folder: Path, report: Path, connections: int, patience: Patience
+) -> pd.DataFrame:
+    """Get the images of a table, and link them into a folder that holds these and no others.
+
+    Args:
+        images: rows of `tables.IMAGES`.
+        store: where images stay between runs; what is whole there is not fetched again.
+        folder: replaced as a whole, once no image is left to be tried again.
+        report: CSV, one image a row: image_id, file_name, status (see `PRESENT`), problem.
+        connections: images fetched at the same time.
+
+    Returns:
+        the report.
+
+    Raises:
+        UserError: an image could not be had though its server may have it; the others stay in the store.
+    """
+    for row in images.itertuples():
+        if leaves_folder(row.file_name):
+            raise UserError(f"image {row.image_id}: file_name {row.file_name!r} points outside its folder.")
+    sessions = threading.local()
+
+    def get(row) -> tuple[str, str]:
+        if not hasattr(sessions, "own"):
+            sessions.own = new_session()
+        return _one(row, store / row.file_name, sessions.own, patience)
+
+    status = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
+    with ThreadPoolExecutor(connections) as pool:
+        waiting = {pool.submit(get, row): row for row in images.itertuples()}
+        try:
+            for done in track(as_completed(waiting), "fetching", total=len(waiting), unit="images"):
+                row = waiting[done]
+                status[row.image_id] = done.result()
+                if status[row.image_id][0] in (MISSING, FAILED):
+                    say(f"{row.file_name}: {': '.join(status[row.image_id])}")
+        finally:
+            pool.shutdown(cancel_futures=True)
+    rows = images[["image_id", "file_name"]].copy()
+    rows[["status", "problem"]] = [status[image] for image in images["image_id"]]
+    with write_aside(report) as aside:
+        rows.to_csv(aside, index=False)
+    failed = rows[rows["status"] == FAILED]
+    if len(failed):
+        raise UserError(
+            f"{len(failed):,} of {len(rows):,} images could not be fetched, the first {failed['file_name'].iloc[0]}: "
+            f"{failed['problem'].iloc[0]} The others stay in {store}: run again to go on. {report} lists them all."
+        )
+    _link(rows[rows["status"] != MISSING]["file_name"], store, folder)
+    return rows
+
+
+def addresses_of(url: str) -> tuple[str, ...]:
+    """Where an image of this `coco_url` can be had; COCO's own over TLS first."""
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.hostname == COCO_HOST:
+        return (COCO_OVER_TLS + parts.path, url)
+    return (url,)
+
+
+def _one(row, path: Path, session, patience: Patience) -> tuple[str, str]:
+    """Status and problem of one image."""
+    if path.is_file():
+        if not _wrong(path, row):
+            return PRESENT, ""
+        path.unlink()
+    if not row.coco_url:
+        return MISSING, "the annotations give no coco_url"
+    problem = ""
+    for address in addresses_of(row.coco_url):
+        try:
+            fetch(RemoteFile((address,)), path, session, patience)
+        except Absent as error:
+            if problem:
+                return FAILED, problem
+            return MISSING, _last_line(error)
+        except UserError as error:
+            problem = _last_line(error)
+            continue
+        problem = _wrong(path, row)
+        if not problem:
+            return PRESENT, ""
+        path.unlink()
+    return FAILED, problem
+
+
+def _wrong(path: Path, row) -> str:
+    """Why a file is not the image that the annotations describe: they give no checksum, but its size in pixels."""
+    data = np.fromfile(path, np.uint8)
+    image = None if not len(data) else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        return "what came is no image, or one that is cut off"
+    height, width = image.shape[:2]
+    if (width, height) != (row.width, row.height):
+        return f"is {width} × {height} pixels, the annotations say {row.width} × {row.height}"
+    return ""
+
+
+def _last_line(error: UserError) -> str:
+    return str(error).splitlines()[-1].strip()
+
+
+def _link(names: pd.Series, store: Path, folder: Path) -> None:
+    """Hard links where the disk has them, else copies."""
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    for name in names:
+        target = aside / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(store / name, target)
+        except OSError:
+            shutil.copy2(store / name, target)
+    aside.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.replace(folder)

@@ -1,0 +1,11 @@
+"""Names from outside, of archive members and of images, that must stay within their folder."""
+
+import re
+
+# A parent, an absolute path, a Windows drive or a control character; backslashes separate folders on Windows.
+_OUTSIDE = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|[\x00-\x1f]|^\s*$")
+
+
+def leaves_folder(name: str) -> bool:
+    """Whether a file of this name, put into a folder, could lie outside of it."""
+    return _OUTSIDE.search(name) is not None

@@ -1,0 +1,122 @@
+"""Unpacking: the wanted members and no others, and nothing outside of the folder."""
+
+import stat
+import zipfile
+
+import pytest
+
+from contextual_anomaly.download.archive import unpack_file, unpack_folder
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.file_names import leaves_folder
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A function that writes an archive of (name, content) and gives its path."""
+
+    def write(*members, name="a.zip"):
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+            for member, content in members:
+                entry = zipfile.ZipInfo(member) if isinstance(member, str) else member
+                # ZipInfo itself cleans names up; an attacker's does not.
+                entry.filename = entry.orig_filename
+                package.writestr(entry, content)
+        return path
+
+    return write
+
+
+def test_only_the_wanted_file_is_written(archive, tmp_path):
+    path = archive(("annotations/a.json", b"A"), ("annotations/b.json", b"B"))
+    unpack_file(path, "annotations/a.json", tmp_path / "out" / "a.json")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["a.json"]
+    assert (tmp_path / "out/a.json").read_bytes() == b"A"
+
+
+def test_only_the_wanted_folder_is_written_and_replaces_what_was_there(archive, tmp_path):
+    path = archive(("val2017/1.jpg", b"1"), ("val2017/sub/2.jpg", b"2"), ("train2017/3.jpg", b"3"), ("val2017/", b""))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old").write_text("old")
+    assert unpack_folder(path, "val2017/", tmp_path / "out") == 2
+    assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == [
+        "1.jpg",
+        "sub/2.jpg",
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zip", "out"]
+
+
+OUTSIDE = [
+    "../evil",
+    "val2017/../../evil",
+    "/etc/evil",
+    "C:evil",
+    "c:\\evil",
+    "..\\evil",
+    "val2017\\..\\..\\evil",
+    "\\x",
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("wanted", ["val2017/", "val2017/1.jpg"])
+def test_a_member_that_points_outside_is_refused_by_name(archive, tmp_path, name, wanted):
+    path = archive(("val2017/1.jpg", b"1"), (name, b"evil"))
+    with pytest.raises(UserError) as error:
+        (unpack_folder if wanted.endswith("/") else unpack_file)(path, wanted, tmp_path / "in" / "out")
+    assert repr(name) in str(error.value)
+    assert [p.name for p in tmp_path.rglob("*")] == ["a.zip"]
+
+
+def test_a_link_is_refused_by_name(archive, tmp_path):
+    link = zipfile.ZipInfo("val2017/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with pytest.raises(UserError, match="'val2017/link' is a link"):
+        unpack_folder(archive(("val2017/1.jpg", b"1"), (link, b"/etc/passwd")), "val2017/", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "sub/1.jpg", "a..b.jpg", "..a", "ab:c.jpg", "ü/1.jpg", "a b.jpg", "..."])
+def test_names_that_stay_inside_are_allowed(name):
+    assert not leaves_folder(name)
+
+
+@pytest.mark.parametrize("name", [*OUTSIDE, "..", "a/..", "", " ", "a\0b", "a\nb"])
+def test_names_that_do_not_are_not(name):
+    assert leaves_folder(name)
+
+
+def test_a_missing_member_is_named_and_what_is_there_too(archive, tmp_path):
+    path = archive(("coco/annotations/a.json", b"A"))
+    with pytest.raises(UserError, match=r"no member 'annotations/a.json' in it; it has coco/annotations/a.json"):
+        unpack_file(path, "annotations/a.json", tmp_path / "a.json")
+    with pytest.raises(UserError, match=r"no folder 'val2017/' in it; it has coco/annotations/a.json"):
+        unpack_folder(path, "val2017", tmp_path / "out")
+
+
+def test_a_damaged_member_is_named_and_nothing_is_written(archive, tmp_path):
+    path = archive(("val2017/1.jpg", bytes(range(256)) * 50), ("val2017/2.jpg", b"2"))
+    data = bytearray(path.read_bytes())
+    data[60:80] = bytes(20)
+    path.write_bytes(data)
+    for target, unpack in ((tmp_path / "1.jpg", unpack_file), (tmp_path / "out", unpack_folder)):
+        with pytest.raises(UserError, match=r"'val2017/1\.jpg' cannot be read"):
+            unpack(path, "val2017/1.jpg" if unpack is unpack_file else "val2017/", target)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
+def test_no_archive_is_said(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(UserError, match="not a whole zip archive"):
+        unpack_file(tmp_path / "a.zip", "x", tmp_path / "x")
+
+
+def test_an_archive_with_a_password_is_said(archive, tmp_path):
+    path = archive(("a.json", b"A"))
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # flag of the local header, and of the directory
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"'a\.json' cannot be read .*password"):
+        unpack_file(path, "a.json", tmp_path / "a.json")
