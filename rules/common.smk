@@ -38,6 +38,7 @@ ANNOTATIONS = f"{R}/annotations/{{split}}.parquet"
 IMAGES = f"{R}/images/{{split}}.parquet"
 CATEGORIES = f"{R}/categories/{{split}}.parquet"
 SCENES = f"{R}/scenes/{{split}}.parquet"
+EVERY_TRAIN_SCENE = f"{R}/scenes/train_every.parquet"
 CLASS_COUNTS = f"{R}/scenes/class_counts.csv"
 MODEL = f"{R}/models/{{model}}.safetensors"
 

@@ -80,6 +80,7 @@ rule scenes:
     output:
         train=SCENES.format(split="train"),
         val=SCENES.format(split="val"),
+        every_train=EVERY_TRAIN_SCENE,
         counts=report(
             CLASS_COUNTS,
             caption="../workflow/report/class_counts.rst",
@@ -107,4 +108,5 @@ rule scenes:
         " --minimum-classes {params.minimum_classes}"
         " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
-        " --train-scenes {output.train} --val-scenes {output.val} --class-counts {output.counts} 2>&1 | tee {log}"
+        " --train-scenes {output.train} --val-scenes {output.val} --every-train-scene {output.every_train}"
+        " --class-counts {output.counts} 2>&1 | tee {log}"

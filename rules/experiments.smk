@@ -6,6 +6,7 @@ rule experiment_published:
     input:
         model=MODEL,
         scenes=SCENES.format(split="val"),
+        train_scenes=SCENES.format(split="train"),
     output:
         draws=f"{R}/experiments/published/{{model}}.draws.parquet",
         summary=f"{R}/experiments/published/{{model}}.summary.parquet",
@@ -29,8 +30,8 @@ rule experiment_published:
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_published", wildcards.model),
     shell:
-        "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes} --draws {params.draws}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
+        "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes}"
+        " --train-scenes {input.train_scenes} --draws {params.draws} --bootstrap {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
         " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
 
 

@@ -4,7 +4,11 @@
 rule train:
     """Train a sweep of autoencoders, every bottleneck and weight seed side by side."""
     input:
-        scenes=SCENES.format(split="train"),
+        scenes=lambda wildcards: (
+            EVERY_TRAIN_SCENE
+            if SETTINGS.models[wildcards.model].single_class_images
+            else SCENES.format(split="train")
+        ),
     output:
         model=MODEL,
         history=report(

@@ -116,13 +116,14 @@ def test_the_coco_configuration_is_valid(tmp_path):
     for section, content in yaml.safe_load((ROOT / "workflow/config/coco2017.yaml").read_text()).items():
         if isinstance(content, dict):
             values[section] = {
-                k: {**values[section].get(k), **v} if isinstance(v, dict) else v
+                k: {**(values[section].get(k) or {}), **v} if isinstance(v, dict) else v
                 for k, v in {**values[section], **content}.items()
             }
         else:
             values[section] = content
     settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
-    assert settings.models["published"].weight_seeds == [0, 1, 2]
+    assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
+    assert settings.models["longer"].epochs == 1500
     assert settings.models["published"].epochs == 150
 
 

@@ -149,6 +149,7 @@ class AutoencoderSweep(Section):
     weight_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
     epochs: Count = 150
     batch_size: Count = 256
+    single_class_images: bool = False
     chosen_bottleneck: Count = 10
 
     @model_validator(mode="after")

@@ -44,7 +44,10 @@ def ten_units(coco, tmp_path_factory):
 
 
 def test_injections_are_found_as_often_as_published(shared_coco, coco, ten_units):
-    ours = {o.experiment: o.found / o.trials for o in published.run(ten_units, coco[1].presence, 20, 0, 10)}
+    ours = {
+        o.experiment: o.found / o.trials
+        for o in published.run(ten_units, coco[1].presence, coco[0].presence.sum(0), 20, 0, 10)
+    }
     theirs = pd.read_csv(shared_coco.parent / "published" / "experiment1.csv")
     theirs = theirs[theirs["bottleneck"] == 10].groupby("experiment")["accuracy_percent"].agg(["mean", "std"])
     for experiment in published.POSITIONS:

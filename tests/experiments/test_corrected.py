@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
-from contextual_anomaly.experiments.corrected import RAREST, make_trials, measure
+from contextual_anomaly.experiments.corrected import make_trials, measure
+from contextual_anomaly.experiments.published import RAREST
 from contextual_anomaly.models.base import Member
 
 CLASSES = 30

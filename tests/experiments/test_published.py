@@ -9,6 +9,7 @@ from contextual_anomaly.experiments import published
 from contextual_anomaly.models.base import Member
 
 CLASSES = 24
+FREQUENCY = np.random.default_rng(0).permutation(CLASSES) + 1.0  # class c is the FREQUENCY[c]-th rarest
 
 
 def model_of(function, members=1):
@@ -43,7 +44,7 @@ def random_net():
 
 
 def outcomes(model, presence, draws=4):
-    return {o.experiment: o for o in published.run(model, presence, draws, seed=9, resamples=50)}
+    return {o.experiment: o for o in published.run(model, presence, FREQUENCY, draws, seed=9, resamples=50)}
 
 
 def test_all_four_parts_equal_a_loop_over_images_and_classes(presence, random_net):
@@ -58,6 +59,8 @@ def test_all_four_parts_equal_a_loop_over_images_and_classes(presence, random_ne
         positions = {}
         for name, count in (("inject_20_least_common_label", 19), ("inject_any", CLASSES)):
             positions[name] = np.random.default_rng([9, draw]).choice(count, 10, replace=False)
+        rarest = [list(FREQUENCY).index(place) for place in range(1, 21)]
+        positions["inject_20_rarest"] = np.random.default_rng([9, draw]).choice(rarest, 10, replace=False)
         for name, drawn in positions.items():
             for x in presence:
                 if x.sum() < 3:
@@ -81,6 +84,13 @@ def test_all_four_parts_equal_a_loop_over_images_and_classes(presence, random_ne
     least, most = sum(sum(s[:5]) for s in seen), sum(sum(s[-5:]) for s in seen)
     assert (done["remove"].found >= least).all()
     assert (done["remove"].found <= most).all()
+    every = [x for x in presence if x.sum() >= 5]
+    assert len(every) > len(eligible)
+    np.testing.assert_array_equal(done["remove_all_images"].trials, 5 * len(every))
+    seen = [sorted(_without(x, c, output)[c] > 0.25 for c in np.flatnonzero(x)) for x in every]
+    least, most = sum(sum(s[:5]) for s in seen), sum(sum(s[-5:]) for s in seen)
+    assert (done["remove_all_images"].found >= least).all()
+    assert (done["remove_all_images"].found <= most).all()
     assert (done["remove_most"].trials == sum(x.sum() >= 5 for x in presence)).all()
     assert (done["inject_most_unexpected"].trials == len(presence)).all()
 
@@ -98,6 +108,8 @@ def test_a_model_that_expects_nothing_finds_every_injection_and_no_removal(prese
         assert (done[name].found == done[name].trials).all()
         assert (done[name].trials > 0).all()
     assert not done["remove"].trials.any()  # no image is reconstructed
+    assert done["remove_all_images"].trials.all()
+    assert not done["remove_all_images"].found.any()
 
 
 def test_a_model_that_copies_finds_nothing(presence):
@@ -118,7 +130,7 @@ def test_a_model_that_knows_the_scene_finds_the_one_that_differs_most():
 
 
 def test_members_see_the_same_draws(presence, random_net):
-    done = list(published.run(model_of(random_net, members=2), presence, 3, seed=1, resamples=10))
+    done = list(published.run(model_of(random_net, members=2), presence, FREQUENCY, 3, seed=1, resamples=10))
     for name in {o.experiment for o in done}:
         first, second = (o for o in done if o.experiment == name)
         np.testing.assert_array_equal(first.found, second.found)

@@ -38,7 +38,11 @@ def results(tmp_path_factory) -> Path:
     splits = [
         f"--{s}-{t}={folder}/{t}/{s}.parquet" for s in ("train", "val") for t in ("annotations", "categories", "scenes")
     ]
-    run("scenes", *splits, "--dataset", "six things", f"--class-counts={folder}/scenes/class_counts.csv")
+    out = [
+        f"--class-counts={folder}/scenes/class_counts.csv",
+        f"--every-train-scene={folder}/scenes/train_every.parquet",
+    ]
+    run("scenes", *splits, "--dataset", "six things", *out)
     train = f"--scenes={folder}/scenes/train.parquet"
     val = f"--scenes={folder}/scenes/val.parquet"
     sweep = ["--bottleneck=2", "--bottleneck=10", "--seed=0", "--epochs=3", "--batch-size=32", "--name=published"]
@@ -54,8 +58,7 @@ def results(tmp_path_factory) -> Path:
             options = [f"--model={models}/{model}.safetensors", val, "--bootstrap=20"]
             options += [f"--summary={out}/{model}.summary.parquet", f"--csv={out}/{model}.summary.csv"]
             options += [f"--{first}={out}/{model}.draws.parquet"]
-            if protocol == "corrected":
-                options += [f"--train-scenes={folder}/scenes/train.parquet"]
+            options += [f"--train-scenes={folder}/scenes/train.parquet"]
             run(f"experiment-{protocol}", *options)
     run(
         "anomalies", f"--model={models}/published.safetensors", val, f"--images={folder}/images/val.parquet",

@@ -9,6 +9,7 @@ import typer
 def experiment_published(
     model: Annotated[Path, typer.Option(help="The model (.safetensors); every member of a sweep is tried.")],
     scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
+    train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split, which say what is rare (Parquet).")],
     draws_table: Annotated[Path, typer.Option(help="One draw a row (Parquet).")],
     summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
@@ -20,10 +21,11 @@ def experiment_published(
 
     The protocol of the original code with its quirks, so that its published figures can be compared; it has no term for
     false alarms, see experiment-corrected. Four parts: inject (position 0 to 18 of the class list, called the 20 least
-    common by its authors, and position 0 to 76), inject-most, remove, remove-most.
+    common by its authors, and position 0 to 76), inject-most, remove, remove-most. Beside them, what two of the quirks do:
+    inject the 20 classes that are truly the rarest, and remove without letting each model choose its images.
 
     Example: `contextual-anomaly experiment-published --model published.safetensors --scenes val.parquet
-    --draws-table draws.parquet --summary summary.parquet --csv summary.csv`
+    --train-scenes train.parquet --draws-table draws.parquet --summary summary.parquet --csv summary.csv`
     """
     import numpy as np
     import pyarrow as pa
@@ -37,12 +39,13 @@ def experiment_published(
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.tables import write_table
 
-    judge, examples = load_model(model), read_scenes(scenes)
+    judge, examples, train = load_model(model), read_scenes(scenes), read_scenes(train_scenes)
     require_same_classes(judge, examples.classes, str(scenes))
+    require_same_classes(judge, train.classes, str(train_scenes))
     say(f"{judge.name}: {len(judge.members)} members × {draws} draws on {len(examples.image_ids):,} scenes")
     # BLAS rounds differently on several cores, and takes five times as long for products as small as these.
     with threadpool_limits(1):
-        outcomes = list(published.run(judge, examples.presence, draws, seed, bootstrap))
+        outcomes = list(published.run(judge, examples.presence, train.presence.sum(0), draws, seed, bootstrap))
     each_draw, rows = [], []
     for outcome in outcomes:
         member = member_columns(judge.members[outcome.member])

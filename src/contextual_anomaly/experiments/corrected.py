@@ -13,10 +13,9 @@ import numpy as np
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.metrics import rank, ranking
-from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE
+from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
 from contextual_anomaly.models.base import ContextModel
 
-RAREST = 20
 REMOVE_MINIMUM = 2  # classes in the scene, so that one is left to tell from
 
 
@@ -53,7 +52,7 @@ def make_trials(presence: np.ndarray, train_frequency: np.ndarray, draws: int, s
         draws: injections for each scene and kind.
     """
     rarest = np.zeros(len(train_frequency))
-    rarest[np.argsort(train_frequency, kind="stable")[:RAREST]] = 1
+    rarest[rarest_classes(train_frequency)] = 1
     weights = {"inject_rarest": rarest, "inject_uniform": np.ones(len(rarest)), "inject_matched": train_frequency}
     trials = []
     for number, (experiment, weight) in enumerate(weights.items()):

@@ -1,8 +1,9 @@
 """Experiment 1 as the original code does it, quirks included (Blaha, Broughton, Krajník 2020).
 
 The original takes positions in its list of class ids for class indices, so that its "20 least common classes" are the
-positions 0 to 18 and its "any class" the positions 0 to 76; both are repeated here. Its measures have no false-alarm
-term: the corrected protocol has.
+positions 0 to 18 and its "any class" the positions 0 to 76; both are repeated here. Each autoencoder also chooses the
+images that its removals are tried on. Beside these two quirks stand the same experiments without them: the classes that
+are truly the 20 rarest, and removals from all images. The measures have no false-alarm term: the corrected protocol has.
 
 A trial of one class added or taken out does not depend on the draw that it is in. So each is evaluated once, in
 `ContextModel.toggled`, and a draw is a choice among answers that are known already.
@@ -20,6 +21,9 @@ INJECTED_BELOW = 0.5  # an added class is found where its expectation is below
 REMOVED_ABOVE = 0.25  # a class taken out is found where its expectation is above
 FAITHFUL_WITHIN = 0.5  # removal looks only at images that the model reconstructs within this
 POSITIONS = {"inject_20_least_common_label": 19, "inject_any": 77}  # positions 0 … n - 1
+INJECT_RAREST = "inject_20_rarest"  # what the first of them was meant to be
+REMOVE_ALL = "remove_all_images"  # removal without the choice of images
+RAREST = 20
 CLASSES_DRAWN = 10
 MOST_POSITIONS = 20
 REMOVED_EACH = 5
@@ -39,33 +43,45 @@ class Outcome:
     high: float
 
 
-def run(model: ContextModel, presence: np.ndarray, draws: int, seed: int, resamples: int) -> Iterator[Outcome]:
-    """All four parts for every member; every member sees the same draws.
+def rarest_classes(train_frequency: np.ndarray) -> np.ndarray:
+    """[RAREST] class indices, the rarest first.
+
+    Args:
+        train_frequency: [C] training images that hold each class.
+    """
+    return np.argsort(train_frequency, kind="stable")[:RAREST]
+
+
+def run(
+    model: ContextModel, presence: np.ndarray, train_frequency: np.ndarray, draws: int, seed: int, resamples: int
+) -> Iterator[Outcome]:
+    """All four parts for every member, and the two without quirks; every member sees the same draws.
 
     Args:
         presence: [N, C] float of 0 and 1, the validation scenes.
+        train_frequency: [C] training images that hold each class.
         draws: random draws, each with its own seed.
         resamples: of the bootstrap over images.
     """
     bootstrap = Bootstrap(len(presence), resamples, seed)
     seeds = [[seed, draw] for draw in range(draws)]
-    yield from _single_classes(model, presence, seeds, bootstrap)
+    yield from _single_classes(model, presence, rarest_classes(train_frequency), seeds, bootstrap)
     yield from _most(model, presence, seeds, bootstrap)
 
 
-def _single_classes(model, presence, seeds, bootstrap) -> Iterator[Outcome]:
+def _single_classes(model, presence, rarest, seeds, bootstrap) -> Iterator[Outcome]:
     """Inject and remove: is the changed class found by its own expectation?"""
     present = presence > 0
     classes = present.sum(1)
     toggled = model.toggled(presence)  # [M, N, C]
     faithful = (np.abs(presence - model.expected(presence)) <= FAITHFUL_WITHIN).all(2)  # [M, N]
 
-    for experiment, positions in POSITIONS.items():
+    candidates = {name: np.arange(min(count, presence.shape[1])) for name, count in POSITIONS.items()}
+    for experiment, classes_of in (candidates | {INJECT_RAREST: rarest}).items():
         chosen = np.zeros((len(seeds), presence.shape[1]), np.float32)  # [draws, C]
         for draw, entropy in enumerate(seeds):
-            places = min(positions, presence.shape[1])
-            drawn = np.random.default_rng(entropy).choice(places, min(CLASSES_DRAWN, places), replace=False)
-            chosen[draw, drawn] = 1
+            size = min(CLASSES_DRAWN, len(classes_of))
+            chosen[draw, np.random.default_rng(entropy).choice(classes_of, size, replace=False)] = 1
         absent = (~present & (classes >= INJECT_MINIMUM)[:, None]).astype(np.float32)
         for m in range(len(model.members)):
             found = absent * (toggled[m] < INJECTED_BELOW)
@@ -76,8 +92,10 @@ def _single_classes(model, presence, seeds, bootstrap) -> Iterator[Outcome]:
     removed = np.stack([_some_present(several, np.random.default_rng(entropy)) for entropy in seeds])  # [draws, N, C]
     for m in range(len(model.members)):
         found = np.einsum("dnc,nc->nd", removed, toggled[m] > REMOVED_ABOVE, dtype=np.float32)
+        tried = removed.sum(2).T
         eligible = faithful[m][:, None]
-        yield _outcome("remove", m, found * eligible, removed.sum(2).T * eligible, bootstrap)
+        yield _outcome("remove", m, found * eligible, tried * eligible, bootstrap)
+        yield _outcome(REMOVE_ALL, m, found, tried, bootstrap)
 
 
 def _some_present(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
