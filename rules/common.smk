@@ -38,7 +38,7 @@ ANNOTATIONS = f"{R}/annotations/{{split}}.parquet"
 IMAGES = f"{R}/images/{{split}}.parquet"
 CATEGORIES = f"{R}/categories/{{split}}.parquet"
 SCENES = f"{R}/scenes/{{split}}.parquet"
-EVERY_TRAIN_SCENE = f"{R}/scenes/train_every.parquet"
+EVERY_SCENE = f"{R}/scenes/{{split}}_every.parquet"
 CLASS_COUNTS = f"{R}/scenes/class_counts.csv"
 MODEL = f"{R}/models/{{model}}.safetensors"
 
@@ -95,9 +95,11 @@ if DETECTORS and not VAL_IMAGES:
     )
 
 
-def source(command, model=None):
-    """Digest of all source that a command runs; of a model, its family's file as well, which is loaded by name."""
-    return source_digest(command, *([f"models.{FAMILY[model]}"] if model else []))
+def source(command, *models):
+    """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
+    return source_digest(
+        command, *sorted({f"models.{FAMILY[model]}" for model in models})
+    )
 
 
 def repeated(option, values):
@@ -119,6 +121,13 @@ def optional(option, value):
     """An option that is left out where its setting is empty, quoted for the shell."""
     return f"{option} {shlex.quote(value)}" if value else ""
 
+
+# Published figures stand beside COCO's, where the original is trained.
+REPRODUCED = (
+    [name for name in ("published", "every_image") if name in SETTINGS.models]
+    if SETTINGS.dataset.kind is DatasetKind.coco
+    else []
+)
 
 # What the embedded world is made of, before anything looks at it.
 WORLD_FILES = (

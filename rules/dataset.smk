@@ -80,7 +80,8 @@ rule scenes:
     output:
         train=SCENES.format(split="train"),
         val=SCENES.format(split="val"),
-        every_train=EVERY_TRAIN_SCENE,
+        every_train=EVERY_SCENE.format(split="train"),
+        every_val=EVERY_SCENE.format(split="val"),
         counts=report(
             CLASS_COUNTS,
             caption="../workflow/report/class_counts.rst",
@@ -109,4 +110,5 @@ rule scenes:
         " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --every-train-scene {output.every_train}"
+        " --every-val-scene {output.every_val}"
         " --class-counts {output.counts} 2>&1 | tee {log}"

@@ -5,7 +5,7 @@ rule train:
     """Train a sweep of autoencoders, every bottleneck and weight seed side by side."""
     input:
         scenes=lambda wildcards: (
-            EVERY_TRAIN_SCENE
+            EVERY_SCENE.format(split="train")
             if SETTINGS.models[wildcards.model].single_class_images
             else SCENES.format(split="train")
         ),

@@ -38,6 +38,9 @@ rule write_report:
         rescored=expand(rules.rescore.output, detector=DETECTORS),
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,
+        # The published list of anomalies is compared with what the autoencoders expect.
+        models=expand(MODEL, model=REPRODUCED),
+        every=expand(EVERY_SCENE, split=SPLITS),
     output:
         html=report(
             f"{R}/report.html",
@@ -65,7 +68,7 @@ rule write_report:
         images=optional("--images", VAL_IMAGES),
         fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
-        source=source("report"),
+        source=source("report", *REPRODUCED),
     shell:
         "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors}"

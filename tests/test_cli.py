@@ -106,6 +106,7 @@ def test_class_lists_that_differ(annotations, instances, write_json, tmp_path):
         f"--train-scenes={tmp_path}/t.parquet",
         f"--val-scenes={tmp_path}/v.parquet",
         f"--every-train-scene={tmp_path}/e.parquet",
+        f"--every-val-scene={tmp_path}/f.parquet",
         f"--class-counts={tmp_path}/c.csv",
     ]
     done = run("scenes", *options, *targets, "--dataset=x", "--minimum-classes=1")

@@ -41,6 +41,7 @@ def results(tmp_path_factory) -> Path:
     out = [
         f"--class-counts={folder}/scenes/class_counts.csv",
         f"--every-train-scene={folder}/scenes/train_every.parquet",
+        f"--every-val-scene={folder}/scenes/val_every.parquet",
     ]
     run("scenes", *splits, "--dataset", "six things", *out)
     train = f"--scenes={folder}/scenes/train.parquet"

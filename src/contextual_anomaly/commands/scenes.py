@@ -14,9 +14,8 @@ def scenes(
     dataset: Annotated[str, typer.Option(help="The data set's name, kept with the scenes.")],
     train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
     val_scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
-    every_train_scene: Annotated[
-        Path, typer.Option(help="The same with the images of a single class, for models that learn from them too.")
-    ],
+    every_train_scene: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
+    every_val_scene: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
     class_counts: Annotated[Path, typer.Option(help="Images, instances and scenes of each class, as CSV.")],
     include_person: Annotated[
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
@@ -26,12 +25,12 @@ def scenes(
     """Encode each image as the number of instances of each class, and count the classes.
 
     Both splits are read together because their classes must be the same. The original leaves the class person out
-    and keeps images of two or more classes. Training scenes are written once more with the images of a single class.
+    and keeps images of two or more classes. Both splits are written once more with the images of a single class.
 
     Example: `contextual-anomaly scenes --dataset "COCO 2017" --train-annotations train.parquet --val-annotations
     val.parquet --train-categories categories_train.parquet --val-categories categories_val.parquet
-    --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --every-train-scene every.parquet
-    --class-counts class_counts.csv`
+    --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --every-train-scene every_train.parquet
+    --every-val-scene every_val.parquet --class-counts class_counts.csv`
     """
     import pandas as pd
 
@@ -44,15 +43,17 @@ def scenes(
     categories = tables.read_table(train_categories, tables.CATEGORIES)
     same_categories(categories, train_categories, tables.read_table(val_categories, tables.CATEGORIES), val_categories)
     counts = []
-    for split, source, target in (("train", train_annotations, train_scenes), ("val", val_annotations, val_scenes)):
+    for split, source, target, every in (
+        ("train", train_annotations, train_scenes, every_train_scene),
+        ("val", val_annotations, val_scenes, every_val_scene),
+    ):
         objects = tables.read_table(source, tables.ANNOTATIONS)
         encoded = encode(objects, categories, dataset, include_person, minimum_classes)
         say(
             f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of {len(encoded.classes)} classes"
         )
         write_scenes(encoded, target)
-        if split == "train":
-            write_scenes(encode(objects, categories, dataset, include_person, 1), every_train_scene)
+        write_scenes(encode(objects, categories, dataset, include_person, 1), every)
         counts.append(count(split, objects, categories, encoded))
     with write_aside(class_counts) as aside:
         pd.concat(counts).to_csv(aside, index=False)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contextual_anomaly.report.published_figures import EXPERIMENT_1
-from contextual_anomaly.report.style import COLOURS, ORIGINAL, RC
+from contextual_anomaly.report.style import COLOURS, RC
 
 PARTS = {
     "inject_20_least_common_label": "inject, “20 least common”",
@@ -164,22 +164,4 @@ def rescoring(summary: pd.DataFrame) -> Figure:
     curve.set(title="Precision at equal recall", xlabel="recall", ylabel="precision")
     precision.legend()
     curve.legend()
-    return figure
-
-
-@styled
-def original_rescoring(points: dict[float, tuple[float, float]]) -> Figure:
-    """The published curves of experiment 2."""
-    figure = Figure(figsize=(4.5, 2.8), layout="constrained")
-    axes = figure.subplots()
-    for index, name in enumerate(("YOLOv3 alone", "with the autoencoder's gate")):
-        axes.plot(
-            list(points),
-            [p[index] for p in points.values()],
-            marker=".",
-            color=(ORIGINAL, COLOURS[1])[index],
-            label=name,
-        )
-    axes.set(xlabel="threshold", ylabel="precision", title="As published")
-    axes.legend()
     return figure

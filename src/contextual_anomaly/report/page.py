@@ -8,10 +8,11 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import __version__
-from contextual_anomaly.report import figures, reproduction
+from contextual_anomaly.report import figures
+from contextual_anomaly.report.chapter import chapter
 from contextual_anomaly.report.gallery import Picture
 from contextual_anomaly.report.html_tables import shown, with_interval
-from contextual_anomaly.report.published_figures import EXPERIMENT_2, SOURCE
+from contextual_anomaly.report.published_figures import SOURCE
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded, svg
 
@@ -61,11 +62,8 @@ def render(
         "anomalies": [_anomalies(results, name, galleries.get(name, [])) for name in results.listings],
         "published": [_published(results, published, name, coco) for name in results.families],
         "corrected": _corrected(results, corrected),
-        "reproduction": _reproduction(published, results) if coco else None,
+        "reproduction": chapter(results, published, corrected) if coco else None,
         "detectors": [_detector(results, name) for name in results.detectors],
-        "original_rescoring": svg(figures.original_rescoring(EXPERIMENT_2), "published curves of experiment 2")
-        if coco and results.detectors
-        else None,
         "source": SOURCE,
         "timings": shown(results.timings(), {"seconds": ".1f"}),
         "timings_total": results.timings()["seconds"].sum(),
@@ -201,34 +199,6 @@ def _corrected(results: Results, summary: pd.DataFrame) -> dict:
         ),
         "auroc": svg(figures.corrected_bars(summary, bars, "auroc", "AUROC"), "AUROC of each model"),
         "tables": tables,
-    }
-
-
-def _reproduction(summary: pd.DataFrame, results: Results) -> dict | None:
-    if "published" not in results.sweeps:
-        return None
-    table = reproduction.beside_published(summary, "published")
-    most = reproduction.most_beside_published(summary, "published")
-    if table.empty:
-        return None
-    injection = table[~table["part"].str.startswith("remove") & table["d"].between(6, 15)]
-    names = {
-        "published_std": "± std",
-        "published_trials": "its trials",
-        "ours_low": "lowest seed",
-        "ours_high": "highest seed",
-        "trials": "our trials",
-        "difference": "difference / std",
-    }
-    formats = {"published": ".1f", "± std": ".1f", "its trials": ",.0f", "ours": ".1f", "lowest seed": ".1f"}
-    formats |= {"highest seed": ".1f", "our trials": ",.0f", "difference / std": "+.2f"}
-    return {
-        "parts": [
-            (part, shown(rows.drop(columns="part").rename(columns=names), formats))
-            for part, rows in table.groupby("part", sort=False)
-        ],
-        "most": shown(most.rename(columns=names), formats),
-        "largest": injection["difference"].abs().max(),
     }
 
 

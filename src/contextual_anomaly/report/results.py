@@ -10,6 +10,8 @@ import pandas as pd
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file
+from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.scenes import Scenes, read_scenes
 
 FINISHED = re.compile(r"^finished in ([\d.]+) s, peak memory (\d+) MB$")
@@ -29,6 +31,14 @@ class Results:
     def scenes(self) -> dict[str, Scenes]:
         """Train and val."""
         return {split: read_scenes(self.folder / "scenes" / f"{split}.parquet") for split in ("train", "val")}
+
+    def every_scene(self, split: str) -> Scenes:
+        """A split with the images of a single class."""
+        return read_scenes(self.folder / f"scenes/{split}_every.parquet")
+
+    def model(self, name: str) -> ContextModel:
+        """A fitted model."""
+        return load_model(self.folder / f"models/{name}.safetensors")
 
     @cached_property
     def annotations(self) -> pd.DataFrame:
