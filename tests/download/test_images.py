@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contextual_anomaly.download import images as images_module
+from contextual_anomaly.download import transfer
 from contextual_anomaly.download.images import addresses_of, fetch_images
 from contextual_anomaly.download.transfer import Patience
 from contextual_anomaly.errors import UserError
@@ -117,6 +119,16 @@ def test_a_name_that_points_outside_is_refused_before_anything_is_fetched(site, 
         get(images)
     assert site.requests == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_gave_up_is_asked_last_from_then_on(site, images, get, monkeypatch):
+    """One silent server costs the first images their tries, not every image."""
+    dead = "http://127.0.0.1:9"
+    monkeypatch.setattr(images_module, "addresses_of", lambda url: (url.replace(site.address, dead), url))
+    said = []
+    monkeypatch.setattr(transfer, "say", said.append)
+    assert get(images)["status"].eq("present").all()
+    assert len([line for line in said if dead in line]) <= 4  # one try more for each of four connections
 
 
 def test_coco_comes_over_tls_first():

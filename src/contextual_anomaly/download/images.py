@@ -46,11 +46,12 @@ def fetch_images(
         if leaves_folder(row.file_name):
             raise UserError(f"image {row.image_id}: file_name {row.file_name!r} points outside its folder.")
     sessions = threading.local()
+    silent: set[str] = set()
 
     def get(row) -> tuple[str, str]:
         if not hasattr(sessions, "own"):
             sessions.own = new_session()
-        return _one(row, store / row.file_name, sessions.own, patience)
+        return _one(row, store / row.file_name, sessions.own, patience, silent)
 
     status = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
     with ThreadPoolExecutor(connections) as pool:
@@ -85,8 +86,8 @@ def addresses_of(url: str) -> tuple[str, ...]:
     return (url,)
 
 
-def _one(row, path: Path, session, patience: Patience) -> tuple[str, str]:
-    """Status and problem of one image."""
+def _one(row, path: Path, session, patience: Patience, silent: set[str]) -> tuple[str, str]:
+    """Status and problem of one image; ``silent`` servers, that gave up on an image before, are asked last."""
     if path.is_file():
         if not _wrong(path, row):
             return PRESENT, ""
@@ -94,7 +95,7 @@ def _one(row, path: Path, session, patience: Patience) -> tuple[str, str]:
     if not row.coco_url:
         return MISSING, "the annotations give no coco_url"
     problem = ""
-    for address in addresses_of(row.coco_url):
+    for address in sorted(addresses_of(row.coco_url), key=lambda address: urlsplit(address).netloc in silent):
         try:
             fetch(RemoteFile((address,)), path, session, patience)
         except Absent as error:
@@ -103,6 +104,7 @@ def _one(row, path: Path, session, patience: Patience) -> tuple[str, str]:
             return MISSING, _last_line(error)
         except UserError as error:
             problem = _last_line(error)
+            silent.add(urlsplit(address).netloc)
             continue
         problem = _wrong(path, row)
         if not problem:

@@ -131,7 +131,8 @@ def fetch(
         return address
     tried = "".join(f"\n  {a}: {p}" for a, p in zip(file.addresses, problems, strict=True))
     error = Absent if all(p.absent for p in problems) else UserError
-    raise error(f"{target}: could not be downloaded from any of its addresses; run again to go on.{tried}")
+    kept = f"; {part.size:,} bytes are kept, run again to go on from there" if part.size else ""
+    raise error(f"{target}: could not be downloaded from any of its addresses{kept}.{tried}")
 
 
 def _from_address(address, file, part: _Part, session, patience: Patience, progress) -> None:
