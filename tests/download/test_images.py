@@ -82,6 +82,14 @@ def test_a_missing_image_is_recorded_and_reported_and_the_rest_goes_on(site, ima
     assert len(list((tmp_path / "out").iterdir())) == 18
 
 
+def test_one_server_that_has_no_such_image_is_believed(site, images, get, monkeypatch):
+    monkeypatch.setattr(
+        images_module, "addresses_of", lambda url: (url.replace(site.address, "http://127.0.0.1:9"), url)
+    )
+    del site.files[path_of(2)]
+    assert get(images.head(5))["status"].tolist() == ["present", "present", "missing", "present", "present"]
+
+
 def test_a_failure_that_may_pass_ends_in_an_error_and_loses_nothing(site, images, get, tmp_path):
     site.always[path_of(5)] = Misbehaviour(status=500)
     with pytest.raises(UserError, match=r"1 of 20 images could not be fetched, the first 000000000005\.jpg: .*500"):

@@ -94,23 +94,22 @@ def _one(row, path: Path, session, patience: Patience, silent: set[str]) -> tupl
         path.unlink()
     if not row.coco_url:
         return MISSING, "the annotations give no coco_url"
-    problem = ""
+    problems = []
     for address in sorted(addresses_of(row.coco_url), key=lambda address: urlsplit(address).netloc in silent):
         try:
             fetch(RemoteFile((address,)), path, session, patience)
-        except Absent as error:
-            if problem:
-                return FAILED, problem
+        except Absent as error:  # one server that answers so is believed, whatever keeps the others from answering
             return MISSING, _last_line(error)
         except UserError as error:
-            problem = _last_line(error)
+            problems.append(_last_line(error))
             silent.add(urlsplit(address).netloc)
             continue
         problem = _wrong(path, row)
         if not problem:
             return PRESENT, ""
+        problems.append(f"{address}: {problem}")
         path.unlink()
-    return FAILED, problem
+    return FAILED, "; ".join(problems)
 
 
 def _wrong(path: Path, row) -> str:
