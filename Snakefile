@@ -33,10 +33,12 @@ rule all:
         expand(rules.annotations.output, split=SPLITS),
         rules.scenes.output,
         expand(MODEL, model=MODELS),
-        expand(rules.train.output.history, model=SETTINGS.models),
+        expand(rules.fit.output, model=SETTINGS.models),
+        expand(CALIBRATION, model=MODELS),
         expand(rules.list_anomalies.output, model=LISTING_MODELS),
-        expand(rules.experiment_published.output, model=MODELS),
+        expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output, model=MODELS),
+        rules.compare_models.output,
         expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
         expand(rules.merge_detections.output, detector=DETECTORS),
         expand(rules.evaluate.output, detector=DETECTORS),
@@ -61,8 +63,9 @@ rule anomalies:
 
 rule experiment1:
     input:
-        expand(rules.experiment_published.output.csv, model=MODELS),
+        expand(rules.experiment_published.output.csv, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output.csv, model=MODELS),
+        rules.compare_models.output,
 
 
 rule experiment2:

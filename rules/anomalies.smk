@@ -1,10 +1,20 @@
 # The listing: what is unexpected, and what is missing.
 
 
+def listing_limits(model):
+    """Rates of false alarms; the paper's autoencoders, whose outputs are no probabilities, keep the paper's thresholds."""
+    limits = SETTINGS.anomalies
+    if getattr(SETTINGS.models.get(model), "recipe", "") == "published":
+        return f"--missing-above {limits.missing_above} --unexpected-below {limits.unexpected_below}"
+    return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
+
+
 rule list_anomalies:
     """List the classes that are there against expectation, and those that are expected and not there."""
     input:
         model=MODEL,
+        calibration=CALIBRATION,
+        layout=lambda wildcards: layout_files(wildcards.model, "val"),
         scenes=SCENES.format(split="val"),
         images=IMAGES.format(split="val"),
     output:
@@ -26,11 +36,10 @@ rule list_anomalies:
         runtime=10,
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
-        missing_above=SETTINGS.anomalies.missing_above,
-        unexpected_below=SETTINGS.anomalies.unexpected_below,
+        layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),
+        limits=lambda wildcards: listing_limits(wildcards.model),
         source=lambda wildcards: source("anomalies", wildcards.model),
     shell:
-        "contextual-anomaly anomalies --model {input.model} --scenes {input.scenes} --images {input.images}"
-        " --bottleneck {params.bottleneck} --missing-above {params.missing_above}"
-        " --unexpected-below {params.unexpected_below} --output {output.table} --csv {output.csv}"
-        " --text {output.text} 2>&1 | tee {log}"
+        "contextual-anomaly anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
+        " --images {input.images} {params.layout} --bottleneck {params.bottleneck} {params.limits}"
+        " --output {output.table} --csv {output.csv} --text {output.text} 2>&1 | tee {log}"

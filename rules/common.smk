@@ -19,16 +19,15 @@ R = SETTINGS.results
 EMBEDDED = SETTINGS.dataset.kind is DatasetKind.embedded
 SPLITS = ["train", "val"]
 
-# Built-in models beside the configured sweeps; the oracle exists where the world's own figures do.
-FAMILY = {name: "autoencoder" for name in SETTINGS.models} | {"frequency": "frequency"}
+# The configured models, and the oracle where the world's own figures are known.
+FAMILY = {name: settings.family for name, settings in SETTINGS.models.items()}
 if EMBEDDED:
     FAMILY["oracle"] = "oracle"
 MODELS = list(FAMILY)
-# Class frequency flags nothing but rarity; the gallery's model comes first.
-LISTING_MODELS = sorted(
-    (name for name in MODELS if name != "frequency"),
-    key=lambda name: name != SETTINGS.report.gallery_of,
-)
+SWEEPS = [name for name in MODELS if FAMILY[name] == "autoencoder"]
+# The protocol of the paper is about autoencoders; class frequency shows what its measure leaves out.
+PUBLISHED_MODELS = [n for n in MODELS if FAMILY[n] in ("autoencoder", "frequency", "oracle")]
+LISTING_MODELS = SETTINGS.anomalies.models
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 
@@ -40,7 +39,9 @@ CATEGORIES = f"{R}/categories/{{split}}.parquet"
 SCENES = f"{R}/scenes/{{split}}.parquet"
 EVERY_SCENE = f"{R}/scenes/{{split}}_every.parquet"
 CLASS_COUNTS = f"{R}/scenes/class_counts.csv"
+LAYOUTS = f"{R}/layouts/{{split}}.parquet"
 MODEL = f"{R}/models/{{model}}.safetensors"
+CALIBRATION = f"{R}/models/{{model}}.calibration.parquet"
 
 
 wildcard_constraints:
@@ -95,11 +96,39 @@ if DETECTORS and not VAL_IMAGES:
     )
 
 
+def parts(model):
+    """The models that an ensemble puts together; of others, none."""
+    return getattr(SETTINGS.models.get(model), "parts", [])
+
+
 def source(command, *models):
     """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
+    families = {
+        FAMILY[name] for model in models for name in (model, *parts(model))
+    }
     return source_digest(
-        command, *sorted({f"models.{FAMILY[model]}" for model in models})
+        command, *sorted(f"models.families.{family}" for family in families)
     )
+
+
+def looks_at_layout(model):
+    """Whether a model, or a part of it, is told where objects are and how large."""
+    return any(
+        getattr(SETTINGS.models.get(name), "layout", False)
+        for name in (model, *parts(model))
+    )
+
+
+def layout_files(model, split):
+    """The tables that a model needs beside the scenes, if any."""
+    if not looks_at_layout(model):
+        return []
+    return [LAYOUTS.format(split=split), CATEGORIES.format(split=split)]
+
+
+def layout_options(files):
+    """The options that name them."""
+    return f"--layouts {files[0]} --categories {files[1]}" if files else ""
 
 
 def repeated(option, values):
@@ -109,7 +138,7 @@ def repeated(option, values):
 
 def chosen_bottleneck(model):
     """The member of a sweep that stands for it in listings; other families have one member."""
-    return SETTINGS.models[model].chosen_bottleneck if model in SETTINGS.models else 1
+    return getattr(SETTINGS.models.get(model), "chosen_bottleneck", 1)
 
 
 def weights(detector):

@@ -70,6 +70,28 @@ rule annotations:
         " --images {output.images} --categories {output.categories} 2>&1 | tee {log}"
 
 
+rule layouts:
+    """Sum up how many objects of each class an image has, how large and where."""
+    input:
+        annotations=ANNOTATIONS,
+        images=IMAGES,
+    output:
+        layouts=LAYOUTS,
+    log:
+        f"{R}/logs/layouts.{{split}}.log",
+    conda:
+        "../envs/dataset.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        source=source("layouts"),
+    shell:
+        "contextual-anomaly layouts --annotations {input.annotations} --images {input.images}"
+        " --output {output.layouts} 2>&1 | tee {log}"
+
+
 rule scenes:
     """Encode which classes each image holds, and count the classes."""
     input:

@@ -36,13 +36,16 @@ rule experiment_published:
 
 
 rule experiment_corrected:
-    """Experiment 1 with ranks, false alarms and intervals."""
+    """Experiment 1 with ranks, false alarms and intervals; and whether expectations are probabilities."""
     input:
         model=MODEL,
+        calibration=CALIBRATION,
+        layout=lambda wildcards: layout_files(wildcards.model, "val"),
         scenes=SCENES.format(split="val"),
         train_scenes=SCENES.format(split="train"),
     output:
         trials=f"{R}/experiments/corrected/{{model}}.parquet",
+        curve=f"{R}/experiments/corrected/{{model}}.calibration.csv",
         summary=f"{R}/experiments/corrected/{{model}}.summary.parquet",
         csv=report(
             f"{R}/experiments/corrected/{{model}}.summary.csv",
@@ -60,15 +63,47 @@ rule experiment_corrected:
         runtime=30,
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
+        layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),
         draws=SETTINGS.experiments.corrected_draws,
         bootstrap=SETTINGS.experiments.bootstrap,
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_corrected", wildcards.model),
     shell:
-        "contextual-anomaly experiment-corrected --model {input.model} --scenes {input.scenes}"
-        " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --draws {params.draws}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
-        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+        "contextual-anomaly experiment-corrected --model {input.model} --calibration {input.calibration}"
+        " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.layout} --bottleneck {params.bottleneck}"
+        " --draws {params.draws} --bootstrap {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
+        " --curve {output.curve} --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+
+
+rule compare_models:
+    """Compare the models on the same trials, against the one that lists anomalies first."""
+    input:
+        trials=expand(rules.experiment_corrected.output.trials, model=MODELS),
+    output:
+        differences=report(
+            f"{R}/experiments/differences.csv",
+            caption="../workflow/report/differences.rst",
+            category="Experiment 1",
+            labels={"protocol": "corrected", "table": "paired differences"},
+        ),
+    log:
+        f"{R}/logs/compare_models.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        trials=lambda wildcards, input: repeated("--trials", input.trials),
+        names=repeated("--name", MODELS),
+        reference=LISTING_MODELS[0],
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=source("compare_models"),
+    shell:
+        "contextual-anomaly compare-models {params.trials} {params.names} --reference {params.reference}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log}"
 
 
 rule rescore:

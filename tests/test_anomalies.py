@@ -1,17 +1,37 @@
 """The listing, on a hand-made case; test_coco.py has the published list."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.anomalies import as_table, as_text, list_anomalies
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies
+from contextual_anomaly.models.base import Conditional, Member
+from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.scenes import Scenes
 
+LIMITS = Thresholds(unexpected_below=0.01, missing_above=0.85)
 CLASSES = ("fork", "knife", "laptop", "surfboard")
+
+
+# Of 99 genuine objects one is expected 0.003 or less, 10 up to 0.01; of 1,000 absent classes 9 are expected 0.95 or more.
+CALIBRATION = Calibration(
+    present=np.log(np.repeat([0.003, 0.01, 0.5], [1, 9, 89]) / (1 - np.repeat([0.003, 0.01, 0.5], [1, 9, 89]))) + 1e-3,
+    absent=np.log(np.repeat([0.85, 0.95], [41, 9]) / (1 - np.repeat([0.85, 0.95], [41, 9]))),
+    absent_count=999,
+)
+
+
+class Told(Conditional):
+    """Answers that the test gives; those of other scenes, which explanations ask for, are those of the first."""
+
+    name, members, classes = "m", (Member(),), CLASSES
+
+    def __init__(self, expected):
+        self.odds = np.log(np.maximum(expected, 1e-6)) - np.log1p(-expected)
+
+    def log_odds(self, evidence, layout=None):
+        return self.odds[None] if len(evidence) == len(self.odds) else np.repeat(self.odds[:1], len(evidence), 0)[None]
 
 
 @pytest.fixture
@@ -24,13 +44,13 @@ def kitchen():
         "hand-made",
     )
     expected = np.array([[0.9, 0.96, 0.02, 0.003], [0.8, 0.9, 0.009, 0.0], [0.1, 0.86, 0.5, 0.02]], np.float32)
-    model = SimpleNamespace(name="m", members=(Member(),), expected=lambda evidence: expected[None])
+    model = Told(expected)
     rows = [[11, 12, 13], ["11.jpg", "12.jpg", "13.jpg"], [640] * 3, [480] * 3, ["http://x/11.jpg", "", ""], [""] * 3]
-    return model, scenes, pa.table(rows, schema=tables.IMAGES)
+    return model, CALIBRATION, scenes, pa.table(rows, schema=tables.IMAGES)
 
 
 def test_what_contradicts_its_expectation_is_listed_by_surprise(kitchen):
-    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], missing_above=0.85, unexpected_below=0.01)
+    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
     assert listing[["image_id", "category", "kind"]].to_numpy().tolist() == [
         [11, "surfboard", "unexpected"],  # 0.003
         [12, "laptop", "unexpected"],  # 0.009
@@ -44,16 +64,16 @@ def test_what_contradicts_its_expectation_is_listed_by_surprise(kitchen):
 
 
 def test_thresholds_are_exclusive_and_may_leave_nothing(kitchen):
-    model, scenes, images = kitchen
-    listing = list_anomalies(model, 0, scenes, images, missing_above=1.0, unexpected_below=0.0)
+    model, known, scenes, images = kitchen
+    listing = list_anomalies(model, 0, known, scenes, images, Thresholds(unexpected_below=0.0, missing_above=1.0))
     assert listing.empty
     assert as_table(listing).schema == tables.ANOMALIES
     assert "Nothing is unexpected" in as_text(listing, scenes, "heading")
 
 
 def test_the_text_shows_each_image_once(kitchen):
-    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], missing_above=0.85, unexpected_below=0.01)
-    assert as_text(listing, kitchen[1], "heading").splitlines() == [
+    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
+    assert as_text(listing, kitchen[2], "heading").splitlines() == [
         "heading",
         "",
         "image 11  11.jpg  https://cocodataset.org/#explore?id=11",
@@ -69,3 +89,15 @@ def test_the_text_shows_each_image_once(kitchen):
         "  shows: laptop, surfboard",
         "  missing: knife (expected 0.8600)",
     ]
+
+
+def test_rates_flag_what_looks_as_odd_as_few_genuine_cases(kitchen):
+    """(1 + as odd) / (1 + all): surfboard 1/100, laptop 2/100; knife of image 11 1/1000, of image 13 10/1000."""
+    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.02, missing=0.009))
+    assert listing[["image_id", "category", "p_value"]].to_numpy().tolist() == [
+        [11, "surfboard", pytest.approx(0.01)],
+        [12, "laptop", pytest.approx(0.02)],
+        [11, "knife", pytest.approx(0.001)],
+    ]
+    few = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.015, missing=0.0001))
+    assert few["category"].tolist() == ["surfboard"]

@@ -23,11 +23,11 @@ def test_every_setting_of_config_yaml_has_a_comment():
     lines = DEFAULT.splitlines()
     for number, line in enumerate(lines):
         setting = re.match(r"( *)(\w+): ?\S", line)
-        # The second sweep repeats the first one's settings; detectors and downloads explain theirs in one comment.
+        # A second model of a family repeats the first one's; detectors and downloads explain theirs in one comment.
         if setting and setting[2] not in ("family", "weights", "class_names", "size", "sha256"):
             above = lines[number - 1].strip()
-            in_default_sweep = "  default:" in lines[:number] and "anomalies:" not in lines[:number]
-            assert above.startswith("#") or in_default_sweep, f"config.yaml line {number + 1} has no comment: {line}"
+            explained = any(re.match(rf"    {setting[2]}: ", earlier) for earlier in lines[:number])
+            assert above.startswith("#") or explained, f"config.yaml line {number + 1} has no comment: {line}"
 
 
 def test_the_json_schema_is_that_of_the_types():
@@ -51,9 +51,24 @@ def test_the_json_schema_is_that_of_the_types():
         ({"scenes": {"minimum_classes": True}}, "scenes.minimum_classes: Input should be a valid integer, found True"),
         ({"anomalies": {"missing_above": 1.5}}, "anomalies.missing_above: Input should be less than or equal to 1"),
         ({"dataset": {"kind": "imagenet"}}, "dataset.kind: Input should be 'embedded', 'coco' or 'own'"),
-        ({"models": {"published": {"recipe": "published", "bottlenecks": [5]}}}, "chosen_bottleneck 10 is not among"),
-        ({"models": {"oracle": {"recipe": "default"}}}, "'oracle' belongs to a built-in model"),
-        ({"models": {"../x": {"recipe": "default"}}}, "models.../x"),
+        (
+            {"models": {"a": {"family": "autoencoder", "recipe": "published", "bottlenecks": [5]}}},
+            "models.a: chosen_bottleneck 10 is not among",
+        ),
+        ({"models": {"a": {"family": "mixture", "steps": "many"}}}, "models.a.steps: Input should be a valid integer"),
+        ({"models": {"a": {"family": "mixture", "depth": 3}}}, "there is no setting models.a.depth"),
+        ({"models": {"a": {"family": "transformer"}}}, "models.a: Input tag 'transformer' found using 'family'"),
+        ({"models": {"oracle": {"family": "frequency"}}}, "'oracle' belongs to the embedded world"),
+        ({"models": {"../x": {"family": "frequency"}}}, "models.../x"),
+        (
+            {
+                "models": {"a": {"family": "ensemble", "parts": ["x", "y"]}},
+                "anomalies": {"models": ["a"]},
+                "rescoring": {"model": "a"},
+            },
+            "models.a.parts: 'x' is not a model to put together",
+        ),
+        ({"anomalies": {"models": ["a"]}}, "anomalies.models: there is no model 'a'"),
         ({"results": "$(reboot)"}, "results: String should match pattern"),
         ({"detection": {"detectors": [{"name": "a", "family": "yolov8"}] * 2}}, "two detectors have the same name"),
     ],
@@ -69,6 +84,9 @@ def test_numbers_may_come_as_text_from_the_command_line():
     assert settings.anomalies.missing_above == 0.7
     assert settings.scenes.include_person is True
     assert read_config({"rescoring": {"thresholds": ["0.25"]}}).rescoring.thresholds == [0.25]
+    models = yaml.safe_load(DEFAULT)["models"]
+    models["mixture"]["steps"] = "40"
+    assert read_config({"models": models}).models["mixture"].steps == 40
 
 
 def test_a_local_copy_comes_from_the_setting_or_the_environment(tmp_path):
@@ -103,11 +121,12 @@ def test_only_the_embedded_world_builds_a_detector(tmp_path):
         read_config({"dataset": {"kind": "coco", "local_copy": str(tmp_path)}})
 
 
-def test_a_sweep_can_be_removed_by_a_later_file():
-    values = {"models": {"published": {"recipe": "published"}, "default": None}, "report": {"gallery_of": "published"}}
-    assert set(read_config(values).models) == {"published"}
-    del values["report"]
-    with pytest.raises(UserError, match="there is no sweep 'default'"):
+def test_a_model_can_be_removed_by_a_later_file():
+    values = yaml.safe_load(DEFAULT)
+    values["models"]["denoising"] = None
+    assert "denoising" not in read_config(values).models
+    values["models"]["mixture"] = None
+    with pytest.raises(UserError, match=r"models\.ensemble\.parts: 'mixture' is not a model to put together"):
         read_config(values)
 
 

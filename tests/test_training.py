@@ -1,5 +1,6 @@
 """The sweep trainer against the formulas of Keras's Adadelta and of Glorot's range, written out in NumPy."""
 
+import json
 import subprocess
 from hashlib import sha256
 
@@ -82,7 +83,7 @@ def test_first_weights_are_glorot_uniform_for_the_true_width():
         assert not np.asarray(params[0]["params"]["encoder"]["bias"]).any()
 
 
-@pytest.mark.parametrize("recipe", ["published", "default"])
+@pytest.mark.parametrize("recipe", ["published", "denoising", "masked"])
 def test_a_member_is_the_same_whatever_is_trained_beside_it(recipe):
     scenes = scenes_of(200, 12)
     settings = {"epochs": 3, "batch_size": 32, "threads": 2}
@@ -95,7 +96,7 @@ def test_a_member_is_the_same_whatever_is_trained_beside_it(recipe):
 
 def test_loss_falls_and_the_history_has_every_epoch():
     scenes = scenes_of(400, 12)
-    sweep, history = train_sweep(scenes, "m", RECIPES["default"], [1, 4], [0, 1], 80, 32, threads=2)
+    sweep, history = train_sweep(scenes, "m", RECIPES["masked"], [1, 4], [0, 1], 80, 32, threads=2)
     assert list(history.columns) == ["bottleneck", "seed", "epoch", "loss", "val_loss"]
     assert len(history) == 2 * 2 * 80
     for _, member in history.groupby(["bottleneck", "seed"]):
@@ -111,14 +112,24 @@ def test_loss_falls_and_the_history_has_every_epoch():
     assert expected[[6, 8, 10]].min() > expected[[1, 3, 5]].max()
 
 
-def test_the_number_of_cores_changes_no_byte(tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"family": "autoencoder", "recipe": "masked", "bottlenecks": [2, 9], "weight_seeds": [0, 1, 2], "epochs": 2,
+         "batch_size": 64, "chosen_bottleneck": 2},
+        {"family": "masked", "units": 8, "seeds": [0, 1, 2], "epochs": 2, "batch_size": 64},
+        {"family": "mixture", "components": [2, 3], "seeds": [0, 1, 2], "steps": 20},
+    ],
+    ids=lambda settings: settings["family"],
+)  # fmt: skip
+def test_the_number_of_cores_changes_no_byte(settings, tmp_path):
     write_scenes(scenes_of(300, 12), tmp_path / "scenes.parquet")
     made = []
     for threads in ("1", "2"):
-        output, history = tmp_path / f"{threads}.safetensors", tmp_path / f"{threads}.csv"
-        options = ["--bottleneck", "2", "--bottleneck", "9", "--seed", "0", "--seed", "1", "--seed", "2"]
-        options += ["--name", "m", "--recipe", "default", "--epochs", "2", "--batch-size", "64", "--threads", threads]
-        options += ["--scenes", str(tmp_path / "scenes.parquet"), "--output", str(output), "--history", str(history)]
-        subprocess.run(["contextual-anomaly", "train", *options], check=True, capture_output=True)
-        made.append((sha256(output.read_bytes()).hexdigest(), history.read_text()))
+        files = [tmp_path / f"{threads}{suffix}" for suffix in (".safetensors", ".csv", ".parquet")]
+        options = ["--name", "m", "--settings", json.dumps(settings), "--scenes", str(tmp_path / "scenes.parquet")]
+        for option, file in zip(("--output", "--history", "--calibration"), files, strict=True):
+            options += [option, str(file)]
+        subprocess.run(["contextual-anomaly", "fit", *options, "--threads", threads], check=True, capture_output=True)
+        made.append([sha256(file.read_bytes()).hexdigest() for file in files])
     assert made[0] == made[1]

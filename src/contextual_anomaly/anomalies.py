@@ -1,5 +1,6 @@
 """The listing: which present classes are unexpected and which absent ones are missing, the most surprising first."""
 
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -8,45 +9,96 @@ import pyarrow as pa
 
 from contextual_anomaly.links import EXPLORE
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.tables import ANOMALIES
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Flag what looks as odd as this share of genuine cases, or odder."""
+
+    unexpected: float
+    missing: float
+
+    def flags(self, present: np.ndarray, expected: np.ndarray, p_value: np.ndarray) -> np.ndarray:
+        """[N, C] bool."""
+        return np.where(present, p_value <= self.unexpected, p_value <= self.missing)
+
+    def __str__(self) -> str:
+        return (
+            f"Unexpected: at most {self.unexpected:.2%} of genuine objects are expected as little. "
+            f"Missing: at most {self.missing:.2%} of rightly absent classes are expected as much."
+        )
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Flag by the expectation itself, as the original does."""
+
+    unexpected_below: float
+    missing_above: float
+
+    def flags(self, present: np.ndarray, expected: np.ndarray, p_value: np.ndarray) -> np.ndarray:
+        """[N, C] bool."""
+        return np.where(present, expected < self.unexpected_below, expected > self.missing_above)
+
+    def __str__(self) -> str:
+        return (
+            f"Missing: absent and expected above {self.missing_above}. "
+            f"Unexpected: present and expected below {self.unexpected_below}."
+        )
+
+
 def list_anomalies(
-    model: ContextModel, member: int, scenes: Scenes, images: pa.Table, missing_above: float, unexpected_below: float
+    model: ContextModel,
+    member: int,
+    calibration: Calibration,
+    scenes: Scenes,
+    images: pa.Table,
+    limits: Rates | Thresholds,
+    layout: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Flag every (image, class) whose presence contradicts its expectation.
 
     Args:
         member: which of the model's members judges.
+        calibration: of that member.
         images: rows of `tables.IMAGES`; images with a COCO address get a link to COCO's explorer.
-        missing_above: an absent class is missing where its expectation is above.
-        unexpected_below: a present class is unexpected where its expectation is below.
+        layout: [N, A, F] of the scenes, for models that look at it.
 
     Returns:
         columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there.
     """
-    expected = model.expected(scenes.presence)[member]
-    present = scenes.counts > 0
-    row, column = np.nonzero(np.where(present, expected < unexpected_below, expected > missing_above))
-    flagged, there = expected[row, column], present[row, column]
-    surprise = np.where(there, flagged, 1 - flagged.astype(np.float64))
+    presence = scenes.presence
+    odds = model.log_odds(presence, layout)[member]
+    expected = model.expected(presence, layout)[member]
+    present = presence > 0
+    p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
+    row, column = np.nonzero(limits.flags(present, expected, p_value))
+    there = present[row, column]
+    surprise = np.where(there, odds[row, column], -odds[row, column])
     # Equal surprises stay in the order of images and classes.
     order = np.argsort(surprise, kind="stable")
-    about = images.to_pandas().set_index("image_id").reindex(scenes.image_ids[row[order]])
+    row, column, there = row[order], column[order], there[order]
+    reasons = explain(model, member, presence[row], column, None if layout is None else layout[row])
+    about = images.to_pandas().set_index("image_id").reindex(scenes.image_ids[row])
     links = [
         f"{EXPLORE}{image}" if url else "" for image, url in zip(about.index, about["coco_url"].fillna(""), strict=True)
     ]
     return pd.DataFrame(
         {
             "image_id": about.index.to_numpy(),
-            "category": np.array(scenes.classes)[column[order]],
-            "kind": np.where(there[order], "unexpected", "missing"),
-            "expected": flagged[order],
+            "category": np.array(scenes.classes)[column],
+            "kind": np.where(there, "unexpected", "missing"),
+            "expected": expected[row, column],
+            "p_value": p_value[row, column],
+            "because": [reasons.text(flag, scenes.classes) for flag in range(len(row))],
             "file_name": about["file_name"].fillna("").to_numpy(),
             "link": links,
         }
-    ).astype({"category": object, "kind": object})
+    ).astype({"category": object, "kind": object, "because": object})
 
 
 def as_table(listing: pd.DataFrame) -> pa.Table:
@@ -58,7 +110,7 @@ def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
     """The listing for a person: each image once, in the order of its most surprising flag, and what is in it."""
     lines = [heading, ""]
     if listing.empty:
-        return "\n".join([*lines, "Nothing is unexpected and nothing is missing at these thresholds.", ""])
+        return "\n".join([*lines, "Nothing is unexpected and nothing is missing at these limits.", ""])
     place = {image: number for number, image in enumerate(dict.fromkeys(listing["image_id"]))}
     row_of = dict(zip(scenes.image_ids.tolist(), range(len(scenes.image_ids)), strict=True))
     flags = sorted(listing.itertuples(), key=lambda flag: place[flag.image_id])  # stable: surprise within an image
@@ -67,6 +119,8 @@ def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
         there = [scenes.classes[c] for c in np.flatnonzero(scenes.counts[row_of[image]])]
         lines.append(f"image {image}  {of_image[0].file_name}  {of_image[0].link}".rstrip())
         lines.append(f"  shows: {', '.join(there)}")
-        lines += [f"  {flag.kind}: {flag.category} (expected {flag.expected:.4f})" for flag in of_image]
+        for flag in of_image:
+            because = f": {flag.because}" if flag.because else ""
+            lines.append(f"  {flag.kind}: {flag.category} (expected {flag.expected:.4f}{because})")
         lines.append("")
     return "\n".join(lines)

@@ -9,29 +9,25 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.families import autoencoder, ensemble, masked
+from contextual_anomaly.models.registry import FAMILIES, family, with_settings
+from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
 
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Share = Annotated[float, Field(ge=0, le=1)]
-# Names become file names and wildcards.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")]
 
 
-class Section(BaseModel):
-    """A part of the configuration: unknown settings and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+ModelSettings = Annotated[Union[tuple(module.Settings for module in with_settings())], Field(discriminator="family")]  # noqa: UP007
+"""The settings of any family."""
 
 
 class DatasetKind(StrEnum):
@@ -141,27 +137,12 @@ class SceneSettings(Section):
     minimum_classes: Count = 2
 
 
-class AutoencoderSweep(Section):
-    """One sweep of autoencoders."""
-
-    recipe: Literal["published", "default"]
-    bottlenecks: Annotated[list[Count], Field(min_length=1)] = list(range(1, 16))
-    weight_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
-    epochs: Count = 150
-    batch_size: Count = 256
-    single_class_images: bool = False
-    chosen_bottleneck: Count = 10
-
-    @model_validator(mode="after")
-    def _chosen_is_trained(self) -> "AutoencoderSweep":
-        if self.chosen_bottleneck not in self.bottlenecks:
-            raise ValueError(f"chosen_bottleneck {self.chosen_bottleneck} is not among bottlenecks {self.bottlenecks}")
-        return self
-
-
 class Anomalies(Section):
     """The listing."""
 
+    models: Annotated[list[Name], Field(min_length=1)] = ["ensemble", "published"]
+    unexpected_rate: Share = 0.01
+    missing_rate: Share = 0.001
     missing_above: Share = 0.85
     unexpected_below: Share = 0.01
 
@@ -225,8 +206,27 @@ class Rescoring(Section):
 class Report(Section):
     """The report."""
 
-    gallery_of: Name = "default"
     gallery: Annotated[int, Field(ge=0)] = 12
+
+
+def _default_models() -> dict[str, Section]:
+    """One of each family, and what the ensemble is made of."""
+    alone = ("frequency", "naive_bayes", "chow_liu", "ease", "pairwise", "mixture")
+    return {
+        **{name: family(name).Settings(family=name) for name in alone},
+        "published": autoencoder.Settings(family="autoencoder", recipe="published"),
+        "denoising": autoencoder.Settings(
+            family="autoencoder",
+            recipe="denoising",
+            bottlenecks=[10, 64],
+            epochs=30,
+            single_class_images=True,
+            chosen_bottleneck=64,
+        ),
+        "masked": masked.Settings(family="masked"),
+        "masked_layout": masked.Settings(family="masked", layout=True),
+        "ensemble": ensemble.Settings(family="ensemble", parts=["pairwise", "mixture", "masked", "masked_layout"]),
+    }
 
 
 class Configuration(Section):
@@ -237,12 +237,7 @@ class Configuration(Section):
     downloads: Downloads = Downloads()
     world: World = World()
     scenes: SceneSettings = SceneSettings()
-    models: Annotated[dict[Name, AutoencoderSweep], Field(min_length=1)] = {
-        "published": AutoencoderSweep(recipe="published"),
-        "default": AutoencoderSweep(
-            recipe="default", bottlenecks=[2, 5, 10, 15, 32, 64], epochs=30, chosen_bottleneck=64
-        ),
-    }
+    models: Annotated[dict[Name, ModelSettings], Field(min_length=1)] = _default_models()
     anomalies: Anomalies = Anomalies()
     experiments: Experiments = Experiments()
     detection: Detection = Detection()
@@ -257,16 +252,18 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Configuration":
-        taken = {"frequency", "oracle"} & set(self.models)
-        if taken:
-            raise ValueError(f"models: the name {taken.pop()!r} belongs to a built-in model, choose another")
-        if self.report.gallery_of not in self.models:
-            raise ValueError(
-                f"report.gallery_of: there is no sweep {self.report.gallery_of!r}, only {sorted(self.models)}"
-            )
-        judges = {*self.models, "frequency"} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
-        if self.rescoring.model not in judges:
-            raise ValueError(f"rescoring.model: there is no model {self.rescoring.model!r}, only {sorted(judges)}")
+        if "oracle" in self.models:
+            raise ValueError("models: the name 'oracle' belongs to the embedded world's own, choose another")
+        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
+        asked = [("anomalies.models", name) for name in self.anomalies.models]
+        for where, name in [*asked, ("rescoring.model", self.rescoring.model)]:
+            if name not in known:
+                raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
+        for name, settings in self.models.items():
+            for part in getattr(settings, "parts", []):
+                if part not in self.models or hasattr(self.models[part], "parts"):
+                    fit = sorted(other for other in self.models if not hasattr(self.models[other], "parts"))
+                    raise ValueError(f"models.{name}.parts: {part!r} is not a model to put together, only {fit} are")
         if self.dataset.kind is not DatasetKind.embedded:
             for detector in self.detection.detectors:
                 if not detector.weights:
@@ -319,15 +316,21 @@ def _read_numbers(values: dict[str, Any], error: ValidationError) -> None:
     for problem in error.errors():
         if problem["type"] not in ("int_type", "float_type", "bool_type") or not isinstance(problem["input"], str):
             continue
-        *parents, last = problem["loc"]
+        *parents, last = _path(problem)
         parent: Any = values
         for part in parents:
             parent = parent[part]
         parent[last] = yaml.safe_load(problem["input"])
 
 
+def _path(problem: Mapping[str, Any]) -> tuple:
+    """Where a problem is, as the file has it: Pydantic puts a model's family between its name and its setting."""
+    loc = problem["loc"]
+    return loc[:2] + loc[3:] if loc[:1] == ("models",) and len(loc) > 2 and loc[2] in FAMILIES else loc
+
+
 def _explain(problem: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in problem["loc"])
+    where = ".".join(str(part) for part in _path(problem))
     if problem["type"] == "extra_forbidden":
         return f"there is no setting {where}; config.yaml lists them all"
     if problem["type"] == "value_error":

@@ -3,13 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,14 @@ def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, s
         )
 
 
-def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> pd.DataFrame:
+def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> "pd.DataFrame":
     """How often each class occurs.
 
     Returns:
         columns split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
     """
+    import pandas as pd  # here, because it takes half a second that asking a model need not wait for
+
     objects = annotations.select(["image_id", "category_id"]).to_pandas()
     grouped = objects.groupby("category_id")["image_id"]
     counts = categories.to_pandas().set_index("category_id")

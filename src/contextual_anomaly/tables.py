@@ -39,6 +39,24 @@ IMAGES = pa.schema(
 CATEGORIES = pa.schema({"category_id": pa.int32(), "name": pa.string(), "supercategory": pa.string()})
 """One class a row, sorted by category_id."""
 
+CALIBRATION = pa.schema({"kind": pa.string(), "log_odds": pa.float32()})
+"""One held-out (image, class) a row: "unexpected" of those present, "missing" of the most expected absent; rising."""
+
+LAYOUTS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category_id": pa.int32(),
+        "count": pa.int32(),
+        "largest": pa.float32(),  # square root of the largest box's share of the image
+        "smallest": pa.float32(),  # of the smallest
+        "height": pa.float32(),  # mean, as a share of the image's
+        "width": pa.float32(),
+        "center_y": pa.float32(),  # mean centre, from -1/2 (top) to 1/2 (bottom)
+        "off_center": pa.float32(),  # mean distance of the centre from the image's middle column, 0 to 1/2
+    }
+)
+"""One (image, class) that has objects a row, sorted by both."""
+
 DETECTIONS = pa.schema(
     {
         "image_id": pa.int64(),
@@ -58,6 +76,8 @@ ANOMALIES = pa.schema(
         "category": pa.string(),
         "kind": pa.string(),  # "unexpected" or "missing"
         "expected": pa.float32(),
+        "p_value": pa.float64(),  # share of genuine cases that look as odd; null where the model is not calibrated
+        "because": pa.string(),  # the classes that speak for it and against it
         "file_name": pa.string(),
         "link": pa.string(),
     }

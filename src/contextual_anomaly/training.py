@@ -1,7 +1,6 @@
 """The sweep trainer: autoencoders of every bottleneck and weight seed, side by side in one compiled program."""
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -13,11 +12,12 @@ import numpy as np
 import optax
 import pandas as pd
 
-from contextual_anomaly.models.autoencoder import Autoencoder
 from contextual_anomaly.models.autoencoder_net import AutoencoderNet
 from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.progress import track
 from contextual_anomaly.scenes import Scenes
+from contextual_anomaly.turns import in_turns
 
 VALIDATION_EVERY = 5  # the original's split: every fifth image validates
 LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
@@ -28,15 +28,18 @@ class Recipe:
     """How an autoencoder is trained, and how its expectation is read afterwards."""
 
     optimizer: Callable[[], optax.GradientTransformation]
-    hidden_share: float  # of the classes taken out of the input at random, and asked for; 0: none, all are asked for
+    hidden_share: float  # of the classes, taken out of the input at random
+    asks_for_all: bool  # or for the hidden ones alone
     leave_one_out: bool
 
 
 RECIPES = {
     # Keras of 2020: Adadelta with learning rate 1.0, which today's Keras and Optax no longer have as their default.
-    "published": Recipe(lambda: optax.adadelta(1.0, rho=0.95, eps=1e-7), hidden_share=0.0, leave_one_out=False),
+    "published": Recipe(lambda: optax.adadelta(1.0, rho=0.95, eps=1e-7), 0.0, asks_for_all=True, leave_one_out=False),
+    # Vincent et al. 2008: classes are taken out of the input, and the whole scene is asked for.
+    "denoising": Recipe(lambda: optax.adam(2e-3), 0.3, asks_for_all=True, leave_one_out=True),
     # A class that the network cannot see cannot be copied, so it must be told from the others.
-    "default": Recipe(lambda: optax.adam(2e-3), hidden_share=0.3, leave_one_out=True),
+    "masked": Recipe(lambda: optax.adam(2e-3), 0.3, asks_for_all=False, leave_one_out=True),
 }
 
 
@@ -75,38 +78,15 @@ def train_sweep(
 
 
 def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, threads: int, name: str):
-    """One seed fills a processor core, so each epoch of a seed is a task; all are runs of one compiled program.
-
-    Seeds take turns, so that the cores finish together whatever the number of seeds.
+    """One seed fills a processor core; all seeds are runs of one compiled program.
 
     Returns:
         parameters with the seeds as first axis, and losses [epochs, S, 2, d].
     """
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
-    state = [start(key) for key in keys]
-    losses: list[list[np.ndarray]] = [[] for _ in keys]
-
-    def advance(seed: int) -> int:
-        state[seed], loss = epoch(state[seed])
-        losses[seed].append(np.asarray(loss))  # waits for the epoch's end
-        return seed
-
-    def finished():
-        with ThreadPoolExecutor(threads) as pool:
-            running = {pool.submit(advance, seed) for seed in range(len(keys))}
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for task in done:
-                    if len(losses[task.result()]) < epochs:
-                        running.add(pool.submit(advance, task.result()))
-                    yield task
-
-    total = epochs * len(keys)
-    for _ in track(
-        finished(), f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds", total, "epochs"
-    ):
-        pass
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in state])
+    title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds"
+    states, losses = in_turns(epoch, [start(key) for key in keys], epochs, threads, title)
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in states])
     return stacked, np.array(losses).swapaxes(0, 1)
 
 
@@ -176,9 +156,9 @@ class _Program:
         def step(carry, batch_of):
             params, state = carry
             rows, weights, key = batch_of
-            presence, asked = self.train[rows], self._asked(key, batch)
+            presence, hidden = self.train[rows], self._hidden(key, batch)
             stepped = [
-                jax.vmap(partial(self._step, net, presence, asked, weights))(p, s)
+                jax.vmap(partial(self._step, net, presence, hidden, weights))(p, s)
                 for net, p, s in zip(self.nets, params, state, strict=True)
             ]
             params, state, losses = (list(column) for column in zip(*stepped, strict=True))
@@ -193,22 +173,30 @@ class _Program:
         loss = jnp.stack([losses.sum(0) / images, jnp.concatenate(validation)])
         return (params, state, order, number + 1), loss
 
-    def _asked(self, key: jax.Array, images: int) -> jnp.ndarray | None:
-        """[images, C] of 0 and 1, the classes to be hidden and asked for; None asks for all and hides none."""
+    def _hidden(self, key: jax.Array, images: int) -> jnp.ndarray | None:
+        """[images, C] of 0 and 1, the classes taken out of the input; None hides none."""
         if not self.recipe.hidden_share:
             return None
         return jax.random.bernoulli(key, self.recipe.hidden_share, (images, self.train.shape[1])).astype(jnp.float32)
 
-    def _step(self, net, presence, asked, weights, params, state):
-        loss, gradient = jax.value_and_grad(partial(_loss, net))(params, presence, asked, weights)
+    def _step(self, net, presence, hidden, weights, params, state):
+        loss, gradient = jax.value_and_grad(partial(self._loss, net))(params, presence, hidden, weights)
         updates, state = self.optimizer.update(gradient, state, params)
         return optax.apply_updates(params, updates), state, loss
 
     def _validation_loss(self, net, key, params):
         # The same classes are hidden in every epoch, so that epochs can be compared.
-        return _loss(
-            net, params, self.validation, self._asked(key, len(self.validation)), jnp.ones(len(self.validation))
-        )
+        images = len(self.validation)
+        return self._loss(net, params, self.validation, self._hidden(key, images), jnp.ones(images))
+
+    def _loss(self, net: nn.Module, params, presence, hidden, weights) -> jnp.ndarray:
+        """Weighted mean over images of the mean binary cross-entropy over the classes asked for."""
+        weights = weights[:, None]
+        seen = presence if hidden is None else presence * (1 - hidden)
+        if self.recipe.asks_for_all:
+            return _cross_entropy(net.apply(params, seen), presence, weights, weights.sum() * presence.shape[1])
+        asked = hidden * weights
+        return _cross_entropy(net.apply(params, seen), presence, asked, asked.sum())
 
 
 def _narrow(params, bottleneck: jnp.ndarray, width: int, classes: int):
@@ -221,16 +209,6 @@ def _narrow(params, bottleneck: jnp.ndarray, width: int, classes: int):
     encoder = {**layers["encoder"], "kernel": layers["encoder"]["kernel"] * scale}
     decoder = {**layers["decoder"], "kernel": layers["decoder"]["kernel"] * scale[:, None]}
     return {"params": {"encoder": encoder, "decoder": decoder}}
-
-
-def _loss(net: nn.Module, params, presence, asked, weights) -> jnp.ndarray:
-    """Weighted mean over images of the mean binary cross-entropy over the classes asked for."""
-    weights = weights[:, None]
-    if asked is None:
-        total = weights.sum() * presence.shape[1]
-        return _cross_entropy(net.apply(params, presence), presence, weights, total)
-    asked = asked * weights
-    return _cross_entropy(net.apply(params, presence * (1 - asked)), presence, asked, asked.sum())
 
 
 @jax.custom_vjp

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from contextual_anomaly import scenes, tables
-from contextual_anomaly.anomalies import list_anomalies
-from contextual_anomaly.commands.train import RecipeName, train
+from contextual_anomaly.anomalies import Thresholds, list_anomalies
 from contextual_anomaly.experiments import corrected, published
 from contextual_anomaly.experiments.bootstrap import Bootstrap
-from contextual_anomaly.models import frequency
-from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.models.calibration import calibrate
+from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.models.families import autoencoder, frequency
 
 pytestmark = pytest.mark.coco
 
@@ -34,13 +34,10 @@ def coco(shared_coco):
 
 
 @pytest.fixture(scope="module")
-def ten_units(coco, tmp_path_factory):
+def ten_units(coco):
     """The published autoencoder with d = 10, one weight seed, trained here."""
-    folder = tmp_path_factory.mktemp("published")
-    scenes.write_scenes(coco[0], folder / "train.parquet")
-    output, history = folder / "model.safetensors", folder / "history.csv"
-    train(folder / "train.parquet", output, history, "published", RecipeName.published, [10], [0], threads=2)
-    return load_model(output)
+    settings = {"family": "autoencoder", "recipe": "published", "bottlenecks": [10], "weight_seeds": [0]}
+    return autoencoder.fit(TrainingData(coco[0]), "published", autoencoder.Settings(**settings), 2).model
 
 
 def test_injections_are_found_as_often_as_published(shared_coco, coco, ten_units):
@@ -62,7 +59,8 @@ def test_the_published_anomalies_are_among_our_most_surprising(shared_coco, coco
     flags = theirs[["image_id", "category", "kind"]]
     images = pa.table([val.image_ids, *[[""] * 2971], *[[1] * 2971] * 2, *[[""] * 2971] * 2], schema=tables.IMAGES)
     # Every (image, class) is listed, the most surprising first.
-    everything = list_anomalies(ten_units, 0, val, images, missing_above=-1, unexpected_below=2)
+    known = calibrate(ten_units, 10, TrainingData(coco[0]), 2)
+    everything = list_anomalies(ten_units, 0, known, val, images, Thresholds(unexpected_below=2, missing_above=-1))
     assert len(everything) == 2971 * 79
     everything["place"] = everything.groupby("kind").cumcount() / everything.groupby("kind")["kind"].transform("size")
     found = flags.merge(everything, on=["image_id", "category", "kind"])
@@ -72,13 +70,12 @@ def test_the_published_anomalies_are_among_our_most_surprising(shared_coco, coco
     assert middle["missing"] < 0.01
 
 
-def test_class_frequency_finds_removals_as_in_the_pilot(coco, tmp_path):
+def test_class_frequency_finds_removals_as_in_the_pilot(coco):
     """REFERENCE.md: R@1 .054, R@5 .226, MRR .159, from 3 random removals in each image, not from all of them."""
-    frequency.fit(coco[0], tmp_path / "frequency.safetensors", "frequency")
+    model = frequency.fit(TrainingData(coco[0]), "frequency", frequency.Settings(family="frequency"), 1).model
     presence = coco[1].presence
-    removals = corrected.make_trials(presence, coco[0].presence.sum(0), 1, 0)[-1]
-    model = load_model(tmp_path / "frequency.safetensors")
-    found = {f.metric: f.value for f in corrected.measure(model, removals, Bootstrap(len(presence), 2, 0))}
+    trials = {t.experiment: t for t in corrected.make_trials(presence, coco[0].presence.sum(0), 1, 0)}
+    found = {f.metric: f.value for f in corrected.measure(model, trials["remove"], Bootstrap(len(presence), 2, 0))}
     pilot = {"hit_at_1_per_image": 0.054, "hit_at_5_per_image": 0.226, "mean_reciprocal_rank_per_image": 0.159}
     for metric, value in pilot.items():
         error = np.sqrt(value * (1 - value) / len(presence))  # at most that of a share over the images

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
-from contextual_anomaly.experiments.corrected import make_trials, measure
+from contextual_anomaly.experiments.corrected import CLEAN, make_trials, measure
 from contextual_anomaly.experiments.published import RAREST
 from contextual_anomaly.models.base import Member
 
@@ -32,7 +32,11 @@ def world():
 
 
 def model_of(function):
-    return SimpleNamespace(name="m", members=(Member(),), expected=lambda x: function(x)[None])
+    def log_odds(x, layout=None):
+        p = np.clip(function(x).astype(float), 1e-300, None)
+        return (np.log(p) - np.log1p(-p))[None]
+
+    return SimpleNamespace(name="m", members=(Member(),), log_odds=log_odds)
 
 
 def figures(function, presence, **settings):
@@ -45,8 +49,11 @@ def test_what_is_injected_and_removed(world):
     presence, _ = world
     frequency = np.arange(CLASSES, dtype=float)
     trials = {t.experiment: t for t in make_trials(presence, frequency, draws=3, seed=0)}
-    assert set(trials) == {"inject_rarest", "inject_uniform", "inject_matched", "remove"}
+    half = {"inject_half_clean", "remove_half_clean"}
+    assert set(trials) == {"inject_rarest", "inject_uniform", "inject_matched", "remove"} | half
     for name, t in trials.items():
+        if name in half:
+            continue
         before, after = presence[t.scene], t.evidence
         sign = -1 if name == "remove" else 1
         np.testing.assert_array_equal(((after - before) * sign).sum(1), 1)
@@ -108,7 +115,7 @@ def test_a_detection_rate_stands_beside_its_false_alarms(world):
 def test_every_measure_equals_a_loop_over_trials_and_classes(world):
     presence, conditional = world
     presence = presence[:80]
-    for trials in make_trials(presence, presence.sum(0), draws=2, seed=3):
+    for trials in make_trials(presence, presence.sum(0), draws=2, seed=3)[:4]:
         injection = trials.experiment != "remove"
         places, of_image, scores, changed, flags = [], {}, [], [], []
         for scene, target, evidence in zip(trials.scene, trials.changed, trials.evidence, strict=True):
@@ -123,16 +130,34 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
         places, changed, flags = np.array(places), np.array(changed), np.array(flags)
         figure = {f.metric: f for f in measure(model_of(conditional), trials, Bootstrap(len(presence), 20, 0))}
         wanted = {f"hit_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}
-        wanted |= {"mean_reciprocal_rank": (1 / places).mean()}
+        wanted |= {"mean_reciprocal_rank": (1 / places).mean(), "ndcg": (1 / np.log2(1 + places)).mean()}
         if not injection:
             images = [np.array(p) for p in of_image.values()]
             wanted |= {f"hit_at_{k}_per_image": np.mean([(p <= k).mean() for p in images]) for k in (1, 5, 10)}
             wanted |= {"mean_reciprocal_rank_per_image": np.mean([(1 / p).mean() for p in images])}
+            wanted |= {"ndcg_per_image": np.mean([(1 / np.log2(1 + p)).mean() for p in images])}
         wanted |= {"detected": flags[changed].mean(), "false_alarms": flags[~changed].mean()}
         wanted |= {"prevalence": changed.mean(), "auroc": roc_auc_score(changed, scores)}
         wanted |= {"average_precision": average_precision_score(changed, scores)}
         for metric, value in wanted.items():
             assert figure[metric].value == pytest.approx(value, rel=1e-6), (trials.experiment, metric)
-        assert figure.keys() - wanted.keys() == {"fpr_at_95_tpr", "tpr_at_5_fpr"}
+        rates = {"fpr_at_95_tpr", "tpr_at_5_fpr"}
+        posterior = {f"posterior_{metric}" for metric in {"auroc", "average_precision"} | rates}
+        assert figure.keys() - wanted.keys() == rates | posterior
         assert figure["hit_at_1"].trials == len(places)
         assert figure["hit_at_1"].images == len(of_image)
+
+
+def test_half_of_the_scenes_stay_clean_and_the_posterior_tells_which(world):
+    presence, conditional = world
+    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), draws=1, seed=0)}
+    for name, sign in (("inject_half_clean", 1), ("remove_half_clean", -1)):
+        t = trials[name]
+        clean = t.changed == CLEAN
+        assert abs(clean.mean() - 0.5) < 0.05
+        np.testing.assert_array_equal((t.evidence - presence[t.scene]).sum(1), np.where(clean, 0, sign))
+    exact = figures(conditional, presence)
+    guess = figures(lambda x: np.broadcast_to(presence.mean(0), x.shape), presence)
+    assert exact["inject_half_clean", "scene_auroc"].low > guess["inject_half_clean", "scene_auroc"].high
+    # What knows that one class of each scene was added tells more than the expectation alone.
+    assert exact["inject_uniform", "posterior_auroc"].value > exact["inject_uniform", "auroc"].value

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from contextual_anomaly.models.autoencoder import Autoencoder, save
 from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.calibration import Calibration, write_calibration
+from contextual_anomaly.models.families.autoencoder import Autoencoder
+from contextual_anomaly.models.registry import save
 from contextual_anomaly.scenes import Scenes, write_scenes
 
 CLASSES = tuple(f"class {c}" for c in range(79))  # as many as COCO has: BLAS splits such products between cores
@@ -32,7 +34,9 @@ def files(tmp_path_factory):
         "decoder_bias": np.full((3, 79), -4, np.float32),
     }
     members = tuple(Member(15, seed) for seed in range(3))
-    save(Autoencoder("sweep", CLASSES, members, weights, leave_one_out=False), folder / "sweep.safetensors", {})
+    save(Autoencoder("sweep", CLASSES, members, weights, leave_one_out=False), folder / "sweep.safetensors")
+    odds = np.linspace(-8, 8, 1000, dtype=np.float32)
+    write_calibration(Calibration(odds, odds[-50:], len(odds)), folder / "calibration.parquet")
     return folder
 
 
@@ -52,6 +56,7 @@ def test_cores_change_no_figure(files, tmp_path):
         folder = tmp_path / str(threads)
         folder.mkdir()
         options = ["--trials-table", folder / "rows.parquet", "--train-scenes", files / "scenes.parquet"]
+        options += ["--calibration", files / "calibration.parquet", "--curve", folder / "curve.csv"]
         run("experiment-corrected", files, folder, threads, *options, "--bottleneck", "15")
         results.append((pq.read_table(folder / "rows.parquet"), (folder / "s.csv").read_bytes()))
     assert results[0][0].equals(results[1][0])

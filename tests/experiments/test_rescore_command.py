@@ -11,8 +11,8 @@ from contextual_anomaly import tables
 from contextual_anomaly.commands.rescore import rescore
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.tables import RESCORED
-from contextual_anomaly.models import frequency
-from contextual_anomaly.scenes import Scenes
+from contextual_anomaly.models.families.frequency import Frequency
+from contextual_anomaly.models.registry import save
 
 CLASSES = {1: "person", 3: "car", 18: "dog", 44: "bottle"}
 SCORES = np.array(
@@ -46,10 +46,9 @@ def run(tmp_path):
     images = images.assign(width=10, height=10, coco_url=["http://x/5.jpg", "", "", ""], flickr_url="")
     _write(images, tables.IMAGES, tmp_path / "images.parquet")
     # Classes in another order than the data set's, and without person.
-    counts = np.zeros((100, 3), np.uint16)
-    counts[:2, 0], counts[:50, 1], counts[:75, 2] = 1, 1, 1
-    scenes = Scenes(np.arange(100), counts, ("bottle", "dog", "car"), (44, 18, 3), "hand-made")
-    frequency.fit(scenes, tmp_path / "model.safetensors", "frequency")
+    share = np.array([0.02, 0.5, 0.75])
+    model = Frequency("frequency", ("bottle", "dog", "car"), np.log(share / (1 - share)))
+    save(model, tmp_path / "model.safetensors")
 
     def command(**options):
         inputs = [tmp_path / f"{name}.parquet" for name in ("scores", "annotations", "images")]
@@ -106,7 +105,6 @@ def test_no_image_has_enough_classes(run):
 
 def test_a_model_of_other_classes(run, tmp_path):
     run()
-    scenes = Scenes(np.arange(2), np.ones((2, 2), np.uint16), ("car", "sofa"), (3, 63), "another")
-    frequency.fit(scenes, tmp_path / "model.safetensors", "frequency")
+    save(Frequency("frequency", ("car", "sofa"), np.zeros(2)), tmp_path / "model.safetensors")
     with pytest.raises(UserError, match=r"scores\.parquet: lacks classes of model 'frequency': sofa"):
         run()

@@ -7,7 +7,9 @@ import pytest
 
 from contextual_anomaly.commands.world_oracle import world_oracle
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models import oracle
+from contextual_anomaly.models.families.oracle import Oracle
+from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.scenes import Scenes, write_scenes
 from contextual_anomaly.world.mixture import load_world
 
 CLASSES = ("a", "b", "c", "d", "e")
@@ -36,7 +38,7 @@ def with_class(scene, c, value) -> tuple[int, ...]:
 
 def test_equals_enumeration_of_the_mixture(mixture):
     whole = joint(*mixture)
-    answer = oracle.Oracle("o", CLASSES, *mixture).expected(np.array(list(whole)))[0]
+    answer = Oracle("o", CLASSES, *mixture).expected(np.array(list(whole)))[0]
     for (n, scene), c in itertools.product(enumerate(whole), range(5)):
         yes, no = whole[with_class(scene, c, 1)], whole[with_class(scene, c, 0)]
         assert answer[n, c] == pytest.approx(yes / (yes + no), abs=1e-6)
@@ -46,7 +48,7 @@ def test_fractional_evidence_is_virtual_evidence(mixture):
     """Brute force over all scenes, each weighed by how likely its presences make the evidence."""
     whole = joint(*mixture)
     evidence = np.array([0.9, 0.2, 0.5, 0.0, 1.0])
-    answer = oracle.Oracle("o", CLASSES, *mixture).expected(evidence[None])[0, 0]
+    answer = Oracle("o", CLASSES, *mixture).expected(evidence[None])[0, 0]
     for c in range(5):
         weighed = [0.0, 0.0]
         for scene, p in whole.items():
@@ -56,13 +58,13 @@ def test_fractional_evidence_is_virtual_evidence(mixture):
 
 
 def test_almost_sharp_evidence_gives_the_answer_of_sharp_evidence(mixture):
-    model = oracle.Oracle("o", CLASSES, *mixture)
+    model = Oracle("o", CLASSES, *mixture)
     x = np.array([[1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], float)
     np.testing.assert_allclose(model.expected(abs(x - 1e-9)), model.expected(x), atol=1e-6)
 
 
 def test_an_entry_does_not_look_at_its_own_class(mixture):
-    model = oracle.Oracle("o", CLASSES, *mixture)
+    model = Oracle("o", CLASSES, *mixture)
     x = np.random.default_rng(0).integers(0, 2, (20, 5)).astype(float)
     for c in range(5):
         other = x.copy()
@@ -70,13 +72,19 @@ def test_an_entry_does_not_look_at_its_own_class(mixture):
         np.testing.assert_allclose(model.expected(other)[0, :, c], model.toggled(x)[0, :, c], rtol=1e-5)
 
 
+def write_world(folder, classes, images=50):
+    counts = np.ones((images, len(classes)), np.uint16)
+    write_scenes(Scenes(np.arange(images), counts, classes, tuple(range(len(classes))), "world"), folder / "s.parquet")
+    return folder / "s.parquet"
+
+
 def test_is_calibrated_on_sampled_scenes(tmp_path):
     """Of the (scene, class) pairs given about q, a share q is present: checked in ten bins of the real world."""
-    world_oracle(tmp_path / "oracle.safetensors", include_person=False)
-    model = oracle.load(tmp_path / "oracle.safetensors")
     world = load_world()
-    assert len(model.classes) == 79
-    assert "person" not in model.classes
+    classes = tuple(name for name in world.classes if name != "person")
+    world_oracle(write_world(tmp_path, classes), tmp_path / "oracle.safetensors", tmp_path / "c.parquet")
+    model = load_model(tmp_path / "oracle.safetensors")
+    assert model.classes == classes
     rng = np.random.default_rng(1)
     columns = [world.classes.index(c) for c in model.classes]
     types = rng.choice(len(world.weight), 20_000, p=world.weight)
@@ -90,12 +98,14 @@ def test_is_calibrated_on_sampled_scenes(tmp_path):
         assert abs(share - said) < 4 * np.sqrt(said * (1 - said) / n) + 2e-3, f"bin {b}"
 
 
-def test_file_holds_the_classes_that_were_asked_for(tmp_path):
-    world_oracle(tmp_path / "o.safetensors", include_person=True)
-    assert oracle.load(tmp_path / "o.safetensors").classes == load_world().classes
+def test_answers_for_the_classes_of_the_scenes(tmp_path):
+    world_oracle(write_world(tmp_path, ("person", "cat")), tmp_path / "o.safetensors", tmp_path / "c.parquet")
+    assert load_model(tmp_path / "o.safetensors").classes == ("person", "cat")
+    with pytest.raises(UserError, match="the embedded world, which has no class 'unicorn'"):
+        world_oracle(write_world(tmp_path, ("cat", "unicorn")), tmp_path / "x.safetensors", tmp_path / "x.parquet")
+    assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_refuses_a_probability_of_one(tmp_path):
+def test_refuses_a_probability_of_one():
     with pytest.raises(UserError, match="strictly between 0 and 1"):
-        oracle.save(tmp_path / "o.safetensors", "o", ("a",), np.ones(1), np.ones((1, 1)))
-    assert list(tmp_path.iterdir()) == []
+        Oracle("o", ("a",), np.ones(1), np.ones((1, 1)))

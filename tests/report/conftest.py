@@ -46,28 +46,40 @@ def results(tmp_path_factory) -> Path:
     run("scenes", *splits, "--dataset", "six things", *out)
     train = f"--scenes={folder}/scenes/train.parquet"
     val = f"--scenes={folder}/scenes/val.parquet"
-    sweep = ["--bottleneck=2", "--bottleneck=10", "--seed=0", "--epochs=3", "--batch-size=32", "--name=published"]
     models = folder / "models"
-    run(
-        "train", train, *sweep, "--recipe=published", f"--output={models}/published.safetensors",
-        f"--history={models}/published.history.csv",
-    )  # fmt: skip
-    run("fit-frequency", train, f"--output={models}/frequency.safetensors")
-    for model in ("published", "frequency"):
-        for protocol, first in (("published", "draws-table"), ("corrected", "trials-table")):
+    settings = {
+        "published": {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 10], "weight_seeds": [0],
+                      "epochs": 3, "batch_size": 32},
+        "frequency": {"family": "frequency"},
+        "mixture": {"family": "mixture", "components": [2], "seeds": [0], "steps": 20},
+    }  # fmt: skip
+    for model, chosen in settings.items():
+        out = [f"--output={models}/{model}.safetensors", f"--history={models}/{model}.history.csv"]
+        known = f"--calibration={models}/{model}.calibration.parquet"
+        run("fit", train, "--name", model, "--settings", json.dumps(chosen), *out, known)
+        for protocol in ("published", "corrected")[model == "mixture" :]:
             out = folder / "experiments" / protocol
             options = [f"--model={models}/{model}.safetensors", val, "--bootstrap=20"]
             options += [f"--summary={out}/{model}.summary.parquet", f"--csv={out}/{model}.summary.csv"]
-            options += [f"--{first}={out}/{model}.draws.parquet"]
             options += [f"--train-scenes={folder}/scenes/train.parquet"]
+            if protocol == "published":
+                options += [f"--draws-table={out}/{model}.draws.parquet"]
+            else:
+                options += [known, f"--trials-table={out}/{model}.parquet", f"--curve={out}/{model}.calibration.csv"]
             run(f"experiment-{protocol}", *options)
+    trials = [f"--trials={folder}/experiments/corrected/{model}.parquet" for model in settings]
+    names = [f"--name={model}" for model in settings]
+    run("compare-models", *trials, *names, "--reference=published", f"--output={folder}/experiments/differences.csv")
     run(
         "anomalies", f"--model={models}/published.safetensors", val, f"--images={folder}/images/val.parquet",
+        f"--calibration={models}/published.calibration.parquet",
         "--missing-above=0.4", "--unexpected-below=0.35", f"--output={folder}/anomalies/published.parquet",
         f"--csv={folder}/anomalies/published.csv", f"--text={folder}/anomalies/published.txt",
     )  # fmt: skip
     (folder / "logs").mkdir()
-    (folder / "logs/train.published.log").write_text("training\nfinished in 12.34 s, peak memory 512 MB\n")
+    (folder / "logs/fit.published.log").write_text(
+        "training\nfitted in 11.90 s\nfinished in 12.34 s, peak memory 512 MB\n"
+    )
     (folder / "configuration.yaml").write_text("results: results\n")
     return folder
 

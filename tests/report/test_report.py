@@ -36,7 +36,12 @@ class Page(HTMLParser):
 def write(results, output, kind="embedded", *more):
     options = [f"--results={results}", f"--output={output}", "--dataset-name=six things", f"--dataset-kind={kind}"]
     options += [f"--configuration={results}/configuration.yaml", f"--figure={output.with_suffix('.png')}"]
-    options += ["--model=published=autoencoder", "--model=frequency=frequency", "--listing=published"]
+    options += [
+        "--model=published=autoencoder",
+        "--model=frequency=frequency",
+        "--model=mixture=mixture",
+        "--listing=published",
+    ]
     options += [f"--images={results}/pictures", "--gallery=4", *more]
     return subprocess.run(["contextual-anomaly", "report", *options], text=True, capture_output=True)
 
@@ -62,7 +67,7 @@ def test_one_file_that_fetches_nothing(page):
 
 
 def test_every_section_is_there_and_the_contents_lead_to_it(page):
-    sections = {"summary", "data", "training", "anomalies", "experiment1", "timings", "made-with"}
+    sections = {"summary", "data", "training", "anomalies", "models", "experiment1", "timings", "made-with"}
     assert sections <= page.ids
     assert {link[1:] for link in page.links if link.startswith("#")} == sections
 
@@ -90,7 +95,7 @@ def test_published_figures_stand_only_beside_cocos(page, results, tmp_path):
 
 
 def test_timings_come_from_the_logs(page):
-    row = page.text.index("train published")
+    row = page.text.index("fit published")
     assert [text for text in page.text[row:] if text.strip()][1:3] == ["12.3", "512"]
 
 

@@ -25,11 +25,14 @@ models:
     weight_seeds: [0]
     epochs: 3
     chosen_bottleneck: 5
-  default:
-    bottlenecks: [4]
-    weight_seeds: [0]
-    epochs: 3
-    chosen_bottleneck: 4
+  denoising: null
+  naive_bayes: null
+  chow_liu: null
+  ease: null
+  pairwise: {iterations: 5}
+  mixture: {components: [8], seeds: [0], steps: 20}
+  masked: {units: 8, seeds: [0], epochs: 1}
+  masked_layout: {units: 8, seeds: [0], epochs: 1}
 experiments:
   published_draws: 3
   bootstrap: 50

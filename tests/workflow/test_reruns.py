@@ -6,6 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.workflow
 
+CORRECTED = {"experiment_corrected": 1, "compare_models": 1}
 REPORT = {"write_report": 1, "all": 1}
 
 
@@ -40,11 +41,13 @@ def test_everything_lies_under_results(finished):
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("anomalies={missing_above: 0.7}", {"list_anomalies": 3} | REPORT),
+        ("anomalies={missing_above: 0.7}", {"list_anomalies": 1} | REPORT),
+        ("anomalies={missing_rate: 0.01}", {"list_anomalies": 1} | REPORT),
         ("rescoring={keep_above: 0.6}", {"rescore": 1} | REPORT),
-        ("experiments={corrected_draws: 2}", {"experiment_corrected": 4} | REPORT),
-        ("models={published: {recipe: published, bottlenecks: [2, 5], weight_seeds: [0], epochs: 4, chosen_bottleneck: 5}}",
-         {"train": 1, "list_anomalies": 1, "experiment_published": 1, "experiment_corrected": 1, "rescore": 1} | REPORT),
+        ("experiments={corrected_draws: 2}", {"experiment_corrected": 7, "compare_models": 1} | REPORT),
+        ("models={published: {epochs: 4}}",
+         {"fit": 1, "list_anomalies": 1, "experiment_published": 1, "rescore": 1} | CORRECTED | REPORT),
+        ("models={masked: {epochs: 2}}", {"fit": 2, "list_anomalies": 1} | CORRECTED | {"experiment_corrected": 2} | REPORT),
     ],
 )  # fmt: skip
 def test_a_setting_reruns_what_reads_it_and_what_follows(finished, setting, expected):
@@ -55,9 +58,9 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(finished, setting, expe
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("anomalies.py", {"list_anomalies": 3} | REPORT),
-        ("models/oracle.py", {"world_oracle": 1, "list_anomalies": 1, "experiment_published": 1, "experiment_corrected": 1}
-         | REPORT),
+        ("anomalies.py", {"list_anomalies": 2} | REPORT),
+        ("models/families/oracle.py", {"world_oracle": 1, "experiment_published": 1} | CORRECTED | REPORT),
+        ("models/masked_net.py", {"fit": 3, "list_anomalies": 1} | CORRECTED | {"experiment_corrected": 3} | REPORT),
         ("commands/evaluate.py", {"evaluate": 1} | REPORT),
         ("report/__init__.py", REPORT),
         ("download/transfer.py", {}),
@@ -74,7 +77,7 @@ def test_a_deleted_output_is_made_again_with_what_follows(finished):
     path = finished.folder / "results/models/frequency.safetensors"
     content, before = path.read_bytes(), path.stat()
     path.unlink()
-    assert finished.planned() == {"fit_frequency": 1, "experiment_published": 1, "experiment_corrected": 1} | REPORT
+    assert finished.planned() == {"fit": 1, "experiment_published": 1} | CORRECTED | REPORT
     finished.snakemake("results/models/frequency.safetensors")
     assert path.read_bytes() == content
     assert path.stat().st_mtime_ns > before.st_mtime_ns
@@ -83,7 +86,7 @@ def test_a_deleted_output_is_made_again_with_what_follows(finished):
 
 
 def test_a_single_target_makes_what_it_needs_and_no_more(fresh):
-    expected = {"world_annotations": 1, "annotations": 2, "scenes": 1, "fit_frequency": 1}
+    expected = {"world_annotations": 1, "annotations": 2, "scenes": 1, "fit": 1}
     assert fresh.planned("results/models/frequency.safetensors") == expected
     fresh.snakemake("results/models/frequency.safetensors")
     made = {str(p.relative_to(fresh.folder / "results")) for p in (fresh.folder / "results").rglob("*") if p.is_file()}

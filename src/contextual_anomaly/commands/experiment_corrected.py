@@ -8,12 +8,18 @@ import typer
 
 def experiment_corrected(
     model: Annotated[Path, typer.Option(help="The model (.safetensors); every member of a sweep is tried.")],
+    calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
     scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
     train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split, to know what is rare (Parquet).")],
-    trials_table: Annotated[Path, typer.Option(help="One trial a row, of the chosen bottleneck (Parquet).")],
+    trials_table: Annotated[Path, typer.Option(help="One trial a row, of the chosen member (Parquet).")],
+    curve: Annotated[Path, typer.Option(help="The calibration curve of the chosen member, as CSV.")],
     summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
-    bottleneck: Annotated[int, typer.Option(min=1, help="The member whose trials are written.")] = 10,
+    layouts: Annotated[
+        Path | None, typer.Option(help="Layouts of the validation split (Parquet), for models that look at them.")
+    ] = None,
+    categories: Annotated[Path | None, typer.Option(help="The data set's classes (Parquet), with --layouts.")] = None,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Of a sweep, the members to rank over all trials.")] = 10,
     draws: Annotated[int, typer.Option(min=1, help="Injections for each scene and kind.")] = 3,
     bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of draws and bootstrap.")] = 0,
@@ -22,20 +28,27 @@ def experiment_corrected(
 
     Injected are one of the 20 rarest classes, any absent class, or an absent class as often as it occurs ("matched").
     Measured: hit@1/@5, mean reciprocal rank, AUROC, average precision, false positive rate at 95 % true positive rate,
-    and the false alarms beside each detection rate.
+    the false alarms beside each detection rate; and on unchanged scenes whether expectations are probabilities:
+    pseudo-likelihood, calibration, realised rates of the conformal p-values.
 
-    Example: `contextual-anomaly experiment-corrected --model default.safetensors --scenes val.parquet --train-scenes
-    train.parquet --bottleneck 64 --trials-table trials.parquet --summary summary.parquet --csv summary.csv`
+    Example: `contextual-anomaly experiment-corrected --model mixture.safetensors
+    --calibration mixture.calibration.parquet --scenes val.parquet --train-scenes train.parquet
+    --trials-table trials.parquet --curve curve.csv --summary summary.parquet --csv summary.csv`
     """
+    import time
+
     import numpy as np
     import pyarrow as pa
     from threadpoolctl import threadpool_limits
 
-    from contextual_anomaly.experiments import corrected
+    from contextual_anomaly.experiments import corrected, probabilities
     from contextual_anomaly.experiments.bootstrap import Bootstrap
     from contextual_anomaly.experiments.metrics import rank
     from contextual_anomaly.experiments.tables import TRIALS, member_columns, write_summary
+    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.layouts import read_layouts
     from contextual_anomaly.models.base import member_index, require_same_classes
+    from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.progress import say
     from contextual_anomaly.scenes import read_scenes
@@ -44,41 +57,54 @@ def experiment_corrected(
     judge, examples = load_model(model), read_scenes(scenes)
     require_same_classes(judge, examples.classes, str(scenes))
     train_frequency = read_scenes(train_scenes).presence.sum(0, dtype=np.float64)
-    resamples = Bootstrap(len(examples.image_ids), bootstrap, seed)
+    layout = read_layouts(layouts, categories).of(examples.image_ids) if layouts and categories else None
+    presence = examples.presence
+    resamples = Bootstrap(len(presence), bootstrap, seed)
     chosen = member_index(judge, bottleneck)
-    rows, written = [], []
-    for trials in corrected.make_trials(examples.presence, train_frequency, draws, seed):
-        say(f"{judge.name}: {trials.experiment}, {len(trials.scene):,} trials × {len(judge.members)} members")
-        # BLAS rounds differently on several cores, and is slower there for products as small as these.
-        with threadpool_limits(1):
-            figures = list(corrected.measure(judge, trials, resamples))
-            expected = judge.expected(trials.evidence)[chosen]
-        for figure in figures:
-            rows.append(
-                {
-                    "protocol": "corrected",
-                    "experiment": figure.experiment,
-                    "model": judge.name,
-                    **member_columns(judge.members[figure.member]),
-                    "metric": figure.metric,
-                    "value": figure.value,
-                    "low": figure.low,
-                    "high": figure.high,
-                    "trials": figure.trials,
-                    "images": figure.images,
-                }
-            )
-        injection = trials.experiment != "remove"
-        candidate = trials.evidence > 0 if injection else trials.evidence == 0
-        place = rank(-expected if injection else expected, candidate, trials.changed)
-        columns = [
-            [trials.experiment] * len(place),
-            examples.image_ids[trials.scene],
-            np.asarray(examples.category_ids, np.int32)[trials.changed],
-            np.take_along_axis(expected, trials.changed[:, None], axis=1)[:, 0],
-            place.astype(np.int32),
-            place == 1,
-        ]
-        written.append(pa.table(columns, schema=TRIALS))
+    standing = frozenset(m for m, member in enumerate(judge.members) if member.bottleneck in (bottleneck, None))
+    figures, written = [], []
+    # BLAS rounds differently on several cores, and is slower there for products as small as these.
+    with threadpool_limits(1):
+        start = time.monotonic()
+        odds = judge.log_odds(presence, layout)
+        every = (time.monotonic() - start) / len(judge.members)
+        start = time.monotonic()
+        for row in range(10):
+            judge.log_odds(presence[row : row + 1], None if layout is None else layout[row : row + 1])
+        one = (time.monotonic() - start) / 10
+        say(f"asked about {len(presence):,} scenes in {every:.3f} s, about one in {1000 * one:.2f} ms")
+        known = read_calibration(calibration)
+        for m in sorted(standing):
+            figures += probabilities.measure(odds[m], presence, known if m == chosen else None, m, resamples)
+        for trials in corrected.make_trials(presence, train_frequency, draws, seed):
+            say(f"{judge.name}: {trials.experiment}, {len(trials.scene):,} trials × {len(judge.members)} members")
+            figures += corrected.measure(judge, trials, resamples, layout, standing)
+            if trials.experiment in corrected.HALF_CLEAN:
+                continue
+            of_trials = None if layout is None else layout[trials.scene]
+            answer = judge.log_odds(trials.evidence, of_trials)[chosen]
+            place = rank(-answer if trials.injection else answer, trials.candidate, trials.changed)
+            own = np.take_along_axis(answer, trials.changed[:, None], axis=1)[:, 0]
+            columns = [
+                [trials.experiment] * len(place),
+                examples.image_ids[trials.scene],
+                np.asarray(examples.category_ids, np.int32)[trials.changed],
+                1 / (1 + np.exp(-own)),
+                place.astype(np.int32),
+                place == 1,
+            ]
+            written.append(pa.table(columns, schema=TRIALS))
+    rows = [
+        {
+            "protocol": "corrected",
+            "experiment": figure.experiment,
+            "model": judge.name,
+            **member_columns(judge.members[figure.member]),
+            **{name: getattr(figure, name) for name in ("metric", "value", "low", "high", "trials", "images")},
+        }
+        for figure in figures
+    ]
+    with write_aside(curve) as aside:
+        probabilities.calibration_curve(odds[chosen], presence).to_csv(aside, index=False, float_format="%.6g")
     write_table(pa.concat_tables(written), TRIALS, trials_table)
     write_summary(rows, summary, csv)

@@ -7,29 +7,38 @@ import typer
 
 
 def world_oracle(
+    scenes: Annotated[
+        Path, typer.Option(help="Scenes of the training split: their classes, and calibration (Parquet).")
+    ],
     output: Annotated[Path, typer.Option(help="The model file to write (.safetensors).")],
-    include_person: Annotated[
-        bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
-    ] = False,
+    calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to it (Parquet).")],
+    minimum_classes: Annotated[
+        int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+    ] = 2,
 ) -> None:
     """Write the embedded world's exact conditional as a context model.
 
     The embedded world draws every scene from 64 known scene types, so P(class present | every other class) has a
     closed form. No model can beat it on that world's data: in each table of experiments it is the ceiling, as class
-    frequency is the floor. Give it the classes that the scenes were encoded with.
+    frequency is the floor. It answers for the classes that the scenes were encoded with.
 
-    Example: contextual-anomaly world-oracle --output results/models/oracle.safetensors
+    Example: contextual-anomaly world-oracle --scenes results/scenes/train.parquet
+    --output results/models/oracle.safetensors --calibration results/models/oracle.calibration.parquet
     """
-    from contextual_anomaly.models import oracle
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.models import registry
+    from contextual_anomaly.models.calibration import calibrate, write_calibration
+    from contextual_anomaly.models.data import TrainingData
+    from contextual_anomaly.models.families.oracle import Oracle
+    from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.world.mixture import load_world
 
-    world = load_world()
-    kept = [i for i, name in enumerate(world.classes) if include_person or name != "person"]
-    oracle.save(
-        output,
-        name="oracle",
-        classes=tuple(world.classes[i] for i in kept),
-        weight=world.weight,
-        # Classes are independent given the scene type: leaving a column out is summing over it.
-        probability=world.probability[:, kept],
-    )
+    world, examples = load_world(), read_scenes(scenes)
+    unknown = sorted(set(examples.classes) - set(world.classes))
+    if unknown:
+        raise UserError(f"{scenes}: not of the embedded world, which has no class {unknown[0]!r}.")
+    kept = [world.classes.index(name) for name in examples.classes]
+    # Classes are independent given the scene type: leaving a column out is summing over it.
+    oracle = Oracle("oracle", examples.classes, world.weight, world.probability[:, kept])
+    registry.save(oracle, output)
+    write_calibration(calibrate(oracle, None, TrainingData(examples), minimum_classes), calibration)

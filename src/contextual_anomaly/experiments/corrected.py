@@ -4,6 +4,9 @@ Injection adds one absent class to a scene: one of the 20 rarest of the training
 ("uniform"), or an absent class in proportion to its frequency ("matched", where rarity alone says nothing). The
 candidates are the classes then present, ranked by how little they are expected. Removal takes out each present class in
 turn; the candidates are all classes then absent, ranked by how much they are expected.
+
+Each scene of these is known to be changed. In the two experiments "half clean" it is not: half of the scenes stay as
+they are, the others have any absent class added, or any present one taken out.
 """
 
 from collections.abc import Iterator
@@ -14,19 +17,37 @@ import numpy as np
 from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.metrics import rank, ranking
 from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
+from contextual_anomaly.models import posterior
 from contextual_anomaly.models.base import ContextModel
 
 REMOVE_MINIMUM = 2  # classes in the scene, so that one is left to tell from
+CLEAN = -1  # in place of the changed class
+HALF_CLEAN = ("inject_half_clean", "remove_half_clean")
 
 
 @dataclass(frozen=True)
 class Trials:
-    """T changed scenes."""
+    """T scenes, changed but for those that are left clean."""
 
     experiment: str
     scene: np.ndarray  # [T] index of the scene
-    changed: np.ndarray  # [T] class index
+    changed: np.ndarray  # [T] class index, or CLEAN
     evidence: np.ndarray  # [T, C] float32, after the change
+
+    @property
+    def injection(self) -> bool:
+        """Whether classes are added, not taken out."""
+        return self.experiment.startswith("inject")
+
+    @property
+    def candidate(self) -> np.ndarray:
+        """[T, C] bool: the classes that might be the changed one."""
+        return self.evidence > 0 if self.injection else self.evidence == 0
+
+    @property
+    def clean_share(self) -> float:
+        """Of the scenes, those that are left as they are."""
+        return 0.5 if self.experiment in HALF_CLEAN else 0.0
 
 
 @dataclass(frozen=True)
@@ -58,72 +79,133 @@ def make_trials(presence: np.ndarray, train_frequency: np.ndarray, draws: int, s
     for number, (experiment, weight) in enumerate(weights.items()):
         rng = np.random.default_rng([seed, number])
         scene = np.tile(np.arange(len(presence)), draws)
-        # The largest of log weight + Gumbel noise is a draw in proportion to weight.
-        with np.errstate(divide="ignore"):
-            key = np.log(weight) + rng.gumbel(size=(len(scene), len(weight)))
-        key[presence[scene] > 0] = -np.inf
-        changed = key.argmax(1)
-        possible = np.isfinite(key.max(1))
+        changed = _drawn(np.where(presence[scene] > 0, 0, weight), rng)
+        possible = changed != CLEAN
         trials.append(_changed(experiment, presence, scene[possible], changed[possible], 1))
-    scene, changed = np.nonzero(presence * ((presence > 0).sum(1) >= REMOVE_MINIMUM)[:, None])
+    several = (presence > 0).sum(1) >= REMOVE_MINIMUM
+    scene, changed = np.nonzero(presence * several[:, None])
     trials.append(_changed("remove", presence, scene, changed, 0))
+    for number, (experiment, allowed, value) in enumerate(
+        zip(HALF_CLEAN, (presence == 0, (presence > 0) & several[:, None]), (1, 0), strict=True)
+    ):
+        rng = np.random.default_rng([seed, 100 + number])
+        scene = np.flatnonzero(several)
+        left = rng.random(len(scene)) < 0.5
+        changed = np.where(left, CLEAN, _drawn(allowed[scene].astype(float), rng))
+        trials.append(_changed(experiment, presence, scene, changed, value))
     return trials
+
+
+def _drawn(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """[T] a class of each row in proportion to weight [T, C], CLEAN where all weights are 0."""
+    # The largest of log weight + Gumbel noise is a draw in proportion to weight.
+    with np.errstate(divide="ignore"):
+        key = np.log(weight) + rng.gumbel(size=weight.shape)
+    return np.where(np.isfinite(key.max(1)), key.argmax(1), CLEAN)
 
 
 def _changed(experiment, presence, scene, changed, value) -> Trials:
     evidence = presence[scene].astype(np.float32)
-    evidence[np.arange(len(scene)), changed] = value
+    where = np.flatnonzero(changed != CLEAN)
+    evidence[where, changed[where]] = value
     return Trials(experiment, scene, changed, evidence)
 
 
-def measure(model: ContextModel, trials: Trials, bootstrap: Bootstrap) -> Iterator[Measure]:
+def measure(
+    model: ContextModel,
+    trials: Trials,
+    bootstrap: Bootstrap,
+    layout: np.ndarray | None = None,
+    ranked: frozenset[int] | None = None,
+) -> Iterator[Measure]:
     """Every measure of every member.
 
-    - hit_at_1, hit_at_5 (removal: hit_at_10 too), mean_reciprocal_rank: of the changed class among the candidates.
+    - hit_at_1, hit_at_5 (removal: hit_at_10 too), mean_reciprocal_rank, ndcg: of the changed class among the candidates.
+      A single class is relevant, so that NDCG is 1 / log2(1 + rank).
     - the same with _per_image (removal): each image weighs the same, however many classes it shows. What the figures
       above give weighs each trial the same, and large scenes, with more trials, are the easier ones.
     - auroc, average_precision (random guessing gives prevalence), fpr_at_95_tpr, tpr_at_5_fpr: changed against
       unchanged candidates of all trials.
+    - posterior_auroc and so on: the same by `models.posterior`, which knows that one class of a scene was changed, or
+      that half of the scenes are clean; scene_auroc (half clean): changed scenes against clean ones by it.
     - detected and false_alarms: the shares of changed and of unchanged candidates that the published thresholds flag.
+
+    Args:
+        layout: [N, A, F] of the scenes, for models that look at it.
+        ranked: members whose candidates are ranked over all trials, which takes most of the time; None: all.
     """
-    injection = trials.experiment != "remove"
-    candidate = trials.evidence > 0 if injection else trials.evidence == 0
-    target = np.zeros_like(candidate)
-    np.put_along_axis(target, trials.changed[:, None], True, axis=1)
-    positive = target[candidate]
-    image = np.broadcast_to(trials.scene[:, None], candidate.shape)[candidate]
-    scenes = bootstrap.weights.shape[1]
+    of_trials = None if layout is None else layout[trials.scene]
+    odds = model.log_odds(trials.evidence, of_trials)
     within = {"trials": len(trials.scene), "images": len(np.unique(trials.scene))}
-    expectations = model.expected(trials.evidence)
     for m in range(len(model.members)):
-        expected = expectations[m]
-        # Negated, not 1 - expected: in float32 that would make ties of all small expectations.
-        score = -expected if injection else expected
-        flagged = (expected < INJECTED_BELOW if injection else expected > REMOVED_ABOVE)[candidate]
+        figures = _Figures(trials, m, bootstrap, within)
+        yield from figures.of_ranks(odds[m])
+        if ranked is None or m in ranked:
+            yield from figures.of_ranking(odds[m])
+        yield from figures.of_thresholds(odds[m])
 
-        def result(metric, value, interval, m=m):
-            return Measure(trials.experiment, m, metric, float(value), *interval, **within)
 
-        def share(metric, hit, of, m=m):
-            sums = [np.bincount(where, weights=what, minlength=scenes) for where, what in (hit, of)]
-            value = sums[0].sum() / sums[1].sum()
-            return Measure(trials.experiment, m, metric, float(value), *bootstrap.of_share(*sums), **within)
+class _Figures:
+    """The measures of one member on one experiment's trials."""
 
-        place = rank(score, candidate, trials.changed)
-        ones = (trials.scene, np.ones(len(place)))
-        for k in (1, 5) if injection else (1, 5, 10):
-            yield share(f"hit_at_{k}", (trials.scene, place <= k), ones)
-        yield share("mean_reciprocal_rank", (trials.scene, 1 / place), ones)
-        if not injection:
-            weight = 1 / np.bincount(trials.scene)[trials.scene]
-            for k in (1, 5, 10):
-                yield share(f"hit_at_{k}_per_image", (trials.scene, (place <= k) * weight), (trials.scene, weight))
-            yield share("mean_reciprocal_rank_per_image", (trials.scene, weight / place), (trials.scene, weight))
+    def __init__(self, trials: Trials, member: int, bootstrap: Bootstrap, within: dict[str, int]) -> None:
+        self.trials = trials
+        self.member = member
+        self.bootstrap = bootstrap
+        self.within = within
+        self.images = bootstrap.weights.shape[1]
+        self.candidate = trials.candidate
+        target = np.zeros_like(self.candidate)
+        self.known = np.flatnonzero(trials.changed != CLEAN)
+        target[self.known, trials.changed[self.known]] = True
+        self.positive = target[self.candidate]
+        self.image = np.broadcast_to(trials.scene[:, None], self.candidate.shape)[self.candidate]
 
-        scored = score[candidate]
-        intervals = bootstrap.of_ranking(image, positive, scored)
-        for metric, value in ranking(positive, scored).items():
-            yield result(metric, value, intervals[metric])
-        yield share("prevalence", (image, positive), (image, np.ones(len(image))))
-        yield share("detected", (image, positive & flagged), (image, positive))
-        yield share("false_alarms", (image, ~positive & flagged), (image, ~positive))
+    def result(self, metric: str, value: float, interval: tuple[float, float]) -> Measure:
+        return Measure(self.trials.experiment, self.member, metric, float(value), *interval, **self.within)
+
+    def share(self, metric: str, image: np.ndarray, hit: np.ndarray, of: np.ndarray | float = 1.0) -> Measure:
+        """Σ hit / Σ of over all trials, both in the image [n]."""
+        of = np.broadcast_to(of, hit.shape)
+        sums = [np.bincount(image, weights=what, minlength=self.images) for what in (hit, of)]
+        value = sums[0].sum() / sums[1].sum() if sums[1].any() else np.nan
+        return self.result(metric, value, self.bootstrap.of_share(*sums))
+
+    def of_ranks(self, odds: np.ndarray) -> Iterator[Measure]:
+        scene, changed = self.trials.scene[self.known], self.trials.changed[self.known]
+        score = (-odds if self.trials.injection else odds)[self.known]
+        place = rank(score, self.candidate[self.known], changed)
+        best = (1, 5) if self.trials.injection else (1, 5, 10)
+        found = {f"hit_at_{k}": (place <= k).astype(float) for k in best}
+        found |= {"mean_reciprocal_rank": 1 / place, "ndcg": 1 / np.log2(1 + place)}
+        for metric, value in found.items():
+            yield self.share(metric, scene, value)
+        if not self.trials.injection:
+            weight = 1 / np.bincount(scene)[scene]
+            for metric, value in found.items():
+                yield self.share(f"{metric}_per_image", scene, value * weight, weight)
+
+    def of_ranking(self, odds: np.ndarray) -> Iterator[Measure]:
+        yield from self._ranking("", (-odds if self.trials.injection else odds)[self.candidate])
+        judge = posterior.added if self.trials.injection else posterior.removed
+        changed, clean = judge(odds, self.trials.evidence, self.trials.clean_share)
+        # The logarithm keeps what rounding would make equal.
+        with np.errstate(divide="ignore"):
+            yield from self._ranking("posterior_", np.log(changed[self.candidate]))
+        if self.trials.clean_share:
+            altered = self.trials.changed != CLEAN
+            interval = self.bootstrap.of_ranking(self.trials.scene, altered, -clean)["auroc"]
+            yield self.result("scene_auroc", ranking(altered, -clean)["auroc"], interval)
+
+    def _ranking(self, prefix: str, score: np.ndarray) -> Iterator[Measure]:
+        intervals = self.bootstrap.of_ranking(self.image, self.positive, score)
+        for metric, value in ranking(self.positive, score).items():
+            yield self.result(prefix + metric, value, intervals[metric])
+
+    def of_thresholds(self, odds: np.ndarray) -> Iterator[Measure]:
+        limit = INJECTED_BELOW if self.trials.injection else REMOVED_ABOVE
+        above = odds > np.log(limit / (1 - limit))
+        flagged = (~above if self.trials.injection else above)[self.candidate].astype(float)
+        yield self.share("prevalence", self.image, self.positive.astype(float))
+        yield self.share("detected", self.image, self.positive * flagged, self.positive.astype(float))
+        yield self.share("false_alarms", self.image, ~self.positive * flagged, (~self.positive).astype(float))

@@ -10,31 +10,37 @@ from contextual_anomaly.errors import UserError
 
 @dataclass(frozen=True)
 class Member:
-    """One fitted model of a sweep; None where the family has no such thing."""
+    """One fitted model of several; None where the family has no such thing."""
 
     bottleneck: int | None = None
     seed: int | None = None
 
 
 class ContextModel(Protocol):
-    """A loaded `models/*.safetensors`."""
+    """A loaded `models/*.safetensors`.
 
+    ``evidence`` is [N, C] float in 0 to 1, presence or how probable it is. ``layout`` is [N, A, F] float32 as
+    `layouts.Layouts.of` gives it, where the objects are and how large; families that know nothing of it do without, and
+    the others take objects that are not in it as typical of their class.
+    """
+
+    family: str
     name: str
     classes: tuple[str, ...]
     members: tuple[Member, ...]
 
-    def expected(self, evidence: np.ndarray) -> np.ndarray:
-        """How strongly each class is expected in each scene.
-
-        Args:
-            evidence: [N, C] float in 0 to 1: presence, or a detector's confidences.
+    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+        """log(p / (1 - p)) of how strongly each class is expected in each scene.
 
         Returns:
-            [M, N, C] float32 in 0 to 1, one slice a member. A conditional model's entry for class c is read
-            from all the other classes; the published autoencoder's is its plain reconstruction.
+            [M, N, C] float32, one slice a member. A conditional model's entry for class c is read from all the other
+            classes; the published autoencoder's is its plain reconstruction.
         """
 
-    def toggled(self, evidence: np.ndarray) -> np.ndarray:
+    def expected(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+        """[M, N, C] float32 in 0 to 1: the same as probabilities."""
+
+    def toggled(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
         """How strongly class c would be expected, were its own evidence the other way round.
 
         Entry (n, c) answers for scene n with 1 - evidence[n, c] in place of evidence[n, c] and all else as it is,
@@ -48,9 +54,33 @@ class ContextModel(Protocol):
             [M, N, C] float32 in 0 to 1.
         """
 
+    def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+        """Text and tensors from which the family's `load` makes the same model again."""
+
+
+class Conditional:
+    """A model whose answer for a class does not look at that class; it gives `log_odds`."""
+
+    def expected(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+        """[M, N, C] float32 in 0 to 1."""
+        return sigmoid_in_place(np.array(self.log_odds(evidence, layout), np.float32))
+
+    def toggled(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+        """[M, N, C] float32: the same as `expected`."""
+        return self.expected(evidence, layout)
+
+
+def sigmoid_in_place(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-logits)); NumPy's float32 exp is vectorised, SciPy's expit is not and takes five times as long."""
+    np.negative(logits, out=logits)
+    with np.errstate(over="ignore"):  # exp of a large number is inf, and 1 / inf is the 0 that is meant
+        np.exp(logits, out=logits)
+    logits += 1
+    return np.reciprocal(logits, out=logits)
+
 
 def member_index(model: ContextModel, bottleneck: int) -> int:
-    """The first member with ``bottleneck``; of a model without bottlenecks, its only member."""
+    """The first member with ``bottleneck``; of a model without bottlenecks, its first member."""
     for index, member in enumerate(model.members):
         if member.bottleneck in (bottleneck, None):
             return index

@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import __version__
-from contextual_anomaly.report import figures
+from contextual_anomaly.report import figures, models
 from contextual_anomaly.report.chapter import chapter
 from contextual_anomaly.report.gallery import Picture
 from contextual_anomaly.report.html_tables import shown, with_interval
@@ -60,7 +60,8 @@ def render(
         "data": _data(results),
         "training": [_training(results, name) for name in results.sweeps],
         "anomalies": [_anomalies(results, name, galleries.get(name, [])) for name in results.listings],
-        "published": [_published(results, published, name, coco) for name in results.families],
+        "models": models.chapter(results, corrected),
+        "published": [_published(results, published, name, coco) for name in results.in_published],
         "corrected": _corrected(results, corrected),
         "reproduction": chapter(results, published, corrected) if coco else None,
         "detectors": [_detector(results, name) for name in results.detectors],

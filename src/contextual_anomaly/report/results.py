@@ -1,5 +1,6 @@
 """What a run has left in its results folder, read for the report."""
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.models.store import read_model
 from contextual_anomaly.scenes import Scenes, read_scenes
 
 FINISHED = re.compile(r"^finished in ([\d.]+) s, peak memory (\d+) MB$")
@@ -49,8 +51,36 @@ class Results:
 
     @property
     def sweeps(self) -> list[str]:
-        """The models that were trained, with a history."""
+        """The autoencoders, each of several bottlenecks."""
         return [name for name, family in self.families.items() if family == "autoencoder"]
+
+    @cached_property
+    def chosen_bottlenecks(self) -> dict[str, int]:
+        """Of each sweep, the bottleneck that stands for it."""
+        chosen = {}
+        for name in self.sweeps:
+            metadata, _ = read_model(self.folder / f"models/{name}.safetensors")
+            chosen[name] = json.loads(metadata["settings"])["chosen_bottleneck"]
+        return chosen
+
+    def label(self, model: str) -> str:
+        """How a model is named in figures and tables."""
+        return f"{model}, d = {self.chosen_bottlenecks[model]}" if model in self.sweeps else model
+
+    def costs(self) -> dict[str, tuple[float | None, float | None]]:
+        """Of each model, seconds that it took to fit and milliseconds of one answer, as its steps' logs tell."""
+        return {
+            model: (
+                self._told(f"fit.{model}", r"^fitted in ([\d.]+) s$"),
+                self._told(f"experiment_corrected.{model}", r"about one in ([\d.]+) ms$"),
+            )
+            for model in self.families
+        }
+
+    def _told(self, log: str, what: str) -> float | None:
+        path = self.folder / f"logs/{log}.log"
+        found = re.search(what, path.read_text(encoding="utf-8"), re.MULTILINE) if path.is_file() else None
+        return float(found[1]) if found else None
 
     def anomalies(self, model: str) -> pd.DataFrame:
         """The listing of a model."""
@@ -60,10 +90,16 @@ class Results:
         """bottleneck, seed, epoch, loss, val_loss."""
         return self.csv(f"models/{model}.history.csv")
 
+    @property
+    def in_published(self) -> list[str]:
+        """The models that the published protocol was run with."""
+        return [n for n, family in self.families.items() if family in ("autoencoder", "frequency", "oracle")]
+
     def summary(self, protocol: str) -> pd.DataFrame:
-        """`tables.SUMMARY` of all models."""
+        """`tables.SUMMARY` of all models of a protocol."""
         folder = self.folder / "experiments" / protocol
-        parts = [tables.read_table(folder / f"{model}.summary.parquet", tables.SUMMARY) for model in self.families]
+        models = self.in_published if protocol == "published" else self.families
+        parts = [tables.read_table(folder / f"{model}.summary.parquet", tables.SUMMARY) for model in models]
         return pd.concat([part.to_pandas() for part in parts], ignore_index=True)
 
     def draws(self, model: str) -> pd.DataFrame:

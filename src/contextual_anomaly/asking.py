@@ -1,0 +1,137 @@
+"""One scene at a time: which of its objects are odd, which classes are missing, and why. For live use."""
+
+import json
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.base import ContextModel, member_index
+from contextual_anomaly.models.calibration import Calibration, read_calibration
+from contextual_anomaly.models.explanation import explain
+from contextual_anomaly.models.registry import load_model
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the others say of one class."""
+
+    category: str
+    expected: float  # P(present | the others)
+    p_value: float | None  # share of genuine cases that look as odd; None without a calibration
+    because: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one scene: its objects, the least expected first, and absent classes, the most expected first."""
+
+    objects: list[Verdict]
+    missing: list[Verdict]
+
+    def as_json(self) -> str:
+        """In one line."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model that answers for scenes one by one."""
+
+    model: ContextModel
+    member: int
+    calibration: Calibration | None
+
+    @classmethod
+    def from_files(cls, model: str | Path, calibration: str | Path | None = None, bottleneck: int = 10) -> "Judge":
+        """A fitted model and, for p-values, its calibration.
+
+        Raises:
+            UserError: a file is missing or not what is expected.
+        """
+        loaded = load_model(model)
+        known = read_calibration(calibration) if calibration else None
+        return cls(loaded, member_index(loaded, bottleneck), known)
+
+    def answer(self, objects: dict[str, float], missing: int = 5) -> Answer:
+        """Judge one scene.
+
+        Args:
+            objects: class -> how probable it is, 0 to 1.
+            missing: how many absent classes to name.
+
+        Raises:
+            UserError: a class is unknown, or a probability is not one.
+        """
+        classes = self.model.classes
+        evidence = np.zeros((1, len(classes)), np.float32)
+        for name, probability in objects.items():
+            if name not in classes:
+                close = get_close_matches(name, classes, 3, 0.5)
+                hint = f"did you mean {' or '.join(close)}?" if close else f"it knows {', '.join(classes)}."
+                raise UserError(f"{name!r} is no class of model {self.model.name!r}: {hint}")
+            if not 0 <= probability <= 1:
+                raise UserError(f"{name!r}: a probability from 0 to 1 was expected, found {probability}.")
+            evidence[0, classes.index(name)] = probability
+        odds = self.model.log_odds(evidence)[self.member][0].astype(np.float64)
+        there = np.array([classes.index(name) for name in objects], np.intp)
+        absent = np.setdiff1d(np.arange(len(classes)), there)
+        there = there[np.argsort(odds[there], kind="stable")]
+        absent = absent[np.argsort(-odds[absent], kind="stable")][:missing]
+        return Answer(self._verdicts(evidence, odds, there, True), self._verdicts(evidence, odds, absent, False))
+
+    def _verdicts(self, evidence: np.ndarray, odds: np.ndarray, asked: np.ndarray, present: bool) -> list[Verdict]:
+        if not len(asked):
+            return []
+        reasons = explain(self.model, self.member, np.repeat(evidence, len(asked), axis=0), asked)
+        known = self.calibration
+        p_values = [None] * len(asked)
+        if known is not None:
+            p_values = (known.unexpected if present else known.missing)(odds[asked]).tolist()
+        expected = 1 / (1 + np.exp(-odds[asked]))
+        return [
+            Verdict(self.model.classes[c], float(expected[i]), p_values[i], reasons.text(i, self.model.classes))
+            for i, c in enumerate(asked)
+        ]
+
+
+def read_objects(said: list[str] | str) -> dict[str, float]:
+    """Class -> probability, from names, CLASS=PROBABILITY, names separated by commas, or a JSON object.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if isinstance(said, str):
+        said = said.strip()
+        if said.startswith("{"):
+            try:
+                found = json.loads(said)
+                return {str(name): float(value) for name, value in found.items()}
+            except (ValueError, TypeError) as error:
+                raise UserError(f"{said}: a JSON object of class and probability was expected ({error}).") from error
+        said = [name.strip() for name in said.split(",") if name.strip()]
+    objects = {}
+    for entry in said:
+        name, equals, value = entry.rpartition("=")
+        try:
+            objects[name if equals else entry] = float(value) if equals else 1.0
+        except ValueError as error:
+            raise UserError(f"{entry!r}: CLASS=PROBABILITY was expected, as cup=0.7.") from error
+    return objects
+
+
+def as_table(answer: Answer) -> str:
+    """For a person at a terminal."""
+    lines = [f"{'in the scene':<20} {'expected':>9} {'p-value':>8}  because"]
+    lines += [_line(verdict) for verdict in answer.objects]
+    if answer.missing:
+        lines += ["", f"{'not in it':<20} {'expected':>9} {'p-value':>8}  because"]
+        lines += [_line(verdict) for verdict in answer.missing]
+    return "\n".join(lines)
+
+
+def _line(verdict: Verdict) -> str:
+    p_value = "" if verdict.p_value is None else f"{verdict.p_value:.4f}"
+    return f"{verdict.category:<20} {verdict.expected:>9.4f} {p_value:>8}  {verdict.because}".rstrip()

@@ -1,0 +1,49 @@
+"""`contextual-anomaly compare-models`: is one model better than another, on the same trials?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare_models(
+    trials: Annotated[list[Path], typer.Option(help="A model's trials of experiment 1, corrected (Parquet); repeat.")],
+    name: Annotated[list[str], typer.Option(help="The models' names, in the same order; repeat.")],
+    reference: Annotated[str, typer.Option(help="The model that the others are compared with.")],
+    output: Annotated[Path, typer.Option(help="The differences, as CSV.")],
+    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Compare models on the same changed scenes, with paired 95 % intervals over images.
+
+    An interval without 0 tells two models apart, even where their own intervals overlap.
+
+    Example: `contextual-anomaly compare-models --trials ensemble.parquet --name ensemble --trials published.parquet
+    --name published --reference ensemble --output differences.csv`
+    """
+    import numpy as np
+
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.experiments.bootstrap import Bootstrap
+    from contextual_anomaly.experiments.differences import differences
+    from contextual_anomaly.experiments.tables import TRIALS
+    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.progress import say
+    from contextual_anomaly.tables import read_table
+
+    if len(name) != len(trials) or reference not in name:
+        raise UserError(
+            f"--name: {len(trials)} names were expected, {reference!r} among them; found {', '.join(name)}."
+        )
+    tables = {model: read_table(path, TRIALS).to_pandas() for model, path in zip(name, trials, strict=True)}
+    images = np.unique(tables[reference]["image_id"])
+    for model, table in tables.items():
+        if len(table) != len(tables[reference]):
+            raise UserError(
+                f"{model}: {len(table):,} trials, {reference} has {len(tables[reference]):,}: run both again."
+            )
+        table["image"] = np.searchsorted(images, table["image_id"])
+    found = differences(tables, reference, Bootstrap(len(images), bootstrap, seed))
+    say(f"{len(tables) - 1} models compared with {reference} on {len(images):,} images")
+    with write_aside(output) as aside:
+        found.to_csv(aside, index=False, float_format="%.6g")

@@ -1,0 +1,66 @@
+"""`contextual-anomaly fit`: any context model, from the training scenes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def fit(
+    scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
+    name: Annotated[str, typer.Option(help="The model's name in tables and report.")],
+    settings: Annotated[str, typer.Option(help='Family and settings as JSON, as in config.yaml: {"family": "ease"}.')],
+    output: Annotated[Path, typer.Option(help="The model, as .safetensors.")],
+    history: Annotated[Path, typer.Option(help="How the fit went, step by step, as CSV; empty for closed forms.")],
+    calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
+    layouts: Annotated[
+        Path | None, typer.Option(help="Layouts of the training split (Parquet), for models that look at them.")
+    ] = None,
+    categories: Annotated[Path | None, typer.Option(help="The data set's classes (Parquet), with --layouts.")] = None,
+    part: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
+    minimum_classes: Annotated[
+        int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+    ] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use; a GPU is used where JAX sees one.")] = 1,
+) -> None:
+    """Fit a context model: how strongly each class is expected, given the others.
+
+    Every fifth image is held out, for choices and for calibration. Families: frequency, naive_bayes, chow_liu, ease,
+    pairwise, mixture, autoencoder, masked, ensemble; config.yaml lists their settings.
+
+    Example: `contextual-anomaly fit --scenes results/scenes/train.parquet --name mixture
+    --settings '{"family": "mixture", "components": [40, 64]}' --output mixture.safetensors
+    --history mixture.history.csv --calibration mixture.calibration.parquet`
+    """
+    import json
+    import time
+
+    import pandas as pd
+
+    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.layouts import read_layouts
+    from contextual_anomaly.models import registry
+    from contextual_anomaly.models.base import require_same_classes
+    from contextual_anomaly.models.calibration import calibrate, write_calibration
+    from contextual_anomaly.models.data import TrainingData
+    from contextual_anomaly.progress import say
+    from contextual_anomaly.scenes import read_scenes
+
+    chosen = registry.read_settings(settings)
+    examples = read_scenes(scenes)
+    known = read_layouts(layouts, categories) if layouts and categories else None
+    parts = [registry.load_model(path) for path in part or []]
+    for model in parts:
+        require_same_classes(model, examples.classes, str(scenes))
+    data = TrainingData(examples, known, parts)
+    say(f"fitting {name}, {chosen.family}, on {len(data.presence):,} images of {examples.dataset}")
+    start = time.monotonic()
+    fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
+    say(f"fitted in {time.monotonic() - start:.2f} s")
+    made_from = {"settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
+    registry.save(fitted.model, output, made_from)
+    write_calibration(
+        calibrate(fitted.model, getattr(chosen, "chosen_bottleneck", None), data, minimum_classes), calibration
+    )
+    with write_aside(history) as aside:
+        (pd.DataFrame() if fitted.history is None else fitted.history).to_csv(aside, index=False, float_format="%.7g")

@@ -1,0 +1,91 @@
+"""Are the expectations probabilities? Pseudo-likelihood, calibration, and the realised rates of conformal p-values.
+
+Of unchanged scenes, each class given all the others.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.experiments.corrected import Measure
+from contextual_anomaly.models.calibration import Calibration
+
+RATES = {"unexpected": (0.01, 0.05, 0.10, 0.20), "missing": (0.0005, 0.001, 0.01)}
+"""Nominal rates of false alarms; a scene has some seventy absent classes, so that theirs are smaller."""
+
+EDGES = np.array([0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 1])
+"""Bins of the expectation: narrow where most classes are, near 0."""
+
+
+def pseudo_log_likelihood(odds: np.ndarray, presence: np.ndarray) -> np.ndarray:
+    """[N] Σ_c log P(x_c | all other classes) of each scene, in nats, from log-odds [N, C] (Besag 1975)."""
+    odds = np.asarray(odds, np.float64)
+    return -np.logaddexp(0, np.where(presence > 0, -odds, odds)).sum(1)
+
+
+def calibration_curve(odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
+    """How often what is expected with some probability is there.
+
+    Returns:
+        columns low, high (bounds of the bin), expected (mean), present (share), pairs (image, class), of each bin that
+        has any.
+    """
+    expected = 1 / (1 + np.exp(-np.asarray(odds, np.float64)))
+    bins = np.clip(np.searchsorted(EDGES, expected, side="right") - 1, 0, len(EDGES) - 2).ravel()
+    sums = [
+        np.bincount(bins, what, len(EDGES) - 1) for what in (np.ones(bins.size), expected.ravel(), presence.ravel())
+    ]
+    there = sums[0] > 0
+    pairs, total, present = (part[there] for part in sums)
+    return pd.DataFrame(
+        {
+            "low": EDGES[:-1][there],
+            "high": EDGES[1:][there],
+            "expected": total / pairs,
+            "present": present / pairs,
+            "pairs": pairs.astype(np.int64),
+        }
+    )
+
+
+def calibration_error(curve: pd.DataFrame) -> float:
+    """Mean distance between expectation and share over the bins, each weighed by its pairs (Naeini et al. 2015)."""
+    return float(np.average((curve["expected"] - curve["present"]).abs(), weights=curve["pairs"]))
+
+
+def measure(
+    odds: np.ndarray, presence: np.ndarray, calibration: Calibration | None, member: int, bootstrap: Bootstrap
+) -> Iterator[Measure]:
+    """The figures of one member.
+
+    Args:
+        odds: [N, C] log-odds of unchanged scenes.
+        calibration: of this member; None leaves the conformal rates out.
+    """
+    images = np.arange(len(presence))
+    within = {"trials": presence.size, "images": len(presence)}
+
+    def mean(metric: str, sums: np.ndarray, of: np.ndarray) -> Measure:
+        value = sums.sum() / of.sum()
+        return Measure("scenes", member, metric, float(value), *bootstrap.of_share(sums, of), **within)
+
+    likelihood = pseudo_log_likelihood(odds, presence)
+    yield mean("pseudo_log_likelihood", likelihood, np.ones(len(images)))
+    expected = 1 / (1 + np.exp(-np.asarray(odds, np.float64)))
+    yield mean("brier_score", ((expected - presence) ** 2).sum(1), np.full(len(images), presence.shape[1]))
+    error = calibration_error(calibration_curve(odds, presence))
+    yield Measure("scenes", member, "calibration_error", error, np.nan, np.nan, **within)
+    if calibration is None:
+        return
+    there = presence > 0
+    p_values = {
+        "unexpected": np.where(there, calibration.unexpected(odds), np.inf),
+        "missing": np.where(there, np.inf, calibration.missing(odds)),
+    }
+    for kind, rates in RATES.items():
+        of = (there if kind == "unexpected" else ~there).sum(1).astype(float)
+        for rate in rates:
+            flagged = (p_values[kind] <= rate).sum(1).astype(float)
+            yield mean(f"{kind}_rate_at_{rate:g}", flagged, of)

@@ -1,0 +1,110 @@
+"""Layouts: of each class in an image, how many objects, how large, and where. What presence leaves out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from contextual_anomaly import tables
+from contextual_anomaly.errors import UserError
+
+FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
+"""What a model is told of the objects of a class: log(1 + number), the rest as in `tables.LAYOUTS`."""
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """The (image, class) pairs of a split that have objects, over all A classes of the data set.
+
+    Those that scenes leave out are among them: a person is not asked for, but says a lot about the rest.
+    """
+
+    image_ids: np.ndarray  # [P] int64, sorted
+    category_ids: np.ndarray  # [P] int32
+    values: np.ndarray  # [P, F] float32, FEATURES
+    classes: tuple[str, ...]  # A names
+    ids_of_classes: tuple[int, ...]
+
+    def of(self, image_ids: np.ndarray) -> np.ndarray:
+        """[n, A, 1 + F] float32 of these images: whether the class is there, then FEATURES; 0 where it is not.
+
+        Args:
+            image_ids: [n], each at most once.
+        """
+        order = np.argsort(image_ids)
+        place = np.minimum(np.searchsorted(image_ids, self.image_ids, sorter=order), len(image_ids) - 1)
+        row = order[place]
+        wanted = image_ids[row] == self.image_ids
+        column = np.searchsorted(self.ids_of_classes, self.category_ids[wanted])
+        dense = np.zeros((len(image_ids), len(self.classes), 1 + len(FEATURES)), np.float32)
+        dense[row[wanted], column, 0] = 1
+        dense[row[wanted], column, 1:] = self.values[wanted]
+        return dense
+
+
+def lay_out(annotations: pa.Table, images: pa.Table) -> pa.Table:
+    """Sum up the boxes of each class in each annotated image.
+
+    Args:
+        annotations: rows of `tables.ANNOTATIONS`.
+        images: rows of `tables.IMAGES`.
+
+    Returns:
+        rows of `tables.LAYOUTS`.
+
+    Raises:
+        UserError: an image has no size.
+    """
+    import pandas as pd  # here: models that are asked live know of layouts as well, and need no pandas
+
+    sizes = images.select(["image_id", "width", "height"]).to_pandas()
+    if (sizes[["width", "height"]] <= 0).to_numpy().any():
+        odd = sizes.loc[(sizes[["width", "height"]] <= 0).any(axis=1), "image_id"].iloc[0]
+        raise UserError(f"image {odd}: width and height above 0 were expected, so that boxes are shares of the image.")
+    row = np.searchsorted(sizes["image_id"].to_numpy(), annotations["image_id"].to_numpy())
+    image_width, image_height = (sizes[name].to_numpy(np.float32)[row] for name in ("width", "height"))
+    x, y, width, height = (annotations[name].to_numpy() for name in ("x", "y", "width", "height"))
+    boxes = pd.DataFrame(
+        {
+            "image_id": annotations["image_id"].to_numpy(),
+            "category_id": annotations["category_id"].to_numpy(),
+            "width": np.clip(width / image_width, 0, 1),
+            "height": np.clip(height / image_height, 0, 1),
+            "center_y": np.clip((y + height / 2) / image_height, 0, 1) - 0.5,
+            "off_center": np.abs(np.clip((x + width / 2) / image_width, 0, 1) - 0.5),
+        }
+    )
+    boxes["size"] = np.sqrt(boxes["width"] * boxes["height"])
+    grouped = boxes.groupby(["image_id", "category_id"], sort=True)
+    summed = grouped.agg(
+        count=("size", "size"),
+        largest=("size", "max"),
+        smallest=("size", "min"),
+        height=("height", "mean"),
+        width=("width", "mean"),
+        center_y=("center_y", "mean"),
+        off_center=("off_center", "mean"),
+    ).reset_index()
+    return pa.Table.from_pandas(summed, schema=tables.LAYOUTS, preserve_index=False).replace_schema_metadata(None)
+
+
+def read_layouts(path: str | Path, categories: str | Path) -> Layouts:
+    """The layouts of a split.
+
+    Args:
+        path: a table of `tables.LAYOUTS`.
+        categories: the data set's classes, a table of `tables.CATEGORIES`.
+
+    Raises:
+        UserError: a file is missing or of another schema.
+    """
+    table, known = tables.read_table(path, tables.LAYOUTS), tables.read_table(categories, tables.CATEGORIES)
+    values = np.column_stack([np.log1p(table["count"].to_numpy()), *(table[name].to_numpy() for name in FEATURES[1:])])
+    return Layouts(
+        image_ids=table["image_id"].to_numpy(),
+        category_ids=table["category_id"].to_numpy(),
+        values=values.astype(np.float32),
+        classes=tuple(known["name"].to_pylist()),
+        ids_of_classes=tuple(known["category_id"].to_pylist()),
+    )

@@ -1,0 +1,110 @@
+"""A mixture of Bernoullis: K scene types, each with independent classes, fitted by EM (Dempster, Laird, Rubin 1977)."""
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture
+from contextual_anomaly.models.data import Fitted, TrainingData, distinct
+from contextual_anomaly.models.settings import Count, Counts, Positive, Section, Seeds
+from contextual_anomaly.progress import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMED_BY = 3  # classes that name a scene type
+
+
+class Settings(Section):
+    """Sizes to choose from, and effort."""
+
+    family: Literal["mixture"]
+    # Numbers of scene types that are tried; the held-out images choose.
+    components: Counts = [48, 64, 96]
+    # Seeds of the first scene types, one mixture each.
+    seeds: Seeds = [0, 1, 2]
+    # Steps of EM.
+    steps: Count = 100
+    # Images that are added to each scene type, each with the classes' overall shares.
+    smoothing: Positive = 1.0
+
+
+class Mixture(BernoulliMixture):
+    """A fitted mixture for each seed."""
+
+    family = "mixture"
+
+    def __init__(
+        self, name: str, classes: tuple[str, ...], seeds: list[int], weight: np.ndarray, probability: np.ndarray
+    ) -> None:
+        self.name = name
+        self.classes = classes
+        self.members = tuple(Member(seed=seed) for seed in seeds)
+        self.weight = weight.astype(np.float64)  # [M, K]
+        self.probability = probability.astype(np.float64)  # [M, K, C]
+
+    def scene_types(self) -> "pd.DataFrame":
+        """seed, share and classes of each scene type, the commonest first.
+
+        A scene type is named by the classes that tell most of it: p · log(p / overall share) is largest.
+        """
+        import pandas as pd
+
+        rows = []
+        for member, weight, p in zip(self.members, self.weight, self.probability, strict=True):
+            tells = p * np.log(p / (weight @ p))
+            for k in np.argsort(-weight, kind="stable"):
+                named = np.argsort(-tells[k], kind="stable")[:NAMED_BY]
+                text = ", ".join(f"{self.classes[c]} {p[k, c]:.2f}" for c in named)
+                rows.append((member.seed, weight[k], text))
+        return pd.DataFrame(rows, columns=["seed", "share", "classes"])
+
+    def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+        """The mixtures."""
+        seeds = [member.seed for member in self.members]
+        return {"seeds": json.dumps(seeds)}, {"weight": self.weight, "probability": self.probability}
+
+
+def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
+    """Try each size with the first seed, and fit all seeds of the one that makes the held-out images likeliest.
+
+    EM runs over the distinct scenes, in one compiled program for each size.
+    """
+    import pandas as pd
+
+    from contextual_anomaly.models.mixture_em import fit_mixtures
+
+    fitted_on, held_out = distinct(data.presence), distinct(data.held_out_presence)
+    mixtures: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    rows: list[dict] = []
+
+    def run(sizes_and_seeds: list[tuple[int, int]], title: str) -> None:
+        ended = fit_mixtures(*fitted_on, sizes_and_seeds, settings.steps, settings.smoothing, threads, title)
+        for (size, seed), mixture in zip(sizes_and_seeds, ended, strict=True):
+            mixtures[size, seed] = mixture
+            losses = [-_log_likelihood(*mixture, *scenes) for scenes in (fitted_on, held_out)]
+            rows.append({"components": size, "seed": seed, "loss": losses[0], "val_loss": losses[1]})
+
+    sizes = sorted(set(settings.components))
+    run([(size, settings.seeds[0]) for size in sizes], f"fitting {name}, {' or '.join(map(str, sizes))} scene types")
+    chosen = min(rows, key=lambda row: row["val_loss"])["components"]
+    say(f"{name}: {chosen} scene types make the held-out images likeliest")
+    if settings.seeds[1:]:
+        run([(chosen, seed) for seed in settings.seeds[1:]], f"fitting {name}, the other seeds")
+    weight, probability = (np.stack([mixtures[chosen, seed][i] for seed in settings.seeds]) for i in (0, 1))
+    return Fitted(Mixture(name, data.classes, settings.seeds, weight, probability), pd.DataFrame(rows))
+
+
+def _log_likelihood(weight, probability, scenes, counts) -> float:
+    """Mean over images, nats."""
+    log_joint = np.log(weight) + scenes @ (np.log(probability) - np.log1p(-probability)).T
+    log_joint += np.log1p(-probability).sum(1)
+    return float(counts @ np.logaddexp.reduce(log_joint, axis=1) / counts.sum())
+
+
+def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Mixture:
+    """The model of a state."""
+    classes, seeds = tuple(json.loads(metadata["classes"])), json.loads(metadata["seeds"])
+    return Mixture(metadata["name"], classes, seeds, tensors["weight"], tensors["probability"])
