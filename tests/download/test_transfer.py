@@ -121,6 +121,16 @@ def test_what_is_there_is_not_fetched(site, get):
     assert site.requests == []
 
 
+def test_what_is_there_and_wrong_is_deleted_whatever_comes_after(site, get, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/file.zip").write_bytes(OTHER)
+    site.always[PATH] = Misbehaviour(status=404)
+    with pytest.raises(UserError, match="404"):
+        get()
+    assert f"{DIGEST} was expected; it was deleted" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "in") == []
+
+
 def test_the_second_address_goes_on_where_the_first_gave_up(site, get, tmp_path):
     site.files["/fallback.zip"] = CONTENT
     site.always[PATH] = Misbehaviour(status=500)

@@ -126,14 +126,21 @@ def test_missing_is_above_its_threshold():
     assert lists.each(CODE)["difference"].isna().all()  # one seed has no spread
 
 
-def test_most_is_in_standard_deviations_of_the_seeds():
+def test_most_is_in_standard_deviations_of_seeds_and_draws():
     rows = [
-        {"model": "published", "metric": "found", "experiment": "remove_most", "bottleneck": 10, "value": v}
+        {
+            "model": "published",
+            "metric": "found",
+            "experiment": "remove_most",
+            "bottleneck": 10,
+            "value": v,
+            "std": 0.01,
+        }
         for v in (0.17, 0.19)
     ]
     table = most_beside_published(pd.DataFrame(rows), "published")
     assert table["ours_std"].iloc[0] == pytest.approx(2**0.5)
-    assert table["difference"].iloc[0] == pytest.approx((18 - 16.5) / 2**0.5)
+    assert table["difference"].iloc[0] == pytest.approx((18 - 16.5) / (2 + 1) ** 0.5)
 
 
 def test_the_shape_of_experiment_2_has_the_thresholds_of_both():

@@ -115,8 +115,12 @@ def fetch(
         UserError: no address gave the right file; the message has the reason of each.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and not _wrong(target, file):
-        return ""
+    if target.exists():
+        problem = _wrong(target, file)
+        if not problem:
+            return ""
+        target.unlink()
+        say(f"{target}: {problem}; it was deleted")
     part = _Part(target.with_name(f".{target.name}.part"))
     _room(target, file, part.size)
     problems: list[_Refused] = []

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from contextual_anomaly.links import EXPLORE
 from contextual_anomaly.report import anomaly_lists, figures, reproduction, reproduction_figures
 from contextual_anomaly.report.findings import LONGER, PUBLISHED, UNITS, Findings
-from contextual_anomaly.report.html_tables import shown, with_interval
+from contextual_anomaly.report.html_tables import linked, shown, with_interval
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import svg
 
@@ -14,13 +15,14 @@ HEADINGS = {
     "ours_low": "lowest seed",
     "ours_high": "highest seed",
     "ours_std": "± std of seeds",
+    "draws_std": "± std of draws",
     "trials": "our trials",
     "difference": "difference / std",
     "of_both": "difference / std of both",
 }
 FORMATS = {
     "published": ".1f", "± std": ".1f", "its trials": ",.0f", "ours": ".1f", "lowest seed": ".1f", "highest seed": ".1f",
-    "± std of seeds": ".1f", "our trials": ",.0f", "difference / std": "+.2f", "difference / std of both": "+.2f",
+    "± std of seeds": ".1f", "± std of draws": ".1f", "our trials": ",.0f", "difference / std": "+.2f", "difference / std of both": "+.2f",
 }  # fmt: skip
 
 
@@ -95,6 +97,7 @@ def _anomalies(results: Results) -> dict | None:
     each = lists.each(anomaly_lists.LIST)
     surprise = each["expected"].where(each["kind"] == "unexpected", 1 - each["expected"])
     each = each.assign(surprise=surprise).sort_values("surprise", kind="stable").drop(columns="surprise")
+    each["image_id"] = [linked(EXPLORE + str(image), str(image)) for image in each["image_id"]]
     missed = each["flagged_by"] == 0
     names = {"published": "published expects", "expected": "ours, median", "difference": "difference / std of seeds"}
     of_each = {

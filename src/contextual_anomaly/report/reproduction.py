@@ -43,19 +43,22 @@ def beside_published(summary: pd.DataFrame, model: str) -> pd.DataFrame:
 def most_beside_published(summary: pd.DataFrame, model: str) -> pd.DataFrame:
     """Inject-most and remove-most at d = 10, in per cent.
 
-    No spread was published, so that the difference is in standard deviations of ours over weight seeds.
+    No spread was published, so that the difference is in standard deviations of ours, over weight seeds and draws
+    together: the published figure is of one of each.
 
     Returns:
-        columns part, published, ours, ours_low, ours_high, ours_std, difference.
+        columns part, published, ours, ours_low, ours_high, ours_std, draws_std, difference.
     """
     ours = summary[(summary["model"] == model) & (summary["bottleneck"] == 10) & (summary["metric"] == "found")]
     rows = []
     for part, published in MOST.items():
-        value = 100 * ours.loc[ours["experiment"] == part, "value"]
+        value, draws = 100 * ours.loc[ours["experiment"] == part, ["value", "std"]].to_numpy().T
         if len(value):
-            difference = (value.mean() - published) / value.std()
-            rows.append((PARTS[part], published, value.mean(), value.min(), value.max(), value.std(), difference))
-    columns = "part published ours ours_low ours_high ours_std difference"
+            seeds_std = value.std(ddof=1) if len(value) > 1 else np.nan
+            difference = (value.mean() - published) / np.hypot(seeds_std, draws.mean())
+            spread = (value.min(), value.max(), seeds_std, draws.mean(), difference)
+            rows.append((PARTS[part], published, value.mean(), *spread))
+    columns = "part published ours ours_low ours_high ours_std draws_std difference"
     return pd.DataFrame(rows, columns=columns.split())
 
 

@@ -18,6 +18,7 @@ from contextual_anomaly.report.findings import (
     UNITS,
     Findings,
 )
+from contextual_anomaly.report.published_figures import EXPERIMENT_1
 from contextual_anomaly.report.style import COLOURS, ORIGINAL
 
 
@@ -58,7 +59,7 @@ def rescoring_shape(table: pd.DataFrame, detector: str) -> Figure:
     ):
         axes.plot(table["threshold"], table[alone], marker=".", color=ORIGINAL, label="detector alone")
         axes.plot(table["threshold"], table[gate], marker=".", color=COLOURS[1], label="with the autoencoder's gate")
-        axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1))
+        axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1.02))
     theirs.legend(loc="lower right")
     rise.plot(table["threshold"], table["published_rise"], marker=".", color=ORIGINAL, label="published")
     rise.plot(table["threshold"], table["rise"], marker=".", color=COLOURS[0], label="here")
@@ -89,10 +90,12 @@ def findings(findings: Findings, epochs: dict[str, int]) -> Figure:
     return figure
 
 
-def _curve(findings: Findings, axes: Axes, model: str, experiment: str, label: str, colour: str) -> None:
-    """Share found against the number of units, with the range of the weight seeds."""
+def _curve(
+    findings: Findings, axes: Axes, model: str, experiment: str, label: str, colour: str, least: int = 1
+) -> None:
+    """Share found against the number of units, from ``least`` on, with the range of the weight seeds."""
     rows = findings.published
-    rows = rows[(rows["model"] == model) & (rows["experiment"] == experiment)]
+    rows = rows[(rows["model"] == model) & (rows["experiment"] == experiment) & (rows["bottleneck"] >= least)]
     of = 100 * rows.groupby("bottleneck")["value"].agg(["mean", "min", "max"]).dropna()
     if len(of):
         ends = [of["mean"] - of["min"], of["max"] - of["mean"]]
@@ -119,8 +122,9 @@ def _false_alarms(findings: Findings, axes: Axes) -> None:
 
 
 def _own_images(findings: Findings, axes: Axes) -> None:
-    _curve(findings, axes, PUBLISHED, REMOVE, "images that each one chooses", COLOURS[0])
-    _curve(findings, axes, PUBLISHED, REMOVE_ALL, "all images", COLOURS[1])
+    published = min(EXPERIMENT_1[REMOVE])  # smaller ones choose next to no images
+    _curve(findings, axes, PUBLISHED, REMOVE, "images that each one chooses", COLOURS[0], published)
+    _curve(findings, axes, PUBLISHED, REMOVE_ALL, "all images", COLOURS[1], published)
     axes.set(title="Removal")
 
 
