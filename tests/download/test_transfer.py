@@ -212,6 +212,12 @@ def test_nobody_listening_is_said(tmp_path):
         fetch(RemoteFile(("http://127.0.0.1:9/x",)), tmp_path / "file", new_session(), IMPATIENT)
 
 
+def test_a_proxy_that_refuses_is_said_in_few_words(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", site.address)  # it knows no CONNECT
+    with pytest.raises(UserError, match=r"broke \(Tunnel connection failed: 501 [^()]*\('CONNECT'\)\); gave up"):
+        fetch(RemoteFile(("https://example.org/x",)), tmp_path / "file", new_session(), IMPATIENT)
+
+
 def test_a_certificate_that_cannot_be_verified_leads_to_the_next_address(site, get):
     # The server speaks no TLS at all: as little to be trusted as a wrong certificate.
     target = Path(str(get())).parent / "other.zip"
