@@ -67,6 +67,19 @@ IMAGE_ARCHIVE = local("val2017.zip") or f"{DOWNLOADS}/val2017.zip"
 IMAGE_SUBSET = f"{DOWNLOADS}/val2017_first{SETTINGS.downloads.subset}"
 
 
+def in_local_copy(name):
+    """Whether a download, or what would be taken out of it, is in the local copy."""
+    unpacked = {
+        "annotations_trainval2017.zip": (
+            SETTINGS.dataset.train_annotations,
+            SETTINGS.dataset.val_annotations,
+        ),
+        "val2017.zip": (SETTINGS.dataset.val_images,),
+    }
+    parts = unpacked.get(name, ())
+    return bool(local(name) or (parts and all(local(part) for part in parts)))
+
+
 def raw(split):
     """The annotation file of a split: the world's, of the local copy, or out of COCO's archive."""
     if EMBEDDED:

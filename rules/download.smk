@@ -5,13 +5,13 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
     rule download:
         """Fetch one of the files of downloads.files, go on where it broke off, and verify it."""
         output:
-            file=f"{DOWNLOADS}/{{file}}",
+            # What is there is left there for the command to verify: another version of this rule fetches nothing anew.
+            file=update(f"{DOWNLOADS}/{{file}}"),
         log:
             f"{DOWNLOADS}/logs/download.{{file}}.log",
         wildcard_constraints:
             file="|".join(re.escape(name) for name in SETTINGS.downloads.files),
         cache: "omit-software"
-        retries: 2
         localrule: True
         conda:
             "../envs/dataset.yaml"
@@ -92,6 +92,10 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             " --report {output.report} 2>&1 | tee {log}"
 
     rule downloads:
-        """Everything of downloads.files, for a machine that will be offline later."""
+        """Everything of downloads.files that the local copy lacks, for a machine that will be offline later."""
         input:
-            expand(rules.download.output, file=SETTINGS.downloads.files),
+            [
+                f"{DOWNLOADS}/{name}"
+                for name in SETTINGS.downloads.files
+                if not in_local_copy(name)
+            ],

@@ -121,6 +121,16 @@ def test_what_is_there_is_not_fetched(site, get):
     assert site.requests == []
 
 
+def test_what_is_there_and_wrong_is_deleted_whatever_comes_after(site, get, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/file.zip").write_bytes(OTHER)
+    site.always[PATH] = Misbehaviour(status=404)
+    with pytest.raises(UserError, match="404"):
+        get()
+    assert f"{DIGEST} was expected; it was deleted" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "in") == []
+
+
 def test_the_second_address_goes_on_where_the_first_gave_up(site, get, tmp_path):
     site.files["/fallback.zip"] = CONTENT
     site.always[PATH] = Misbehaviour(status=500)
@@ -200,6 +210,12 @@ def test_an_address_of_another_kind_is_refused(tmp_path, address):
 def test_nobody_listening_is_said(tmp_path):
     with pytest.raises(UserError, match=r"(?i)refused.*gave up after 3 tries"):
         fetch(RemoteFile(("http://127.0.0.1:9/x",)), tmp_path / "file", new_session(), IMPATIENT)
+
+
+def test_a_proxy_that_refuses_is_said_in_few_words(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", site.address)  # it knows no CONNECT
+    with pytest.raises(UserError, match=r"broke \(Tunnel connection failed: 501 [^()]*\('CONNECT'\)\); gave up"):
+        fetch(RemoteFile(("https://example.org/x",)), tmp_path / "file", new_session(), IMPATIENT)
 
 
 def test_a_certificate_that_cannot_be_verified_leads_to_the_next_address(site, get):

@@ -36,6 +36,7 @@ def test_the_detector_at_the_gates_recall(rows):
     assert rows.loc["detector_at_gate_recall", ["tp", "fp"]].tolist() == [2, 1]
     assert rows.loc["detector_at_gate_recall", "cut"] == 0.4
     assert rows.loc["gate", "gain"] == pytest.approx(2 / 3 - 2 / 3)
+    assert rows.loc["gate", "rise"] == pytest.approx(2 / 3 - 3 / 5)
 
 
 def test_agreement_by_hand():
@@ -61,6 +62,11 @@ def test_figures_are_those_of_scikit_learn():
         if row.arm == "gate":
             gate = row
             kept &= (case.score > 0.5) | (case.expected > 0.3)
+            alone = precision_score(annotated.ravel(), (case.score > row.threshold).ravel())
+            assert row.rise == pytest.approx(row.precision - alone)
+            assert row.rise_low < row.rise < row.rise_high
+            # Paired: the same images in both, so it is narrower than two intervals apart.
+            assert row.rise_high - row.rise_low < row.precision_high - row.precision_low
         assert row.precision == pytest.approx(precision_score(annotated.ravel(), kept.ravel()))
         assert row.recall == pytest.approx(recall_score(annotated.ravel(), kept.ravel()))
         assert [row.tn, row.fp, row.fn, row.tp] == confusion_matrix(annotated.ravel(), kept.ravel()).ravel().tolist()

@@ -63,9 +63,9 @@ def findings() -> Findings:
         for name, e in (("published", 0.2), ("every_image", 0.1))
     }
     rescored = pd.DataFrame(
-        [(0.25, "detector", 0.80, 0.50, None), (0.25, "gate", 0.88, 0.42, 0.01)],
-        columns=["threshold", "arm", "precision", "recall", "gain"],
-    ).assign(gain_low=-0.02, gain_high=0.04)
+        [(0.25, "detector", 0.80, 0.50, None, None), (0.25, "gate", 0.88, 0.42, 0.01, 0.08)],
+        columns=["threshold", "arm", "precision", "recall", "gain", "rise"],
+    ).assign(gain_low=-0.02, gain_high=0.04, rise_low=0.06, rise_high=0.09)
     results = SimpleNamespace(
         scenes={"train": scenes(train)},
         sweeps=["published", "longer", "every_image"],
@@ -90,6 +90,15 @@ def test_positions(findings):
     assert "(class 24, class 23, " in finding.text
     assert "in 93.6 % of images, the autoencoder with 10 units in 87.4 %" in finding.text
     assert finding.table["rows"] == [["10", "70.0", "90.0"]]
+    _, listed = finding.details
+    assert listed["rows"][0] == ["0", "class 0", "100", "25", "class 24", "76"]
+    assert listed["rows"][-1] == ["18", "class 18", "82", "7", "class 6", "94"]
+
+
+def test_weight_seeds_give_a_spread(findings):
+    more = findings.published.assign(value=lambda rows: rows["value"] + 0.02)
+    findings.published = pd.concat([findings.published, more])
+    assert findings.positions().table["rows"] == [["10", "71.0 ± 1.4", "91.0 ± 1.4"]]
 
 
 def test_false_alarms(findings):
@@ -121,7 +130,8 @@ def test_single_class_images(findings):
 
 def test_precision_is_bought_with_recall(findings):
     finding = findings.bought_with_recall("yolo")
-    assert finding.table["rows"] == [["0.25", "+0.080", "0.080", "0.010 [-0.020, 0.040]"]]
+    assert finding.table["rows"] == [["0.25", "0.080 [0.060, 0.090]", "0.080", "0.010 [-0.020, 0.040]"]]
+    assert "wins 0.080 of precision and loses 0.080 of recall" in finding.text
 
 
 def test_what_was_not_run_is_left_out(findings):

@@ -7,14 +7,10 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.models.base import Member
+from contextual_anomaly.report.anomaly_lists import CODE, LIST, AnomalyLists
 from contextual_anomaly.report.published_anomalies import MISSING, UNEXPECTED
 from contextual_anomaly.report.published_figures import EXPERIMENT_1, EXPERIMENT_2, MOST
-from contextual_anomaly.report.reproduction import (
-    anomalies_beside_published,
-    beside_published,
-    most_beside_published,
-    shape_of_rescoring,
-)
+from contextual_anomaly.report.reproduction import beside_published, most_beside_published, shape_of_rescoring
 from contextual_anomaly.scenes import Scenes
 from tests.conftest import SHARED
 
@@ -64,63 +60,95 @@ def test_differences_are_in_published_standard_deviations():
     assert len(table) == 1
     assert table["ours"].iloc[0] == pytest.approx(76)
     assert table["difference"].iloc[0] == pytest.approx((76 - mean) / std)
+    # Two seeds one per cent from their mean: variance 2.
+    assert table["of_both"].iloc[0] == pytest.approx((76 - mean) / (std**2 + 2) ** 0.5)
 
 
 def test_the_list_of_anomalies(published):
-    table = pd.read_csv(published / "anomalies_val2017.csv")
-    theirs = set(table[["image_id", "kind", "category"]].itertuples(index=False, name=None))
+    table = pd.read_csv(published / "anomalies_val2017.csv").set_index(["image_id", "kind", "category"])["probability"]
     ours = {
-        (image, kind, category)
+        (image, kind, category): expected
         for kind, lists in (("unexpected", UNEXPECTED), ("missing", MISSING))
         for category, images in lists.items()
-        for image in images
+        for image, expected in images.items()
     }
-    assert ours == theirs
+    assert ours == table.to_dict()
     assert len(ours) == len(table) == 204
 
 
-def test_flags_are_counted_over_the_weight_seeds_of_that_size():
-    """Image 39484 has an airplane published as unexpected; two of our three seeds agree, another size does not count."""
-    image = UNEXPECTED["airplane"][0]
+def test_the_list_was_made_with_other_thresholds_than_the_codes():
+    """Nothing lies between the thresholds that the report says made the list, though the code's would let it."""
+    unexpected, missing = ([e for images in lists.values() for e in images.values()] for lists in (UNEXPECTED, MISSING))
+    assert max(unexpected) < LIST.unexpected_below < CODE.unexpected_below
+    assert min(missing) > LIST.missing_above > CODE.missing_above
+
+
+@pytest.fixture
+def lists() -> AnomalyLists:
+    """An image with an airplane published as unexpected, and one with nothing; three seeds of ten units, one of nine."""
+    image = next(iter(UNEXPECTED["airplane"]))
     scenes = Scenes(np.array([5, image]), np.array([[0, 1], [1, 0]], np.uint16), ("airplane", "x"), (1, 2), "coco")
-    of_airplane = np.array([0.9, 0.001, 0.009, 0.02])  # of members: nine units, then ten with seeds 0 to 2
+    of_airplane = np.array([0.9, 0.0001, 0.0009, 0.002])
     model = SimpleNamespace(
         members=(Member(9, 0), Member(10, 0), Member(10, 1), Member(10, 2)),
         expected=lambda x: np.stack([np.where(x > 0, e, 0.5) for e in of_airplane]),
     )
-    flags = anomalies_beside_published(model, scenes, 10)
-    assert flags.to_dict("records") == [
-        {
-            "image_id": image,
-            "kind": "unexpected",
-            "category": "airplane",
-            "flagged_by": 2,
-            "seeds": 3,
-            "expected": 0.009,
-        }
-    ]
+    return AnomalyLists.of(model, scenes, 10)
+
+
+def test_flags_are_counted_over_the_weight_seeds_of_that_size(lists):
+    row = lists.each(LIST).iloc[0]
+    assert (row["category"], row["kind"], row["expected"], row["flagged_by"]) == ("airplane", "unexpected", 0.0009, 2)
+    assert row["published"] == UNEXPECTED["airplane"][row["image_id"]] == 4.6e-05
+    odds = np.log([p / (1 - p) for p in (0.0001, 0.0009, 0.002)])
+    theirs = np.log(4.6e-05 / (1 - 4.6e-05))
+    assert row["difference"] == pytest.approx((odds.mean() - theirs) / odds.std(ddof=1))
+
+
+def test_the_lists_are_compared_at_both_thresholds(lists):
+    # Airplane is flagged by two of three seeds, and so is x in the other image, which nobody published.
+    at_list = lists.counts(LIST).set_index("kind").loc["both"]
+    assert (at_list["published"], at_list["by_one"], at_list["by_all"]) == (1, 1, 0)
+    assert at_list["ours"] == pytest.approx(4 / 3)
+    assert at_list["found"] == pytest.approx(2 / 3)
+    # Of two seeds' flags the other has all or none: (1 + 0 + 1 + 0 + 0 + 0) / 6, the last two of an empty list.
+    assert at_list["other_seed"] == pytest.approx(2 / 6)
+    assert lists.counts(CODE).set_index("kind").loc["both", ["found", "by_all", "other_seed"]].tolist() == [1, 1, 1]
 
 
 def test_missing_is_above_its_threshold():
     category, images = next(iter(MISSING.items()))
-    scenes = Scenes(np.array(images), np.zeros((len(images), 1), np.uint16), (category,), (1,), "coco")
+    scenes = Scenes(np.array(list(images)), np.zeros((len(images), 1), np.uint16), (category,), (1,), "coco")
     model = SimpleNamespace(members=(Member(10, 0),), expected=lambda x: np.full((1, *x.shape), 0.86))
-    assert anomalies_beside_published(model, scenes, 10)["flagged_by"].tolist() == [1] * len(images)
+    lists = AnomalyLists.of(model, scenes, 10)
+    assert lists.each(LIST)["flagged_by"].tolist() == [0] * len(images)
+    assert lists.each(CODE)["flagged_by"].tolist() == [1] * len(images)
+    assert lists.each(CODE)["difference"].isna().all()  # one seed has no spread
 
 
-def test_most_is_in_standard_deviations_of_the_seeds():
+def test_most_is_in_standard_deviations_of_seeds_and_draws():
     rows = [
-        {"model": "published", "metric": "found", "experiment": "remove_most", "bottleneck": 10, "value": v}
+        {
+            "model": "published",
+            "metric": "found",
+            "experiment": "remove_most",
+            "bottleneck": 10,
+            "value": v,
+            "std": 0.01,
+        }
         for v in (0.17, 0.19)
     ]
     table = most_beside_published(pd.DataFrame(rows), "published")
     assert table["ours_std"].iloc[0] == pytest.approx(2**0.5)
-    assert table["difference"].iloc[0] == pytest.approx((18 - 16.5) / 2**0.5)
+    assert table["difference"].iloc[0] == pytest.approx((18 - 16.5) / (2 + 1) ** 0.5)
 
 
 def test_the_shape_of_experiment_2_has_the_thresholds_of_both():
     rows = [(0.25, "detector", 0.8), (0.25, "gate", 0.9), (0.33, "detector", 0.8), (0.33, "gate", 0.8)]
-    table = shape_of_rescoring(pd.DataFrame(rows, columns=["threshold", "arm", "precision"]))
+    table = pd.DataFrame(rows, columns=["threshold", "arm", "precision"])
+    table = table.assign(rise=[None, 0.1, None, 0.0], rise_low=0.05, rise_high=0.05 + 2 * 1.959964 * 0.02)
+    table = shape_of_rescoring(table)
     assert table["threshold"].tolist() == [0.25]
     assert table["rise"].iloc[0] == pytest.approx(0.1)
     assert table["published_rise"].iloc[0] == pytest.approx(0.925 - 0.889)
+    assert table["difference"].iloc[0] == pytest.approx((0.1 - 0.036) / 0.02)

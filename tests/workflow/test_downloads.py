@@ -1,6 +1,7 @@
 """The workflow from the network: a real server on loopback, archives, subsets, cache, and no network at all."""
 
 import json
+import re
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -126,6 +127,32 @@ def test_working_copies_share_a_cache(fresh, world, tmp_path):
     another.snakemake("prepare", "--cache", settings=(coco(another, site, archive),), **environment)
     assert requested(site, before) == []
     assert (another.folder / "results/scenes/val.parquet").is_file()
+
+
+def test_another_version_of_the_rule_fetches_nothing_anew(fresh, world):
+    site, archive = world
+    settings = coco(fresh, site, archive)
+    fresh.snakemake(f"data/{ARCHIVE}", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="")
+    rules = fresh.folder / "rules/download.smk"
+    rules.write_text(rules.read_text().replace(" {params.addresses} ", "  {params.addresses}  "))
+    before = len(site.requests)
+    said = fresh.snakemake(f"data/{ARCHIVE}", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
+    assert "Code has changed" in said
+    assert "checksum right, was there" in said
+    assert requested(site, before) == []
+
+
+def test_only_what_the_local_copy_lacks_is_fetched_for_an_offline_machine(fresh, tmp_path):
+    copy = tmp_path / "copy"
+    (copy / "annotations").mkdir(parents=True)
+    for split in ("train", "val"):
+        (copy / f"annotations/instances_{split}2017.json").touch()
+    (copy / "yolov3.cfg").touch()
+    (fresh.folder / "coco.yaml").write_text("dataset: {kind: coco}\ndetection: {detectors: []}\n")
+    planned = fresh.snakemake(
+        "--dry-run", "downloads", settings=("coco.yaml",), CONTEXTUAL_ANOMALY_DATA=str(copy)
+    ).stdout
+    assert set(re.findall(r"output: data/(\S+)", planned)) == {"val2017.zip", "yolov3.weights", "coco.names"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "archives"])

@@ -115,8 +115,12 @@ def fetch(
         UserError: no address gave the right file; the message has the reason of each.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and not _wrong(target, file):
-        return ""
+    if target.exists():
+        problem = _wrong(target, file)
+        if not problem:
+            return ""
+        target.unlink()
+        say(f"{target}: {problem}; it was deleted")
     part = _Part(target.with_name(f".{target.name}.part"))
     _room(target, file, part.size)
     problems: list[_Refused] = []
@@ -265,8 +269,11 @@ def _room(target: Path, file: RemoteFile, here: int) -> None:
 
 def _short(error: Exception) -> str:
     """The innermost reason of a chain of exceptions, without addresses of objects."""
-    while error.args and isinstance(error.args[-1], Exception):
-        error = error.args[-1]
-    reason = getattr(error, "reason", None)
-    text = str(reason if isinstance(reason, Exception) else error)
+    while True:
+        parts = (getattr(error, "reason", None), *error.args[-1:])
+        inner = next((part for part in parts if isinstance(part, Exception)), None)
+        if inner is None:
+            break
+        error = inner
+    text = str(error)
     return text.rpartition(": ")[2] if "object at 0x" in text else text

@@ -22,6 +22,14 @@ class Bootstrap:
         with np.errstate(invalid="ignore"):
             return _interval(of[:, 0] / of[:, 1])
 
+    def of_difference(
+        self, found: np.ndarray, trials: np.ndarray, found_before: np.ndarray, trials_before: np.ndarray
+    ) -> tuple[float, float]:
+        """Interval of sum(found) / sum(trials) - sum(found_before) / sum(trials_before), paired; all [N]."""
+        of = self.weights @ np.stack([found, trials, found_before, trials_before], axis=1).astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            return _interval(of[:, 0] / of[:, 1] - of[:, 2] / of[:, 3])
+
     def of_ranking(self, image: np.ndarray, positive: np.ndarray, score: np.ndarray) -> dict[str, tuple[float, float]]:
         """Intervals of the measures of `metrics.ranking`.
 

@@ -31,9 +31,10 @@ def summary(
 
     Returns:
         columns arm (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
-        recall, recall_low, recall_high, f1, tp, fp, fn, tn, cut, gain, gain_low, gain_high. In the third arm the
-        detector's own threshold is the strictest that reaches the gate's recall, which is its cut. The gate's gain is
-        its precision minus the detector's at the same recall, with a paired interval.
+        recall, recall_low, recall_high, f1, tp, fp, fn, tn, cut, gain, gain_low, gain_high, rise, rise_low, rise_high.
+        In the third arm the detector's own threshold is the strictest that reaches the gate's recall, which is its cut.
+        The gate's gain is its precision minus the detector's at the same recall, its rise minus the detector's at the
+        same threshold, both with a paired interval.
     """
     rows = []
     expected = rescored.expected > context_threshold
@@ -44,11 +45,26 @@ def summary(
         rows.append(_row("detector", threshold, alone, rescored.annotated, bootstrap))
         gain = precision_gain(rescored.score, rescored.annotated, gate, bootstrap)
         gains = dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
-        rows.append(_row("gate", threshold, gate, rescored.annotated, bootstrap) | gains)
+        of_gate = _row("gate", threshold, gate, rescored.annotated, bootstrap)
+        rows.append(of_gate | gains | _rise(gate, alone, rescored.annotated, bootstrap))
         cut = _threshold_of_recall(rescored, gate)
         equal = _row("detector_at_gate_recall", threshold, rescored.score >= cut, rescored.annotated, bootstrap)
         rows.append(equal | {"cut": cut})
-    return pd.DataFrame(rows, columns=[*rows[0], "cut", "gain", "gain_low", "gain_high"])
+    return pd.DataFrame(
+        rows, columns=[*rows[0], "cut", "gain", "gain_low", "gain_high", "rise", "rise_low", "rise_high"]
+    )
+
+
+def _rise(gate: np.ndarray, alone: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
+    """What the gate does to precision at the same threshold, which is all that was published."""
+    low, high = bootstrap.of_difference(
+        (gate & annotated).sum(1), gate.sum(1), (alone & annotated).sum(1), alone.sum(1)
+    )
+    return {
+        "rise": _share(gate & annotated, gate) - _share(alone & annotated, alone),
+        "rise_low": low,
+        "rise_high": high,
+    }
 
 
 def _threshold_of_recall(rescored: Rescored, gate: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 
 def shown(frame: pd.DataFrame, formats: dict[str, str] | None = None) -> dict:
@@ -22,7 +23,14 @@ def shown(frame: pd.DataFrame, formats: dict[str, str] | None = None) -> dict:
 def _text(value, how: str) -> str:
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "–"
-    return format(value, how) if how and not isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return value  # as it is: a link is markup
+    return format(value, how) if how else str(value)
+
+
+def linked(address: str, text: str) -> Markup:
+    """A cell that leads to an address."""
+    return Markup('<a href="{}">{}</a>').format(address, text)  # format escapes
 
 
 def with_interval(value: float, low: float, high: float) -> str:

@@ -1,11 +1,24 @@
 """The figures of the chapter that sets the published results beside ours."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from contextual_anomaly.report.figures import styled
+from contextual_anomaly.report.findings import (
+    EVERY_IMAGE,
+    POSITIONS,
+    PUBLISHED,
+    RAREST,
+    REMOVE,
+    REMOVE_ALL,
+    UNITS,
+    Findings,
+)
+from contextual_anomaly.report.published_figures import EXPERIMENT_1
 from contextual_anomaly.report.style import COLOURS, ORIGINAL
 
 
@@ -46,7 +59,7 @@ def rescoring_shape(table: pd.DataFrame, detector: str) -> Figure:
     ):
         axes.plot(table["threshold"], table[alone], marker=".", color=ORIGINAL, label="detector alone")
         axes.plot(table["threshold"], table[gate], marker=".", color=COLOURS[1], label="with the autoencoder's gate")
-        axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1))
+        axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1.02))
     theirs.legend(loc="lower right")
     rise.plot(table["threshold"], table["published_rise"], marker=".", color=ORIGINAL, label="published")
     rise.plot(table["threshold"], table["rise"], marker=".", color=COLOURS[0], label="here")
@@ -56,42 +69,85 @@ def rescoring_shape(table: pd.DataFrame, detector: str) -> Figure:
 
 
 @styled
-def findings(published: pd.DataFrame, corrected: pd.DataFrame, epochs: dict[str, int], units: int) -> Figure:
-    """The findings about the published measure at a glance.
+def findings(findings: Findings, epochs: dict[str, int]) -> Figure:
+    """The findings about the original at a glance, a panel each; a panel without figures stays away.
 
     Args:
-        published: `tables.SUMMARY` of the published protocol, metric found.
-        corrected: the same of the corrected one.
-        epochs: for how many each sweep was trained that the third panel shows.
-        units: of which size the last panel is.
+        epochs: for how many each sweep was trained that the panel on training shows.
     """
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    rarest, own, lengths, alarms = figure.subplots(2, 2).flat
-
-    def curve(axes: Axes, model: str, experiment: str, label: str, colour: str) -> None:
-        rows = published[(published["model"] == model) & (published["experiment"] == experiment)]
-        mean = 100 * rows.groupby("bottleneck")["value"].agg(["mean", "min", "max"]).dropna()
-        if len(mean):
-            ends = [mean["mean"] - mean["min"], mean["max"] - mean["mean"]]
-            axes.errorbar(mean.index, mean["mean"], yerr=ends, marker=".", capsize=2, label=label, color=colour)
-
-    curve(rarest, "published", "inject_20_least_common_label", "positions 0 to 18, as published", COLOURS[0])
-    curve(rarest, "published", "inject_20_rarest", "the true 20 rarest", COLOURS[1])
-    rarest.set(title="“20 least common”", xlabel="d", ylabel="found, %")
-    curve(own, "published", "remove", "images that each one chooses", COLOURS[0])
-    curve(own, "published", "remove_all_images", "all images", COLOURS[1])
-    own.set(title="Removal", xlabel="d", ylabel="found, %")
-    for number, (model, count) in enumerate(epochs.items()):
-        curve(lengths, model, "inject_any", f"{count:,} epochs", COLOURS[number])
-    lengths.set(title="Any class, by epochs", xlabel="d", ylabel="found, %")
-    of_units = corrected[(corrected["experiment"] == "inject_uniform") & corrected["bottleneck"].isin([units, np.nan])]
-    names = {"frequency": "class frequency", "published": f"autoencoder, d = {units}"}
-    for number, (metric, label) in enumerate((("detected", "added objects"), ("false_alarms", "genuine objects"))):
-        rows = of_units[of_units["metric"] == metric].groupby("model")["value"].mean()
-        place = np.arange(len(names)) + 0.4 * number
-        alarms.bar(place, 100 * rows.reindex(list(names)), width=0.38, color=COLOURS[number], label=label)
-    alarms.set_xticks(np.arange(len(names)) + 0.2, list(names.values()))
-    alarms.set(title="Flagged by the published rule", ylabel="flagged, %")
-    for axes in (rarest, own, lengths, alarms):
+    panels = [_positions, _false_alarms, _own_images]
+    panels += [partial(_epochs, epochs=epochs)] if len(epochs) > 1 else []
+    panels += [_single_class_images] if EVERY_IMAGE in findings.results.sweeps else []
+    panels += [partial(_bought_with_recall, detector=name) for name in findings.results.detectors[:1]]
+    rows = -(-len(panels) // 3)
+    figure = Figure(figsize=(10, 3 * rows), layout="constrained")
+    places = figure.subplots(rows, 3, squeeze=False).flat
+    for axes, panel in zip(places, panels, strict=False):
+        panel(findings, axes)
         axes.legend()
+    for axes in list(figure.axes)[len(panels) :]:
+        axes.set_axis_off()
     return figure
+
+
+def _curve(
+    findings: Findings, axes: Axes, model: str, experiment: str, label: str, colour: str, least: int = 1
+) -> None:
+    """Share found against the number of units, from ``least`` on, with the range of the weight seeds."""
+    rows = findings.published
+    rows = rows[(rows["model"] == model) & (rows["experiment"] == experiment) & (rows["bottleneck"] >= least)]
+    of = 100 * rows.groupby("bottleneck")["value"].agg(["mean", "min", "max"]).dropna()
+    if len(of):
+        ends = [of["mean"] - of["min"], of["max"] - of["mean"]]
+        axes.errorbar(of.index, of["mean"], yerr=ends, marker=".", capsize=2, label=label, color=colour)
+    axes.set(xlabel="d", ylabel="found, %")
+
+
+def _positions(findings: Findings, axes: Axes) -> None:
+    _curve(findings, axes, PUBLISHED, POSITIONS, "positions 0 to 18, as published", COLOURS[0])
+    _curve(findings, axes, PUBLISHED, RAREST, "the true 20 rarest", COLOURS[1])
+    axes.set(title="“20 least common”")
+
+
+def _false_alarms(findings: Findings, axes: Axes) -> None:
+    names = {"frequency": "class frequency", PUBLISHED: f"autoencoder, d = {UNITS}"}
+    place = np.arange(len(names))
+    for number, (metric, label) in enumerate((("detected", "added objects"), ("false_alarms", "genuine objects"))):
+        values = [100 * findings.measured(name, "inject_uniform", metric) for name in names]
+        mean = np.array([v.mean() for v in values])
+        ends = [mean - [v.min() for v in values], [v.max() for v in values] - mean]
+        axes.bar(place + 0.4 * number, mean, yerr=ends, capsize=2, width=0.38, color=COLOURS[number], label=label)
+    axes.set_xticks(place + 0.2, list(names.values()))
+    axes.set(title="Flagged by the published rule", ylabel="flagged, %", ylim=(0, 125))
+
+
+def _own_images(findings: Findings, axes: Axes) -> None:
+    published = min(EXPERIMENT_1[REMOVE])  # smaller ones choose next to no images
+    _curve(findings, axes, PUBLISHED, REMOVE, "images that each one chooses", COLOURS[0], published)
+    _curve(findings, axes, PUBLISHED, REMOVE_ALL, "all images", COLOURS[1], published)
+    axes.set(title="Removal")
+
+
+def _epochs(findings: Findings, axes: Axes, epochs: dict[str, int]) -> None:
+    for number, (model, count) in enumerate(epochs.items()):
+        _curve(findings, axes, model, "inject_any", f"{count:,} epochs", COLOURS[number])
+    axes.set(title="Any class, by epochs")
+
+
+def _single_class_images(findings: Findings, axes: Axes) -> None:
+    names = {PUBLISHED: "learnt from several classes", EVERY_IMAGE: "learnt from every image"}
+    for number, (name, label) in enumerate(names.items()):
+        seeds = findings.company(name)
+        ends = [[seeds.mean() - seeds.min()], [seeds.max() - seeds.mean()]]
+        axes.bar(number, seeds.mean(), yerr=ends, capsize=2, color=COLOURS[number], width=0.6, label=label)
+    axes.set_xticks([])
+    axes.set(title="Images of a single class", ylabel="other classes expected")
+    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+
+
+def _bought_with_recall(findings: Findings, axes: Axes, detector: str) -> None:
+    arms = dict(list(findings.rescored(detector).groupby("arm")))
+    for number, (arm, label) in enumerate({"detector": "detector alone", "gate": "with the gate"}.items()):
+        rows = arms[arm]
+        axes.plot(rows["recall"], rows["precision"], marker=".", color=COLOURS[number], label=label)
+    axes.set(title=f"Experiment 2, {detector}", xlabel="recall", ylabel="precision")
