@@ -26,7 +26,9 @@ if EMBEDDED:
 MODELS = list(FAMILY)
 SWEEPS = [name for name in MODELS if FAMILY[name] == "autoencoder"]
 # The protocol of the paper is about autoencoders; class frequency shows what its measure leaves out.
-PUBLISHED_MODELS = [n for n in MODELS if FAMILY[n] in ("autoencoder", "frequency", "oracle")]
+PUBLISHED_MODELS = [
+    n for n in MODELS if FAMILY[n] in ("autoencoder", "frequency", "oracle")
+]
 LISTING_MODELS = SETTINGS.anomalies.models
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
@@ -116,9 +118,7 @@ def parts(model):
 
 def source(command, *models):
     """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
-    families = {
-        FAMILY[name] for model in models for name in (model, *parts(model))
-    }
+    families = {FAMILY[name] for model in models for name in (model, *parts(model))}
     return source_digest(
         command, *sorted(f"models.families.{family}" for family in families)
     )
