@@ -1,0 +1,57 @@
+"""The masked network's inference in NumPy against Flax's own forward pass, one question at a time."""
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.models.families import masked
+from contextual_anomaly.models.masked_net import MaskedNet
+
+
+@pytest.mark.parametrize("layout", [False, True])
+def test_every_answer_is_a_forward_pass_without_the_class(data, layout):
+    settings = masked.Settings(family="masked", layout=layout, units=8, blocks=2, seeds=[0], epochs=1, batch_size=64)
+    model = masked.fit(data, "m", settings, 1).model
+    weights = {name: tensor[0] for name, tensor in model.tensors.items() if name not in ("mean", "scale")}
+    params = {
+        "encoder": {"kernel": weights["encoder"].reshape(-1, 8), "bias": weights["encoder_bias"]},
+        "decoder": {"kernel": weights["decoder"], "bias": weights["decoder_bias"]},
+        **{f"block_{b}": {"kernel": weights["blocks"][b], "bias": weights["block_bias"][b]} for b in range(2)},
+    }
+    rows = np.arange(40)
+    presence, where = data.scenes.where(rows).presence, data.layout(rows)
+    presence[0] = np.linspace(0, 1, 6)  # soft evidence
+    answer = model.log_odds(presence, where)[0]
+    inputs = np.zeros((40, 6, 7 if layout else 6, 8 if layout else 1))
+    for n, c, a in np.ndindex(inputs.shape[:3]):
+        there = presence[n, a - layout] if a >= layout else where[n, 0, 0]
+        inputs[n, c, a, 0] = there = 0 if a - layout == c else there
+        if layout:
+            features = (where[n, a, 1:] - model.tensors["mean"][a]) / model.tensors["scale"]
+            inputs[n, c, a, 1:] = features * there * where[n, a, 0]
+    passes = np.asarray(MaskedNet(6, 8, 2, 0.0).apply({"params": params}, inputs.reshape(240, -1))).reshape(40, 6, 6)
+    np.testing.assert_allclose(answer, passes[:, np.arange(6), np.arange(6)], atol=1e-4)
+
+
+def test_objects_without_a_layout_are_typical(data):
+    """Without layouts the features are those of a class's mean object, and nobody is there who is not asked for."""
+    settings = masked.Settings(family="masked", layout=True, units=8, seeds=[0], epochs=1, batch_size=64)
+    model = masked.fit(data, "m", settings, 1).model
+    rows = np.arange(10)
+    presence = data.scenes.where(rows).presence
+    typical = np.zeros((10, 7, 8), np.float32)
+    typical[:, 1:, 0] = presence
+    typical[..., 1:] = model.tensors["mean"]
+    np.testing.assert_allclose(model.log_odds(presence), model.log_odds(presence, typical), atol=1e-5)
+
+
+def test_learns_what_the_world_says(data, world):
+    """After some epochs its answers are near the exact conditionals of the mixture."""
+    from contextual_anomaly.models.families.oracle import Oracle
+
+    settings = masked.Settings(family="masked", units=32, seeds=[0], epochs=30, batch_size=128, hidden_share=0.05)
+    fitted = masked.fit(data, "m", settings, 2)
+    exact = Oracle("o", data.classes, *world)
+    presence = data.held_out_presence
+    difference = fitted.model.expected(presence) - exact.expected(presence)
+    assert np.abs(difference).mean() < 0.04
+    assert fitted.history["val_loss"].iloc[-1] < fitted.history["val_loss"].iloc[0]
