@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from contextual_anomaly.detection.letterbox import GREY, letterbox
+from contextual_anomaly.detection.letterbox import letterbox
 
+GREY = 114
 SIZES = [(640, 480), (333, 500), (17, 400), (416, 416), (1, 900), (900, 1)]
 
 
@@ -37,7 +38,7 @@ def test_a_bright_rectangle_is_found_where_its_box_says():
     image = np.zeros((90, 60, 3), np.uint8)
     image[30:60, 15:45] = 255
     box = letterbox(60, 90, (128, 96), centred=True)
-    filled = box.fill(image)
+    filled = box.fill(image, GREY)
     assert filled.shape == (96, 128, 3)
     y, x = np.nonzero(filled[..., 0] > 200)
     seen = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]])
@@ -47,6 +48,6 @@ def test_a_bright_rectangle_is_found_where_its_box_says():
 
 
 def test_top_left_fills_the_right_and_the_bottom():
-    filled = letterbox(50, 100, (80, 80), centred=False).fill(np.zeros((100, 50, 3), np.uint8))
+    filled = letterbox(50, 100, (80, 80), centred=False).fill(np.zeros((100, 50, 3), np.uint8), GREY)
     assert (filled[:, :40] == 0).all()
     assert (filled[:, 40:] == GREY).all()

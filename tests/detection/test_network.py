@@ -29,7 +29,7 @@ def test_the_answer_is_the_file_s(constant_network):
     network = _network(constant_network(output))
     _, blob = network.prepare(np.zeros((10, 20, 3), np.uint8))
     assert blob.shape == (1, 3, 64, 96)
-    boxes, scores = network.detect(blob)
+    ((boxes, scores),) = network.detect(blob)
     np.testing.assert_array_equal(scores, output[0, 4:].T)
     np.testing.assert_allclose(boxes.mean(1) * 2, output[0, :2].sum(0), rtol=1e-5)
 
