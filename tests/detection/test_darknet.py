@@ -126,28 +126,22 @@ def test_the_headers_of_all_versions(tmp_path, images, version, long):
 
 
 @pytest.mark.coco
-@pytest.mark.parametrize(
-    ("name", "weights", "boxes"), [("yolov3", 62_001_757, 22_743), ("yolov3-tiny", 8_858_734, 2_535)]
-)
+@pytest.mark.parametrize(("name", "weights", "boxes"), [("yolov3", 62_001_757, 567), ("yolov3-tiny", 8_858_734, 135)])
 def test_the_original_cfg_files_with_random_weights(shared_coco, tmp_path, name, weights, boxes):
-    """As many weights as the published files have, 248,007,048 bytes for YOLOv3."""
+    """As many weights as the published files have, 248,007,048 bytes for YOLOv3; an input of 96 pixels to be quick."""
     cfg = shared_coco / f"weights/{name}.cfg"
     numbers = random_weights(cfg, np.random.default_rng(0))
     assert len(numbers) == weights
     made = write(tmp_path, [], numbers)
-    model = convert(cfg, made.weights)
+    model = convert(cfg, made.weights, size=96)
     assert [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim][1:] == [84, boxes]
-    onnx.save(convert(cfg, made.weights, size=96), tmp_path / "net.onnx")
+    onnx.save(model, tmp_path / "net.onnx")
     network = cv2.dnn.readNetFromONNX(str(tmp_path / "net.onnx"))
     network.setInput(np.random.default_rng(1).uniform(0, 1, (1, 3, 96, 96)).astype(np.float32))
     answer = network.forward()
-    assert answer.shape[1] == 84
+    assert answer.shape == (1, 84, boxes)
     assert np.isfinite(answer).all()
     assert answer[0, 4:].std() > 1e-3
-    with made.weights.open("ab") as file:
-        file.write(b"\0" * 4)
-    with pytest.raises(UserError, match=f"{20 + 4 * weights + 4:,} bytes.*{20 + 4 * weights:,}: 4 bytes are left over"):
-        convert(cfg, made.weights)
 
 
 @pytest.fixture(scope="module")
