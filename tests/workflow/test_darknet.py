@@ -34,7 +34,7 @@ def test_converted_once_and_a_broken_picture_left_out(finished, fresh, tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(world / "annotations", copy / "annotations")
     shutil.copytree(world / "val2017", copy / "val2017")
-    broken, *whole = sorted((copy / "val2017").iterdir())
+    broken, *whole = sorted((copy / "val2017").glob("*.jpg"))
     broken.write_bytes(broken.read_bytes()[:500])
     classes = len(json.loads((copy / "annotations/instances_val2017.json").read_text())["categories"])
     made = _network(tmp_path / "network", classes)

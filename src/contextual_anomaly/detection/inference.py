@@ -92,7 +92,7 @@ def run(
     def found_in(row: dict, place: Placement, corners: np.ndarray, confidences: np.ndarray) -> _Found:
         best = np.zeros(len(category_ids), np.float32)
         best[columns] = confidences.max(0)
-        likely = confidences.max(1) > score_threshold
+        likely = (confidences > score_threshold).any(1)
         corners, confidences = corners[likely], confidences[likely]
         if not np.isfinite(corners).all():
             raise UserError(
