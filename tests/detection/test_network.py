@@ -45,6 +45,15 @@ def test_pixels_arrive_as_the_family_wants_them(constant_network, family, pixel)
     np.testing.assert_allclose(blob[0, :, 5, 5], pixel, rtol=1e-6)
 
 
+@pytest.mark.parametrize("family", ["yolox", "yolov8"])
+def test_the_input_is_what_opencv_makes_of_the_image(constant_network, family):
+    grid = (96 // 8) * (64 // 8) + (96 // 16) * (64 // 16) + (96 // 32) * (64 // 32)
+    network = _network(constant_network(np.full((1, grid, 8) if family == "yolox" else (1, 7, 5), 0.5)), family)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    how = {"scalefactor": network.family.scale, "swapRB": network.family.rgb}
+    np.testing.assert_array_equal(network.prepare(image)[1], cv2.dnn.blobFromImage(image, **how))
+
+
 @pytest.mark.parametrize("content", [b"", b"this is no network" * 50, b"\x08\x07\x12\x00"])
 def test_a_file_that_is_no_network(tmp_path, content):
     (tmp_path / "x.onnx").write_bytes(content)

@@ -127,7 +127,12 @@ class Network:
         return output
 
     def _blob(self, filled: np.ndarray) -> np.ndarray:
-        return cv2.dnn.blobFromImage(filled, scalefactor=self.family.scale, swapRB=self.family.rgb)
+        # The same numbers as cv2.dnn.blobFromImage, several times as fast.
+        planes = cv2.split(filled)
+        blob = np.empty((1, 3, *filled.shape[:2]), np.float32)
+        for place, plane in zip(blob[0], reversed(planes) if self.family.rgb else planes, strict=True):
+            np.multiply(plane, np.float32(self.family.scale), out=place)
+        return blob
 
     def _forward(self, blobs: np.ndarray) -> np.ndarray:
         self._net.setInput(blobs)
