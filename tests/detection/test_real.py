@@ -14,6 +14,7 @@ from contextual_anomaly.detection.inference import run
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import RUN
 from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.errors import UserError
 
 pytestmark = pytest.mark.coco
 
@@ -73,6 +74,14 @@ def test_average_precision_is_at_the_published_level(network, shared_coco):
     overall = measures[measures["category"] == ""].set_index("metric")["value"]
     assert 0.258 - 0.036 < overall["AP"] < 0.258 + 2 * 0.036
     assert 0.40 < overall["AP50"] < 0.52
+
+
+def test_a_grid_that_nobody_decodes_is_refused(network, shared_coco):
+    """YOLOX's output has the shape of a decoded one."""
+    wrong = Network(network.path, "yolov5", FAMILIES["yolov5"])
+    classes = pd.DataFrame({"category_id": range(80), "name": [str(i) for i in range(80)]})
+    with pytest.raises(UserError, match=r"boxes of .*\.jpg have sides below zero"):
+        run([wrong], np.arange(80), classes, _images(shared_coco, 8), shared_coco / "images/val2017", 0.01, 0.5, 1)
 
 
 def _images(shared_coco, count):

@@ -17,6 +17,8 @@ from contextual_anomaly.detection.suppression import suppress
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import say, track
 
+MANY = 0.1  # of the boxes; a few of no confidence may be anything
+
 
 def shard_of(images: pd.DataFrame, folder: Path, shard: int, shards: int) -> pd.DataFrame:
     """The rows of one shard: every ``shards``-th image, from number ``shard`` on.
@@ -92,12 +94,15 @@ def run(
     def found_in(row: dict, place: Placement, corners: np.ndarray, confidences: np.ndarray) -> _Found:
         best = np.zeros(len(category_ids), np.float32)
         best[columns] = confidences.max(0)
+        # What is not decoded has logarithms for sizes: of small boxes, below zero.
+        inverted = ((corners[:, 2:] - corners[:, :2]) < -0.01).any(1).mean() > MANY
         likely = (confidences > score_threshold).any(1)
         corners, confidences = corners[likely], confidences[likely]
-        if not np.isfinite(corners).all():
+        if inverted or not np.isfinite(corners).all():
+            what = "have sides below zero" if inverted else "are not finite"
             raise UserError(
-                f"{networks[0].path}: boxes of {row['file_name']} are not finite. Does the file decode its output "
-                "itself, or is it of another family?"
+                f"{networks[0].path}: boxes of {row['file_name']} {what}. Does the file decode its output itself, and the "
+                "family does, too, or does neither?"
             )
         corners, of_output, score = suppress(corners, confidences, score_threshold, nms_threshold)
         return _Found(_rows(category_ids[columns[of_output]], score, place.to_image(corners)), best)
