@@ -42,7 +42,7 @@ if CONVERTED:
             "../envs/detection.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
+            mem_mb=2500,
             runtime=10,
         params:
             size=lambda wildcards: DETECTORS[wildcards.detector].input_size,
