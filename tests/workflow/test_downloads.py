@@ -78,7 +78,7 @@ def test_a_dry_run_needs_no_network(fresh):
     ):
         assert f"rule {job}:" in planned
     for name in ("yolov3.weights", "yolov3.cfg", "coco.names"):
-        assert f"output: data/{name}\n" in planned
+        assert f"output: data/{name}" in planned
     assert not (fresh.folder / "data").exists()
 
 
