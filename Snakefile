@@ -39,6 +39,7 @@ rule all:
         expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output, model=MODELS),
         rules.compare_models.output,
+        CONVERTED,
         expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
         expand(rules.merge_detections.output, detector=DETECTORS),
         expand(rules.evaluate.output, detector=DETECTORS),

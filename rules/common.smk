@@ -163,7 +163,9 @@ def listing_limits(model):
 
 
 def weights(detector):
-    """The ONNX file of a detector; the embedded world's own where none is configured."""
+    """The ONNX file of a detector; made of Darknet's, and the embedded world's own where none is configured."""
+    if DETECTORS[detector].cfg:
+        return f"{R}/detectors/{detector}.onnx"
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
 
 
@@ -171,6 +173,9 @@ def optional(option, value):
     """An option that is left out where its setting is empty, quoted for the shell."""
     return f"{option} {shlex.quote(value)}" if value else ""
 
+
+# Darknet's detectors as ONNX.
+CONVERTED = [weights(name) for name, detector in DETECTORS.items() if detector.cfg]
 
 # Published figures stand beside COCO's, where the original is trained.
 REPRODUCED = (

@@ -24,6 +24,34 @@ if EMBEDDED:
             " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
 
 
+if CONVERTED:
+
+    rule darknet_to_onnx:
+        """Convert a Darknet detector to ONNX, boxes decoded in the graph."""
+        input:
+            cfg=lambda wildcards: DETECTORS[wildcards.detector].cfg,
+            weights=lambda wildcards: DETECTORS[wildcards.detector].weights,
+        output:
+            onnx=f"{R}/detectors/{{detector}}.onnx",
+        log:
+            f"{R}/logs/darknet_to_onnx.{{detector}}.log",
+        wildcard_constraints:
+            detector="|".join(d.name for d in DETECTORS.values() if d.cfg),
+        cache: "omit-software"
+        conda:
+            "../envs/detection.yaml"
+        threads: 1
+        resources:
+            mem_mb=2500,
+            runtime=10,
+        params:
+            size=lambda wildcards: DETECTORS[wildcards.detector].input_size,
+            source=source("darknet_to_onnx"),
+        shell:
+            "contextual-anomaly darknet-to-onnx --cfg {input.cfg:q} --weights {input.weights:q} --size {params.size}"
+            " --output {output.onnx} 2>&1 | tee {log}"
+
+
 rule detect:
     """Run a detector on one shard of the validation images."""
     input:
@@ -42,20 +70,25 @@ rule detect:
         "../envs/detection.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=120,
+        gpu=int(SETTINGS.detection.backend.startswith("cuda")),
     params:
         family=lambda wildcards: DETECTORS[wildcards.detector].family,
+        resize=lambda wildcards: DETECTORS[wildcards.detector].resize,
         names=lambda wildcards: optional(
             "--names", DETECTORS[wildcards.detector].class_names
         ),
         shards=SETTINGS.detection.shards,
         score_threshold=SETTINGS.detection.score_threshold,
         nms_threshold=SETTINGS.detection.nms_threshold,
+        batch_size=SETTINGS.detection.batch_size,
+        backend=SETTINGS.detection.backend,
         source=source("detect"),
     shell:
         "contextual-anomaly detect --images {input.images:q} --image-table {input.image_table}"
         " --categories {input.categories} --weights {input.weights:q} --family {params.family} {params.names}"
+        " --resize {params.resize} --batch-size {params.batch_size} --backend {params.backend}"
         " --shard {wildcards.shard} --shards {params.shards} --score-threshold {params.score_threshold}"
         " --nms-threshold {params.nms_threshold} --threads {threads} --detections {output.detections}"
         " --class-scores {output.class_scores} --image-report {output.images} 2>&1 | tee {log}"

@@ -24,7 +24,16 @@ def test_every_setting_of_config_yaml_has_a_comment():
     for number, line in enumerate(lines):
         setting = re.match(r"( *)(\w+): ?\S", line)
         # A second model of a family repeats the first one's; detectors and downloads explain theirs in one comment.
-        if setting and setting[2] not in ("family", "weights", "class_names", "size", "sha256"):
+        if setting and setting[2] not in (
+            "family",
+            "weights",
+            "cfg",
+            "input_size",
+            "class_names",
+            "resize",
+            "size",
+            "sha256",
+        ):
             above = lines[number - 1].strip()
             explained = any(re.match(rf"    {setting[2]}: ", earlier) for earlier in lines[:number])
             assert above.startswith("#") or explained, f"config.yaml line {number + 1} has no comment: {line}"
@@ -71,6 +80,18 @@ def test_the_json_schema_is_that_of_the_types():
         ({"anomalies": {"models": ["a"]}}, "anomalies.models: there is no model 'a'"),
         ({"results": "$(reboot)"}, "results: String should match pattern"),
         ({"detection": {"detectors": [{"name": "a", "family": "yolov8"}] * 2}}, "two detectors have the same name"),
+        (
+            {"detection": {"detectors": [{"name": "a", "family": "darknet", "weights": "a.weights"}]}},
+            "'a' has Darknet weights, a.weights, so its cfg is needed as well",
+        ),
+        (
+            {"detection": {"detectors": [{"name": "a", "family": "yolox", "weights": "a.weights", "cfg": "a.cfg"}]}},
+            "'a' has a cfg, so its family is darknet",
+        ),
+        (
+            {"detection": {"detectors": [{"name": "a", "family": "yolox", "weights": "a.onnx", "input_size": 96}]}},
+            "'a' has an input_size, but no cfg",
+        ),
     ],
 )
 def test_a_mistake_is_named(change, message):

@@ -54,6 +54,7 @@ COMMANDS = (
     "experiment_published",
     "experiment_corrected",
     "compare_models",
+    "darknet_to_onnx",
     "detect",
     "merge_detections",
     "evaluate",

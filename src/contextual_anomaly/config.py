@@ -160,9 +160,22 @@ class Detector(Section):
     """One detector."""
 
     name: Name
-    family: Literal["yolov8", "yolox"]
+    family: Literal["darknet", "yolov5", "yolov8", "yolox"]
     weights: str = ""
+    cfg: str = ""
+    input_size: Annotated[int, Field(ge=0)] = 0
     class_names: str = ""
+    resize: Literal["letterbox", "stretch"] = "letterbox"
+
+    @model_validator(mode="after")
+    def _darknet_has_both_files(self) -> "Detector":
+        if self.weights.endswith(".weights") and not self.cfg:
+            raise ValueError(f"{self.name!r} has Darknet weights, {self.weights}, so its cfg is needed as well")
+        if self.cfg and (not self.weights or self.family != "darknet"):
+            raise ValueError(f"{self.name!r} has a cfg, so its family is darknet and it needs weights as well")
+        if self.input_size and not self.cfg:
+            raise ValueError(f"{self.name!r} has an input_size, but no cfg: an ONNX file has the size that is in it")
+        return self
 
 
 class Detection(Section):
@@ -172,6 +185,8 @@ class Detection(Section):
     score_threshold: Share = 0.01
     nms_threshold: Share = 0.5
     shards: Count = 1
+    batch_size: Count = 1
+    backend: Literal["cpu", "opencl", "openvino", "cuda", "cuda_fp16"] = "cpu"
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Detection":

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly import tables
+from contextual_anomaly.commands.darknet_to_onnx import darknet_to_onnx
 from contextual_anomaly.commands.detect import FamilyName, detect
 from contextual_anomaly.commands.merge_detections import merge_detections
 from contextual_anomaly.detection.results import read_results
 from contextual_anomaly.errors import UserError
+from tests.detection.darknet_forward import outputs, write
 
 FILES = ("boxes.parquet", "scores.parquet", "images.csv")
 
@@ -29,7 +31,8 @@ def weights(constant_network):
 def _detect(dataset, weights, out, **options):
     folder, images, categories = dataset
     paths = dict(zip(("detections", "class_scores", "image_report"), (out / name for name in FILES), strict=True))
-    detect(folder, images, categories, weights, FamilyName.yolov8, **paths, **options)
+    family = options.pop("family", FamilyName.yolov8)
+    detect(folder, images, categories, weights, family, **paths, **options)
     return read_results(*paths.values())
 
 
@@ -97,6 +100,39 @@ def test_any_number_of_shards_and_threads_gives_the_same_bytes(tmp_path, dataset
     one = _shards(tmp_path, dataset, weights, 1)
     assert one == _shards(tmp_path, dataset, weights, 3, threads=2)
     assert one == _shards(tmp_path, dataset, weights, 9)  # two of them without an image
+
+
+def test_any_batch_and_number_of_threads_finds_the_same(tmp_path, dataset):
+    """A real convolution, so that images differ; the broken image is in the middle of a batch."""
+    rng = np.random.default_rng(0)
+    sections = [
+        ("net", {"width": 64, "height": 32}),
+        ("convolutional", {"filters": 6, "size": 3, "stride": 8, "pad": 1, "activation": "mish"}),
+        ("convolutional", {"filters": 8, "size": 1, "activation": "linear"}),
+        ("yolo", {"mask": 0, "anchors": "20,20", "classes": 3, "num": 1}),
+    ]
+    made = write(tmp_path / "net", sections, outputs(sections, np.zeros((1, 3, 32, 64)), rng)[1] * 4)
+    onnx = tmp_path / "net.onnx"
+    darknet_to_onnx(made.cfg, made.weights, onnx)
+    (dataset[0] / f"{3:012}.jpg").write_text("broken")
+    found = {}
+    for batch, threads in ((1, 1), (1, 3), (2, 1), (2, 2), (4, 1), (16, 2)):
+        out = tmp_path / f"{batch}.{threads}"
+        found[batch, threads] = _detect(
+            dataset, onnx, out, family=FamilyName.darknet, batch_size=batch, threads=threads
+        )
+    one = found[1, 1]
+    assert one.report["status"].tolist() == ["run", "run", "unreadable", "run", "run", "run", "absent"]
+    assert len(one.detections) > 20
+    assert len({row.tobytes() for row in tables.matrix(one.class_scores["score"])}) == 5  # images differ
+    for other in found.values():
+        assert other.report.equals(one.report)
+        for name in ("detections", "class_scores"):
+            a, b = (getattr(r, name).replace_schema_metadata(None) for r in (one, other))
+            assert a.equals(b)
+    for threads in (1, 3):
+        files = [(tmp_path / f"1.{threads}" / name).read_bytes() for name in FILES]
+        assert files == [(tmp_path / "1.1" / name).read_bytes() for name in FILES]
 
 
 def test_shards_that_do_not_belong_together(tmp_path, dataset, weights):

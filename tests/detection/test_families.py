@@ -39,6 +39,21 @@ def test_a_yolov8_column_by_hand():
     np.testing.assert_allclose(scores[2], [0.1, 0.7, 0.2], rtol=1e-6)
 
 
+def test_a_yolov5_row_by_hand():
+    output = np.zeros((1, 9, 5 + 3), np.float32)
+    output[0, 4] = [30, 20, 10, 8, 0.5, 0.2, 0.8, 0.4]
+    boxes, scores = FAMILIES["yolov5"].decode(output, (96, 64))
+    np.testing.assert_allclose(boxes[4], [25, 16, 35, 24])
+    np.testing.assert_allclose(scores[4], [0.1, 0.4, 0.2], rtol=1e-6)
+
+
+def test_darknet_is_read_as_yolov8_and_fills_with_its_own_grey():
+    output = np.random.default_rng(0).uniform(0, 1, (1, 7, 5)).astype(np.float32)
+    for ours, theirs in zip(*(FAMILIES[f].decode(output, (96, 64)) for f in ("darknet", "yolov8")), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (FAMILIES["darknet"].grey, FAMILIES["yolov8"].grey) == (128, 114)
+
+
 @pytest.mark.parametrize(
     ("family", "shape", "classes"),
     [
@@ -46,6 +61,10 @@ def test_a_yolov8_column_by_hand():
         ("yolox", (1, 3549, 5), None),
         ("yolox", (1, 84, 3549), None),
         ("yolox", (1, 8400, 85), None),  # of another input size
+        ("yolov5", (1, 25200, 85), 80),
+        ("yolov5", (1, 84, 8400), None),  # YOLOv8
+        ("yolov5", (1, 25200, 5), None),
+        ("darknet", (1, 84, 10647), 80),
         ("yolov8", (1, 84, 3549), 80),
         ("yolov8", (84, 3549), None),
         ("yolov8", (1, 4, 3549), None),

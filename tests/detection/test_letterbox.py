@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from contextual_anomaly.detection.letterbox import GREY, letterbox
+from contextual_anomaly.detection.letterbox import letterbox, stretch
 
+GREY = 114
 SIZES = [(640, 480), (333, 500), (17, 400), (416, 416), (1, 900), (900, 1)]
 
 
@@ -37,7 +38,7 @@ def test_a_bright_rectangle_is_found_where_its_box_says():
     image = np.zeros((90, 60, 3), np.uint8)
     image[30:60, 15:45] = 255
     box = letterbox(60, 90, (128, 96), centred=True)
-    filled = box.fill(image)
+    filled = box.fill(image, GREY)
     assert filled.shape == (96, 128, 3)
     y, x = np.nonzero(filled[..., 0] > 200)
     seen = np.array([[x.min(), y.min(), x.max() + 1, y.max() + 1]])
@@ -47,6 +48,18 @@ def test_a_bright_rectangle_is_found_where_its_box_says():
 
 
 def test_top_left_fills_the_right_and_the_bottom():
-    filled = letterbox(50, 100, (80, 80), centred=False).fill(np.zeros((100, 50, 3), np.uint8))
+    filled = letterbox(50, 100, (80, 80), centred=False).fill(np.zeros((100, 50, 3), np.uint8), GREY)
     assert (filled[:, :40] == 0).all()
     assert (filled[:, 40:] == GREY).all()
+
+
+def test_a_stretched_image_fills_the_input_and_boxes_come_back():
+    image = np.zeros((90, 60, 3), np.uint8)
+    image[30:60, 15:45] = 255
+    place = stretch(60, 90, (120, 45))
+    filled = place.fill(image, GREY)
+    assert filled.shape == (45, 120, 3)
+    assert not (filled == GREY).all(2).any()
+    y, x = np.nonzero(filled[..., 0] > 127)
+    np.testing.assert_allclose([x.min(), y.min(), x.max() + 1, y.max() + 1], [30, 15, 90, 30], atol=1)
+    np.testing.assert_allclose(place.to_image(np.array([[30.0, 15, 90, 30]])), [[15, 30, 45, 60]])

@@ -8,11 +8,13 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from pycocotools import mask
 
+from contextual_anomaly.detection.evaluation import evaluate
 from contextual_anomaly.detection.families import FAMILIES
 from contextual_anomaly.detection.inference import run
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import RUN
 from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.errors import UserError
 
 pytestmark = pytest.mark.coco
 
@@ -27,7 +29,7 @@ def test_onnx_s_own_evaluator_gives_the_same_answer(network, shared_coco):
     reference = ReferenceEvaluator(onnx.load(network.path))
     _, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
     expected = FAMILIES["yolox"].decode(reference.run(None, {"images": blob})[0], network.input_size)
-    for ours, theirs in zip(network.detect(blob), expected, strict=True):
+    for ours, theirs in zip(network.detect(blob)[0], expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
 
 
@@ -37,7 +39,7 @@ def test_most_of_what_is_large_is_found(network, shared_coco):
     wanted = found = invented = 0
     for path in sorted((shared_coco / "images/val2017").glob("*.jpg"))[:12]:
         box, blob = network.prepare(cv2.imread(str(path)))
-        corners, of_class, _ = suppress(*network.detect(blob), 0.4, 0.5)
+        corners, of_class, _ = suppress(*network.detect(blob)[0], 0.4, 0.5)
         corners = box.to_image(corners)
         seen = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
         objects = truth[(truth["image_id"] == int(path.stem)) & ~truth["iscrowd"].astype(bool)]
@@ -56,17 +58,49 @@ def test_most_of_what_is_large_is_found(network, shared_coco):
     assert invented < found
 
 
-def test_cores_change_nothing(network, shared_coco):
-    folder = shared_coco / "images/val2017"
-    names = sorted(path.name for path in folder.glob("*.jpg"))[:8]
+def test_average_precision_is_at_the_published_level(network, shared_coco):
+    """25.8 on all of val2017, by the YOLOX repository; on 200 images the bootstrap's standard deviation is 1.8."""
+    truth = pd.read_parquet(shared_coco / "annotations/val2017_boxes.parquet")
+    truth = truth.rename(columns={"w": "width", "h": "height"}).astype({"iscrowd": bool})
+    truth[["x", "y", "width", "height"]] /= 100
+    truth["area"] = truth["width"] * truth["height"]
+    classes = np.sort(truth["category_id"].unique())
+    categories = pd.DataFrame({"category_id": classes, "name": [str(i) for i in classes]})
+    images = _images(shared_coco, 200)
+    cv2.setNumThreads(1)
+    networks = [network, Network(network.path, "yolox", network.family)]
+    found = run(networks, np.arange(80), categories, images, shared_coco / "images/val2017", 0.01, 0.5, 2)
+    measures = evaluate(truth, categories, found.detections.to_pandas(), images["image_id"].to_numpy())
+    overall = measures[measures["category"] == ""].set_index("metric")["value"]
+    assert 0.258 - 0.036 < overall["AP"] < 0.258 + 2 * 0.036
+    assert 0.40 < overall["AP50"] < 0.52
+
+
+def test_a_grid_that_nobody_decodes_is_refused(network, shared_coco):
+    """YOLOX's output has the shape of a decoded one."""
+    wrong = Network(network.path, "yolov5", FAMILIES["yolov5"])
+    classes = pd.DataFrame({"category_id": range(80), "name": [str(i) for i in range(80)]})
+    with pytest.raises(UserError, match=r"boxes of .*\.jpg have sides below zero"):
+        run([wrong], np.arange(80), classes, _images(shared_coco, 8), shared_coco / "images/val2017", 0.01, 0.5, 1)
+
+
+def _images(shared_coco, count):
+    """The first images of val2017 that are here, as `shard_of` gives them."""
+    names = sorted(path.name for path in (shared_coco / "images/val2017").glob("*.jpg"))[:count]
     sizes = pd.read_parquet(shared_coco / "annotations/val2017_images.parquet").set_index("image_id")
     ids = [int(name.removesuffix(".jpg")) for name in names]
-    images = sizes.loc[ids].reset_index().assign(file_name=names, status=RUN, problem="")
+    return sizes.loc[ids].reset_index().assign(file_name=names, status=RUN, problem="")
+
+
+def test_cores_change_nothing(network, shared_coco):
+    folder = shared_coco / "images/val2017"
+    images = _images(shared_coco, 8)
     classes = pd.DataFrame({"category_id": range(1, 81), "name": [f"class {i}" for i in range(80)]})
+    networks = [network, Network(network.path, "yolox", network.family)]
     found = []
+    cv2.setNumThreads(1)
     for threads in (1, 2):
-        cv2.setNumThreads(threads)
-        found.append(run(network, np.arange(80), classes, images, folder, 0.01, 0.5, threads))
+        found.append(run(networks[:threads], np.arange(80), classes, images, folder, 0.01, 0.5, threads))
     assert found[0].detections.equals(found[1].detections)
     assert found[0].class_scores.equals(found[1].class_scores)
     assert found[0].report["problem"].eq("").all()  # the sizes are those of the annotations

@@ -65,10 +65,20 @@ def requested(site: Site, since: int) -> list[str]:
 
 def test_a_dry_run_needs_no_network(fresh):
     nobody = Site(address="http://127.0.0.1:9")
-    settings = coco(fresh, nobody, b"x", images="subset")
-    planned = fresh.snakemake("--dry-run", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
-    for job in ("rule download:", "rule unpack_annotations:", "rule fetch_images:", "rule write_report:"):
-        assert job in planned
+    settings = coco(fresh, nobody, b"x", images="subset"), "workflow/config/coco2017_yolov3.yaml"
+    planned = fresh.snakemake("--dry-run", settings=settings, CONTEXTUAL_ANOMALY_DATA="").stdout
+    for job in (
+        "download",
+        "unpack_annotations",
+        "fetch_images",
+        "darknet_to_onnx",
+        "detect",
+        "evaluate",
+        "write_report",
+    ):
+        assert f"rule {job}:" in planned
+    for name in ("yolov3.weights", "yolov3.cfg", "coco.names"):
+        assert f"output: data/{name}" in planned
     assert not (fresh.folder / "data").exists()
 
 

@@ -10,8 +10,27 @@ import typer
 class FamilyName(StrEnum):
     """The families of `contextual_anomaly.detection.families.FAMILIES`."""
 
-    yolox = "yolox"
+    darknet = "darknet"
+    yolov5 = "yolov5"
     yolov8 = "yolov8"
+    yolox = "yolox"
+
+
+class Resize(StrEnum):
+    """How an image comes into the network's input."""
+
+    letterbox = "letterbox"
+    stretch = "stretch"
+
+
+class Backend(StrEnum):
+    """The keys of `contextual_anomaly.detection.backend.BACKENDS`."""
+
+    cpu = "cpu"
+    opencl = "opencl"
+    openvino = "openvino"
+    cuda = "cuda"
+    cuda_fp16 = "cuda_fp16"
 
 
 def detect(
@@ -29,6 +48,9 @@ def detect(
             help="Text file, one class a line in the order of the network's outputs. Default: as in the ONNX."
         ),
     ] = None,
+    resize: Annotated[
+        Resize, typer.Option(help="Whether images keep their shape, the rest grey, or fill the network's input.")
+    ] = Resize.letterbox,
     score_threshold: Annotated[float, typer.Option(min=0, max=1, help="Boxes at or below it are not kept.")] = 0.01,
     nms_threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Of two boxes of one class that overlap more, the weaker goes.")
@@ -36,12 +58,17 @@ def detect(
     shard: Annotated[int, typer.Option(min=0, help="Which part of the images, from 0 on.")] = 0,
     shards: Annotated[int, typer.Option(min=1, help="Into how many parts the images are divided.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time, where the ONNX leaves that open.")] = 1,
+    backend: Annotated[
+        Backend, typer.Option(help="What the network runs on; the processor where this OpenCV has no other.")
+    ] = Backend.cpu,
 ) -> None:
     """Run a detector on images, through OpenCV's DNN module.
 
     The network runs once an image, and everything later reads these tables, whatever its thresholds. Classes are
     matched with those of the data set by name. An image that is not in the folder or cannot be read is named in the
-    image report, and the rest goes on. `merge-detections` puts the shards together. Example, all images at once:
+    image report, and the rest goes on. Images are read ahead of the network. On the processor each thread has a network of
+    its own, so that no core waits and the result does not depend on their number. `merge-detections` puts the shards together. Example, all images at once:
 
     `contextual-anomaly detect --images val2017 --image-table results/images/val.parquet
     --categories results/categories/val.parquet --weights yolox_nano.onnx --family yolox --threads 2
@@ -52,6 +79,7 @@ def detect(
     import cv2
 
     from contextual_anomaly import tables
+    from contextual_anomaly.detection.backend import CPU, available
     from contextual_anomaly.detection.families import FAMILIES
     from contextual_anomaly.detection.inference import run, shard_of
     from contextual_anomaly.detection.names import match_names, read_names
@@ -61,8 +89,12 @@ def detect(
     rows = shard_of(tables.read_table(image_table, tables.IMAGES).to_pandas(), images, shard, shards)
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
     in_dataset = classes["name"].tolist()
-    cv2.setNumThreads(threads)
-    network = Network(weights, family, FAMILIES[family])
+    chosen = available(backend)
+    if chosen == CPU:
+        cv2.setNumThreads(1)
+    how = family, FAMILIES[family], resize is Resize.stretch, chosen, batch_size
+    network = Network(weights, *how)
+    networks = [network] + [Network(weights, *how) for _ in range(threads - 1) if network.backend == CPU]
     if names:
         given, names_of = read_names(names), str(names)
     elif network.names:
@@ -71,14 +103,20 @@ def detect(
         given, names_of = in_dataset, f"{weights} has no class names of its own, so those of {categories} were taken"
     columns = match_names(given, names_of, network.classes, in_dataset)
     width, height = network.input_size
-    say(f"{weights.name}: {family}, {network.classes} classes, input {width} × {height}; OpenCV {cv2.__version__}")
-    results = run(network, columns, classes, rows, images, score_threshold, nms_threshold, threads)
+    say(
+        f"{weights.name}: {family}, {network.classes} classes, input {width} × {height}, {network.batch} at a time; "
+        f"OpenCV {cv2.__version__} on {network.backend}, {len(networks)} side by side"
+    )
+    results = run(networks, columns, classes, rows, images, score_threshold, nms_threshold, threads)
     with weights.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     made_from = {
         "weights": weights.name,
         "weights_sha256": digest,
         "family": str(family),
+        "resize": str(resize),
+        "backend": network.backend,
+        "batch": str(network.batch),
         "score_threshold": str(score_threshold),
         "nms_threshold": str(nms_threshold),
         "shard": str(shard),

@@ -22,6 +22,8 @@ class Family:
     layout: str
     """The output's shape in words, for messages."""
     classes: Callable[[tuple[int, ...], Size], int | None]
-    """Number of classes of an output of this shape; None where this is no output of the family."""
+    """Number of classes of an output of this shape, of one image; None where this is no output of the family."""
     decode: Callable[[np.ndarray, Size], tuple[np.ndarray, np.ndarray]]
     """Corners [N, 4] (left, top, right, bottom in pixels of the input) and confidences [N, C] of one image's output."""
+    grey: int = 114
+    """What fills the rest of the input, 0 to 255."""

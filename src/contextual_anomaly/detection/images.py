@@ -11,7 +11,7 @@ import numpy as np
 
 T = TypeVar("T")
 R = TypeVar("R")
-AHEAD = 4  # images a thread: enough that the network never waits, little enough that memory stays small
+AHEAD = 2  # items a thread: enough that none waits, few enough that memory stays small
 
 
 def read_image(path: Path) -> np.ndarray | str:

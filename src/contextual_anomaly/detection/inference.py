@@ -1,17 +1,23 @@
 """A detector over images: boxes, the largest confidence of every class, and what became of each image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from contextual_anomaly.detection.images import ahead, read_image
+from contextual_anomaly.detection.letterbox import Placement
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import ABSENT, REPORT, RUN, UNREADABLE, Results
 from contextual_anomaly.detection.suppression import suppress
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import say, track
+
+MANY = 0.1  # of the boxes; a few of no confidence may be anything
 
 
 def shard_of(images: pd.DataFrame, folder: Path, shard: int, shards: int) -> pd.DataFrame:
@@ -38,7 +44,7 @@ def shard_of(images: pd.DataFrame, folder: Path, shard: int, shards: int) -> pd.
 
 
 def run(
-    network: Network,
+    networks: Sequence[Network],
     columns: np.ndarray,
     categories: pd.DataFrame,
     images: pd.DataFrame,
@@ -49,11 +55,15 @@ def run(
 ) -> Results:
     """The network once on every image of ``images`` that can be read.
 
+    Images are read and prepared ahead in threads, put into batches, and run by whichever network is free; each network
+    has a thread of its own, so that while one computes the others do, too.
+
     Args:
+        networks: the same network, as often as it is to run side by side.
         columns: [outputs] of each output of the network, the row in ``categories``.
         images: as `shard_of` gives them.
         score_threshold: boxes at or below it are not kept; the confidences of classes know no threshold.
-        threads: that read images ahead of the network.
+        threads: that read images ahead of the networks.
 
     Raises:
         UserError: the network's answers make no sense.
@@ -61,44 +71,78 @@ def run(
     category_ids = categories["category_id"].to_numpy()
     rows = images.to_dict("records")
     waiting = [row for row in rows if row["status"] == RUN]
-    boxes, scores, done = [], [], []
-    for row, prepared in track(
-        _prepared(network, folder, waiting, threads), "detecting", total=len(waiting), unit="images"
-    ):
-        if isinstance(prepared, str):
-            row |= {"status": UNREADABLE, "problem": prepared}
-            say(f"{folder / row['file_name']}: {prepared}; the image is left out")
-            continue
-        box, blob = prepared
-        if (box.width, box.height) != (row["width"], row["height"]):
-            row["problem"] = (
-                f"is {box.width} × {box.height} pixels, the annotations say {row['width']} × {row['height']}"
-            )
-            say(f"{folder / row['file_name']}: {row['problem']}")
-        corners, confidences = network.detect(blob)
+
+    def prepare(row: dict) -> tuple[dict, Placement | str, np.ndarray | None]:
+        image = read_image(folder / row["file_name"])
+        return (row, image, None) if isinstance(image, str) else (row, *networks[0].prepare(image))
+
+    free: SimpleQueue[Network] = SimpleQueue()
+    for network in networks:
+        free.put(network)
+
+    def detect(batch: list) -> list[tuple[dict, "Placement | str", "_Found | None"]]:
+        blobs = [blob for _, _, blob in batch if blob is not None]
+        network = free.get()
+        try:
+            answers = iter(network.detect(*blobs) if blobs else ())
+        finally:
+            free.put(network)
+        return [
+            (row, place, None if blob is None else found_in(row, place, *next(answers))) for row, place, blob in batch
+        ]
+
+    def found_in(row: dict, place: Placement, corners: np.ndarray, confidences: np.ndarray) -> _Found:
         best = np.zeros(len(category_ids), np.float32)
         best[columns] = confidences.max(0)
-        if not np.isfinite(corners[confidences.max(1) > score_threshold]).all():
+        # What is not decoded has logarithms for sizes: of small boxes, below zero.
+        inverted = ((corners[:, 2:] - corners[:, :2]) < -0.01).any(1).mean() > MANY
+        likely = (confidences > score_threshold).any(1)
+        corners, confidences = corners[likely], confidences[likely]
+        if inverted or not np.isfinite(corners).all():
+            what = "have sides below zero" if inverted else "are not finite"
             raise UserError(
-                f"{network.path}: boxes of {row['file_name']} are not finite. Does the file decode its output itself, "
-                "or is it of another family?"
+                f"{networks[0].path}: boxes of {row['file_name']} {what}. Does the file decode its output itself, and the "
+                "family does, too, or does neither?"
             )
         corners, of_output, score = suppress(corners, confidences, score_threshold, nms_threshold)
-        boxes.append(_rows(category_ids[columns[of_output]], score, box.to_image(corners)))
-        scores.append(best)
-        done.append(row["image_id"])
-    report = pd.DataFrame(rows, columns=REPORT)
-    return Results.of(categories, done, boxes, scores, report)
+        return _Found(_rows(category_ids[columns[of_output]], score, place.to_image(corners)), best)
+
+    batches = _batches(ahead(prepare, waiting, threads), networks[0].batch)
+    done = chain.from_iterable(ahead(detect, batches, len(networks)))
+    boxes, scores, image_ids = [], [], []
+    for row, place, found in track(done, "detecting", total=len(waiting), unit="images"):
+        if found is None:
+            row |= {"status": UNREADABLE, "problem": place}
+            say(f"{folder / row['file_name']}: {place}; the image is left out")
+            continue
+        if (place.width, place.height) != (row["width"], row["height"]):
+            row["problem"] = (
+                f"is {place.width} × {place.height} pixels, the annotations say {row['width']} × {row['height']}"
+            )
+            say(f"{folder / row['file_name']}: {row['problem']}")
+        boxes.append(found.boxes)
+        scores.append(found.scores)
+        image_ids.append(row["image_id"])
+    return Results.of(categories, image_ids, boxes, scores, pd.DataFrame(rows, columns=REPORT))
 
 
-def _prepared(network: Network, folder: Path, rows: list[dict], threads: int) -> Iterator:
-    """Each row with its letterbox and input, or with why there are none."""
+class _Found(NamedTuple):
+    boxes: np.ndarray  # [K, 6], columns of `tables.DETECTIONS` from the second on
+    scores: np.ndarray  # [C] the largest confidence of each class
 
-    def prepare(row: dict):
-        image = read_image(folder / row["file_name"])
-        return row, image if isinstance(image, str) else network.prepare(image)
 
-    return ahead(prepare, rows, threads)
+def _batches(prepared: Iterable[tuple], size: int) -> Iterator[list[tuple]]:
+    """As they come, in lists with ``size`` images that could be read; those that could not go along."""
+    batch: list[tuple] = []
+    readable = 0
+    for item in prepared:
+        batch.append(item)
+        readable += item[2] is not None
+        if readable == size:
+            yield batch
+            batch, readable = [], 0
+    if batch:
+        yield batch
 
 
 def _rows(category_id: np.ndarray, score: np.ndarray, corners: np.ndarray) -> np.ndarray:

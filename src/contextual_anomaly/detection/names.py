@@ -7,6 +7,16 @@ import numpy as np
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file
 
+SPELLINGS = (
+    ("airplane", "aeroplane"),
+    ("couch", "sofa"),
+    ("dining table", "diningtable"),
+    ("motorcycle", "motorbike"),
+    ("potted plant", "pottedplant"),
+    ("tv", "tvmonitor"),
+)
+"""The same class in COCO 2017's annotations and in Darknet's coco.names, which keeps to Pascal VOC's words."""
+
 
 def read_names(path: str | Path) -> list[str]:
     """The names in a text file, one a line; empty lines at the end do not count.
@@ -25,7 +35,7 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
     """[outputs] the index in ``classes``, the data set's names, of each output of the network.
 
     Args:
-        names: of the outputs, in their order.
+        names: of the outputs, in their order; of those in `SPELLINGS` either will do.
         names_of: where the names come from, for messages.
 
     Raises:
@@ -36,6 +46,8 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
             f"{names_of}: {len(names)} class names, but the network's output has {outputs} classes. "
             "Give a file with one name a line, in the order of the network's classes, as --names."
         )
+    other = {a: b for pair in SPELLINGS for a, b in (pair, pair[::-1])}
+    names = [other[name] if name not in classes and other.get(name) in classes else name for name in names]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise UserError(f"{names_of}: {', '.join(map(repr, twice))} is there more than once, names must differ.")

@@ -1,4 +1,4 @@
-"""Ultralytics YOLOv8 and its successors: [1, 4 + C, N], boxes decoded already.
+"""Ultralytics YOLOv8, and YOLOv9, 11 and 12: [1, 4 + C, N], boxes decoded already.
 
 A column holds the box's centre and size in pixels of the input, then the confidence of every class. The image lies in the
 middle of the input, as Ultralytics' own letterboxing puts it.

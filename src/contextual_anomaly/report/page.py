@@ -203,6 +203,12 @@ def _corrected(results: Results, summary: pd.DataFrame) -> dict:
     }
 
 
+def image_problems(results: Results, detector: str) -> pd.DataFrame:
+    """file_name and problem of the images that a detector could not read, or that are not as the annotations say."""
+    report = results.csv(f"detections/{detector}/images.csv")
+    return report.loc[report["problem"].notna(), ["file_name", "problem"]]
+
+
 def _detector(results: Results, name: str) -> dict:
     measures = results.csv(f"experiments/detection/{name}.csv")
     overall = measures[measures["category"].isna()].set_index("metric")["value"]
@@ -238,6 +244,7 @@ def _detector(results: Results, name: str) -> dict:
     return {
         "name": name,
         "images": looked.to_dict(),
+        "problems": shown(image_problems(results, name)),
         "overall": [(metric, overall[metric]) for metric in ("AP", "AP50", "AP75", "AR100") if metric in overall],
         "of_class": shown(
             of_class.reset_index().rename(columns={"category": "class"}), dict.fromkeys(of_class.columns, ".3f")
