@@ -58,6 +58,11 @@ COMMANDS = (
     "merge_detections",
     "evaluate",
     "rescore",
+    "fuse",
+    "rescore_boxes",
+    "judge_rescoring",
+    "audit",
+    "audit_check",
     "configuration",
     "report",
 )
