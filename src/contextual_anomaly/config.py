@@ -201,7 +201,7 @@ class Rescoring(Section):
     keep_above: Share = 0.5
     context_threshold: Share = 0.1
     minimum_classes: Count = 3
-    fusion_model: Name = "mixture"
+    fusion_model: Name = "masked"
     folds: Annotated[int, Field(ge=2)] = 5
     network_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
     network_epochs: Count = 15
@@ -210,7 +210,7 @@ class Rescoring(Section):
 class Audit(Section):
     """Probable annotation errors."""
 
-    model: Name = "mixture"
+    model: Name = "masked"
     least_score: Share = 0.5
     listed: Count = 500
     planted: Annotated[float, Field(gt=0, le=0.3)] = 0.05

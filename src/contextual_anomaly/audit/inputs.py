@@ -45,7 +45,7 @@ def read_audited(
     if not np.allclose(judge.expected(example)[member], judge.toggled(example)[member], atol=1e-3):
         raise UserError(
             f"{model}: {judge.name!r} looks at the class that it judges, so it would trust the annotation in question. "
-            "Set audit.model to a model that leaves it out, as mixture does."
+            "Set audit.model to a model that leaves it out, as masked does."
         )
     objects = tables.read_table(annotations, tables.ANNOTATIONS).to_pandas()
     found = None

@@ -37,7 +37,7 @@ def audit(
     and a missing object is known by its image and class, not by a box: the COCO file leaves those out. Example:
 
     `contextual-anomaly audit --annotations results/annotations/val.parquet --categories results/categories/val.parquet
-    --images results/images/val.parquet --model results/models/mixture.safetensors
+    --images results/images/val.parquet --model results/models/masked.safetensors
     --train-scenes results/scenes/train.parquet --detections results/detections/world/val.parquet
     --image-report results/detections/world/images.csv --output audit.parquet --csv audit.csv --coco audit.json`
     """

@@ -37,7 +37,7 @@ def audit_check(
 
     `contextual-anomaly audit-check --annotations results/annotations/val.parquet
     --categories results/categories/val.parquet --images results/images/val.parquet
-    --model results/models/mixture.safetensors --train-scenes results/scenes/train.parquet --output check.csv`
+    --model results/models/masked.safetensors --train-scenes results/scenes/train.parquet --output check.csv`
     """
     from contextual_anomaly.audit.inputs import read_audited
     from contextual_anomaly.audit.planted import check

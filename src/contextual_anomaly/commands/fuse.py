@@ -29,7 +29,7 @@ def fuse(
 
     `contextual-anomaly fuse --detections results/detections/world/val.parquet
     --class-scores results/class_scores/world/val.parquet --annotations results/annotations/val.parquet
-    --categories results/categories/val.parquet --model results/models/mixture.safetensors
+    --categories results/categories/val.parquet --model results/models/masked.safetensors
     --train-scenes results/scenes/train.parquet --presence presence.parquet --boxes boxes.parquet`
     """
     import numpy as np
@@ -58,7 +58,7 @@ def fuse(
     if not np.allclose(judge.expected(there)[member], judge.toggled(there)[member], atol=1e-3):
         raise UserError(
             f"{model}: {judge.name!r} looks at the class that it judges, so it would count the detector twice. "
-            "Set rescoring.fusion_model to a model that leaves it out, as mixture does."
+            "Set rescoring.fusion_model to a model that leaves it out, as masked does."
         )
     images, classes = seen.score.shape
     fold = folds_of(images, folds, seed)
