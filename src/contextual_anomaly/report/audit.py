@@ -63,7 +63,7 @@ def _check(check: pd.DataFrame) -> pd.DataFrame:
                 "planted, k": f"{rows['planted'].iloc[0]:,}",
                 "candidates": f"{rows['candidates'].iloc[0]:,}",
             }
-            for (kind, by), rows in check.groupby(["kind", "by"], sort=False)
+            for (kind, by), rows in check.sort_values("kind", kind="stable").groupby(["kind", "by"], sort=False)
         ]
     )
 
