@@ -54,3 +54,12 @@ def test_curves_end_where_everything_is_taken(judged):
     assert last.loc[("precision", "detector"), "y"] == pytest.approx(annotated.mean())
     claimed = arms["detector"] > 0.2
     assert last.loc[("risk", "fusion"), "y"] == pytest.approx(1 - annotated[claimed].mean())
+
+
+def test_a_detector_that_claims_nothing_is_judged_all_the_same():
+    annotated = np.arange(60).reshape(10, 6) % 5 == 0
+    faint = np.full((10, 6), 0.01)
+    table = judge_presence({"detector": faint, "fusion": faint}, annotated, [0.05], 1, 20, 0)
+    assert table.loc[table["measure"] == "aurc", ["value", "low", "gain"]].isna().all(axis=None)
+    assert table.loc[table["measure"] == "micro_ap", "value"].to_numpy() == pytest.approx(annotated.mean())
+    assert set(curves_of({"detector": faint}, annotated, [0.05])["curve"]) == {"precision"}

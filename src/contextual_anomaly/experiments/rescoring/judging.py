@@ -102,12 +102,20 @@ def _rows(measured: dict[str, dict[tuple[str, float | None], np.ndarray]], about
         alone = measured[DETECTOR][measure, threshold]
         for name, values in measured.items():
             value = values[measure, threshold]
-            low, high = np.nanquantile(value[1:], [0.025, 0.975])
+            low, high = _interval(value[1:])
             row = about | {"arm": name, "measure": measure, "threshold": threshold}
             row |= {"value": value[0], "low": low, "high": high}
             if name != DETECTOR:
                 gain = value - alone
-                gain_low, gain_high = np.nanquantile(gain[1:], [0.025, 0.975])
+                gain_low, gain_high = _interval(gain[1:])
                 row |= {"gain": gain[0], "gain_low": gain_low, "gain_high": gain_high}
             rows.append(row)
     return rows
+
+
+def _interval(resampled: np.ndarray) -> tuple[float, float]:
+    """95 % of the resamples, NaN where none has a value: nothing may be annotated, or claimed."""
+    if not np.isfinite(resampled).any():
+        return np.nan, np.nan
+    low, high = np.nanquantile(resampled, [0.025, 0.975])
+    return float(low), float(high)

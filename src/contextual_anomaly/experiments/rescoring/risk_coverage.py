@@ -16,13 +16,15 @@ def risk_coverage(score: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def area_under_risk(image: np.ndarray, score: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[B] mean risk over all coverages, with ``weights`` [B, N] of the images.
+    """[B] mean risk over all coverages, NaN without a claim, with ``weights`` [B, N] of the images.
 
     Args:
         image: [K] of each claim.
         score: [K], higher where trusted more.
         right: [K] bool.
     """
+    if not len(score):
+        return np.full(len(weights), np.nan)
     order, ends = by_falling_score(score)
     image, right = image[order], right[order]
     taken = tallied(image, ends, weights)
