@@ -21,6 +21,8 @@ include: "rules/models.smk"
 include: "rules/detection.smk"
 include: "rules/anomalies.smk"
 include: "rules/experiments.smk"
+include: "rules/rescoring.smk"
+include: "rules/audit.smk"
 include: "rules/report.smk"
 
 
@@ -44,6 +46,11 @@ rule all:
         expand(rules.merge_detections.output, detector=DETECTORS),
         expand(rules.evaluate.output, detector=DETECTORS),
         expand(rules.rescore.output, detector=DETECTORS),
+        expand(rules.fuse.output, detector=DETECTORS),
+        expand(rules.rescore_boxes.output, detector=DETECTORS),
+        expand(rules.judge_rescoring.output, detector=DETECTORS),
+        expand(rules.audit.output, auditor=AUDITORS),
+        expand(rules.audit_check.output, auditor=AUDITORS),
         rules.configuration.output,
 
 
@@ -72,4 +79,5 @@ rule experiment1:
 rule experiment2:
     input:
         expand(rules.rescore.output.summary, detector=DETECTORS),
+        expand(rules.judge_rescoring.output.judged, detector=DETECTORS),
         expand(rules.evaluate.output.table, detector=DETECTORS),

@@ -1,4 +1,4 @@
-# Experiment 1, classes added and taken out, by both protocols; experiment 2, context judges weak detections.
+# Experiment 1: classes added and taken out, by both protocols.
 
 
 rule experiment_published:
@@ -104,51 +104,3 @@ rule compare_models:
     shell:
         "contextual-anomaly compare-models {params.trials} {params.names} --reference {params.reference}"
         " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log}"
-
-
-rule rescore:
-    """Experiment 2: let context judge weak detections, beside the detector at the same recall."""
-    input:
-        class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
-        annotations=ANNOTATIONS.format(split="val"),
-        images=IMAGES.format(split="val"),
-        model=MODEL.format(model=SETTINGS.rescoring.model),
-    output:
-        summary=report(
-            f"{R}/experiments/rescoring/{{detector}}.summary.csv",
-            caption="../workflow/report/rescoring.rst",
-            category="Experiment 2",
-            labels={"detector": "{detector}", "table": "precision and recall"},
-        ),
-        trials=f"{R}/experiments/rescoring/{{detector}}.trials.parquet",
-        agreement=report(
-            f"{R}/experiments/rescoring/{{detector}}.agreement.csv",
-            caption="../workflow/report/agreement.rst",
-            category="Experiment 2",
-            labels={"detector": "{detector}", "table": "agreement"},
-        ),
-        agreement_images=f"{R}/experiments/rescoring/{{detector}}.agreement_images.csv",
-    log:
-        f"{R}/logs/rescore.{{detector}}.log",
-    conda:
-        "../envs/experiments.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        bottleneck=chosen_bottleneck(SETTINGS.rescoring.model),
-        thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
-        keep_above=SETTINGS.rescoring.keep_above,
-        context_threshold=SETTINGS.rescoring.context_threshold,
-        minimum_classes=SETTINGS.rescoring.minimum_classes,
-        bootstrap=SETTINGS.experiments.bootstrap,
-        seed=SETTINGS.experiments.seed,
-        source=source("rescore", SETTINGS.rescoring.model),
-    shell:
-        "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
-        " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"
-        " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
-        " --minimum-classes {params.minimum_classes} --bootstrap {params.bootstrap} --seed {params.seed}"
-        " --summary {output.summary} --trials {output.trials} --agreement {output.agreement}"
-        " --agreement-images {output.agreement_images} 2>&1 | tee {log}"

@@ -37,6 +37,9 @@ rule write_report:
         differences=rules.compare_models.output.differences,
         evaluated=expand(rules.evaluate.output, detector=DETECTORS),
         rescored=expand(rules.rescore.output, detector=DETECTORS),
+        judged=expand(rules.judge_rescoring.output, detector=DETECTORS),
+        audited=expand(rules.audit.output.table, auditor=AUDITORS),
+        checked=expand(rules.audit_check.output.table, auditor=AUDITORS),
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,
         # The published list of anomalies is compared with what the autoencoders expect.
@@ -66,12 +69,13 @@ rule write_report:
         ),
         listings=repeated("--listing", LISTING_MODELS),
         detectors=repeated("--detector", DETECTORS),
+        auditors=repeated("--auditor", AUDITORS),
         images=optional("--images", VAL_IMAGES),
         fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
         source=source("report", *REPRODUCED),
     shell:
         "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
-        " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors}"
+        " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --output {output.html} 2>&1 | tee {log}"

@@ -59,6 +59,11 @@ COMMANDS = (
     "merge_detections",
     "evaluate",
     "rescore",
+    "fuse",
+    "rescore_boxes",
+    "judge_rescoring",
+    "audit",
+    "audit_check",
     "configuration",
     "report",
 )

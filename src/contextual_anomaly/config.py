@@ -216,6 +216,19 @@ class Rescoring(Section):
     keep_above: Share = 0.5
     context_threshold: Share = 0.1
     minimum_classes: Count = 3
+    fusion_model: Name = "masked"
+    folds: Annotated[int, Field(ge=2)] = 5
+    network_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
+    network_epochs: Count = 15
+
+
+class Audit(Section):
+    """Probable annotation errors."""
+
+    model: Name = "masked"
+    least_score: Share = 0.5
+    listed: Count = 500
+    planted: Annotated[float, Field(gt=0, le=0.3)] = 0.05
 
 
 class Report(Section):
@@ -257,6 +270,7 @@ class Configuration(Section):
     experiments: Experiments = Experiments()
     detection: Detection = Detection()
     rescoring: Rescoring = Rescoring()
+    audit: Audit = Audit()
     report: Report = Report()
 
     @field_validator("models", mode="before")
@@ -269,16 +283,17 @@ class Configuration(Section):
     def _parts_fit(self) -> "Configuration":
         if "oracle" in self.models:
             raise ValueError("models: the name 'oracle' belongs to the embedded world's own, choose another")
-        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
-        asked = [("anomalies.models", name) for name in self.anomalies.models]
-        for where, name in [*asked, ("rescoring.model", self.rescoring.model)]:
-            if name not in known:
-                raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
         for name, settings in self.models.items():
             for part in getattr(settings, "parts", []):
                 if part not in self.models or hasattr(self.models[part], "parts"):
                     fit = sorted(other for other in self.models if not hasattr(self.models[other], "parts"))
                     raise ValueError(f"models.{name}.parts: {part!r} is not a model to put together, only {fit} are")
+        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
+        asked = [("anomalies.models", name) for name in self.anomalies.models]
+        asked += [("rescoring.model", self.rescoring.model), ("rescoring.fusion_model", self.rescoring.fusion_model)]
+        for where, name in [*asked, ("audit.model", self.audit.model)]:
+            if name not in known:
+                raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
         if self.dataset.kind is not DatasetKind.embedded:
             for detector in self.detection.detectors:
                 if not detector.weights:

@@ -84,6 +84,26 @@ ANOMALIES = pa.schema(
 )
 """One flagged (image, class) a row, the most surprising first."""
 
+FINDINGS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "kind": pa.string(),  # "missing": an object without an annotation; "label": an annotation with a wrong class
+        "category": pa.string(),  # of the object that is missing, or as it is annotated
+        "suggested": pa.string(),  # of a wrong label, what it might be; else empty
+        "score": pa.float32(),  # 0 to 1, how likely the annotations are wrong here
+        "detector": pa.float32(),  # its confidence in what is missing or suggested; null without a detector
+        "expected": pa.float32(),  # of the category by context
+        "explanation": pa.string(),
+        "x": pa.float32(),  # null where only the image is known
+        "y": pa.float32(),
+        "width": pa.float32(),
+        "height": pa.float32(),
+        "file_name": pa.string(),
+        "link": pa.string(),
+    }
+)
+"""One suspected annotation error a row, the likeliest first; boxes in pixels."""
+
 
 def scenes_schema(classes: int) -> pa.Schema:
     """image_id and counts, the number of instances of each class."""

@@ -37,7 +37,9 @@ def test_a_local_copy_is_judged_by_the_same_workflow(finished, fresh, tmp_path):
         f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
     )
     files = ("results/anomalies/published.csv", "results/experiments/corrected/frequency.summary.csv")
-    fresh.snakemake(*files, settings=("own.yaml",))
+    fresh.snakemake(*files, "results/audit/context.json", settings=("own.yaml",))
+    # Without a detector context alone audits the annotations.
+    assert json.loads((fresh.folder / "results/audit/context.json").read_text())["categories"]
     for name in files:
         assert (fresh.folder / name).read_bytes() == (finished.folder / name).read_bytes()
 
@@ -60,14 +62,16 @@ def test_a_broken_annotation_file_stops_with_its_record(fresh, tmp_path, instanc
 def test_snakemakes_own_report(finished, tmp_path):
     finished.snakemake("--report", str(tmp_path / "snakemake.html"))
     html = (tmp_path / "snakemake.html").read_text()
-    for category in ("Data", "Models", "Anomalies", "Experiment 1", "Experiment 2"):
+    for category in ("Data", "Models", "Anomalies", "Experiment 1", "Experiment 2", "Audit"):
         assert category in html
     assert "Unexpected and missing classes of the validation images as judged by ensemble" in html
 
 
 def test_another_run_gives_the_same_bytes(finished, fresh):
     """Every stage's tables and models; logs tell times, and the report tells the logs."""
-    fresh.snakemake("results/experiments/rescoring/world.summary.csv", "experiment1", "anomalies")
+    rescored = ("world.summary.csv", "world.judged.csv")
+    made = [f"results/experiments/rescoring/{name}" for name in rescored]
+    fresh.snakemake(*made, "results/audit/world.csv", "results/audit/world.check.csv", "experiment1", "anomalies")
 
     def digests(project):
         results = project.folder / "results"

@@ -25,6 +25,7 @@ def report(
     figure: Annotated[Path, typer.Option(help="The strongest anomalies as one picture (PNG).")],
     listing: Annotated[list[str] | None, typer.Option(help="A model that lists anomalies; repeat.")] = None,
     detector: Annotated[list[str] | None, typer.Option(help="A detector that was run; repeat.")] = None,
+    auditor: Annotated[list[str] | None, typer.Option(help="An audit of the annotations; repeat.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images; without it there is no gallery.")] = None,
     fetched: Annotated[
         Path | None, typer.Option(help="The report of fetch-images, where images were fetched one by one (CSV).")
@@ -43,6 +44,7 @@ def report(
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.files import require_file, write_aside
     from contextual_anomaly.progress import say
+    from contextual_anomaly.report.audit import audit_section
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
     from contextual_anomaly.report.results import Results
@@ -59,7 +61,8 @@ def report(
         }
     write_figure(next(iter(galleries.values()), []), figure)
     digest = sha256(settings.encode()).hexdigest()
-    html = render(run, dataset_name, dataset_kind, galleries, settings, digest)
+    audits = [audit_section(run, name, images, gallery // 2) for name in auditor or []]
+    html = render(run, dataset_name, dataset_kind, galleries, audits, settings, digest)
     with write_aside(output) as aside:
         aside.write_text(html, encoding="utf-8")
     say(f"{output}: {len(html.encode()) / 1e6:.1f} MB")

@@ -37,16 +37,15 @@ def rescore(
     images.parquet --model published.safetensors --threshold 0.25 --threshold 0.5 --summary summary.csv
     --trials trials.parquet --agreement agreement.csv --agreement-images images.csv`
     """
-    import json
-
     import numpy as np
     import pandas as pd
     import pyarrow as pa
 
     from contextual_anomaly import tables
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.experiments import rescoring
     from contextual_anomaly.experiments.bootstrap import Bootstrap
+    from contextual_anomaly.experiments.rescoring import gate
+    from contextual_anomaly.experiments.rescoring.presence import read_presence
     from contextual_anomaly.experiments.tables import RESCORED
     from contextual_anomaly.files import write_aside
     from contextual_anomaly.links import EXPLORE
@@ -55,31 +54,17 @@ def rescore(
     from contextual_anomaly.progress import say
 
     judge = load_model(model)
-    metadata, width = tables.list_width(class_scores, "score")
-    scored = tables.read_table(class_scores, tables.class_scores_schema(width))
-    classes, category_ids = json.loads(metadata["classes"]), json.loads(metadata["category_ids"])
-    unknown = sorted(set(judge.classes) - set(classes))
-    if unknown:
-        raise UserError(f"{class_scores}: lacks classes of model {judge.name!r}: {', '.join(unknown[:5])}.")
-    columns = [classes.index(name) for name in judge.classes]
-    ids = np.array(category_ids, np.int32)[columns]
-
-    image_ids = scored["image_id"].to_numpy()
-    objects = tables.read_table(annotations, tables.ANNOTATIONS).select(["image_id", "category_id"]).to_pandas()
-    objects = objects[objects["image_id"].isin(image_ids) & objects["category_id"].isin(ids)]
-    annotated = np.zeros((len(image_ids), len(ids)), bool)
-    rows = np.searchsorted(image_ids, objects["image_id"])
-    annotated[rows, pd.Index(ids).get_indexer(objects["category_id"])] = True
-    enough = annotated.sum(1) >= minimum_classes
+    presence = read_presence(class_scores, annotations, judge)
+    enough = presence.annotated.sum(1) >= minimum_classes
     if not enough.any():
         raise UserError(
-            f"{class_scores}: none of its {len(image_ids)} images has {minimum_classes} or more annotated classes; "
+            f"{class_scores}: none of its {len(presence.image_ids)} images has {minimum_classes} or more annotated classes; "
             "lower rescoring.minimum_classes, or give more images."
         )
-    image_ids, annotated = image_ids[enough], annotated[enough]
-    score = tables.matrix(scored["score"])[enough][:, columns]
+    presence = presence.where(enough)
+    image_ids, ids, score, annotated = presence.image_ids, presence.category_ids, presence.score, presence.annotated
     expected = judge.expected(score)[member_index(judge, bottleneck)]
-    rescored = rescoring.Rescored(score, expected, annotated)
+    rescored = gate.Rescored(score, expected, annotated)
     say(f"{judge.name}: {len(image_ids)} images with {minimum_classes} or more classes, {annotated.sum()} to be found")
 
     def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -88,10 +73,10 @@ def rescore(
 
     thresholds = sorted(set(threshold))
     resamples = Bootstrap(len(image_ids), bootstrap, seed)
-    write_csv(rescoring.summary(rescored, thresholds, keep_above, context_threshold, resamples), summary)
-    write_csv(rescoring.agreement(rescored, thresholds, context_threshold), agreement)
+    write_csv(gate.summary(rescored, thresholds, keep_above, context_threshold, resamples), summary)
+    write_csv(gate.agreement(rescored, thresholds, context_threshold), agreement)
 
-    image, column = rescoring.agreed_cells(rescored, thresholds[0], context_threshold)
+    image, column = gate.agreed_cells(rescored, thresholds[0], context_threshold)
     about = tables.read_table(images, tables.IMAGES).to_pandas().set_index("image_id").loc[image_ids[image]]
     listing = {
         "image_id": about.index,
@@ -105,5 +90,9 @@ def rescore(
 
     cells = [np.repeat(image_ids, len(ids)), np.tile(ids, len(image_ids)), score.ravel(), expected.ravel()]
     table = pa.table([*cells, annotated.ravel()], schema=RESCORED)
-    made_from = {"model": judge.name, "bottleneck": str(bottleneck), "weights_sha256": metadata["weights_sha256"]}
+    made_from = {
+        "model": judge.name,
+        "bottleneck": str(bottleneck),
+        "weights_sha256": presence.made_from["weights_sha256"],
+    }
     tables.write_table(table, RESCORED, trials, made_from)

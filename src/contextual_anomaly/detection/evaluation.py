@@ -8,6 +8,8 @@ import pandas as pd
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from contextual_anomaly.coco_truth import numbered, truth_of
+
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 """pycocotools' twelve figures, in its order."""
 
@@ -25,11 +27,11 @@ def evaluate(
         columns metric, category (empty: all of them), value (in 0 to 1; NaN where nothing of the kind is annotated),
         images and instances: how many hold such a class, and of how many objects, crowds not counted.
     """
-    annotations, detections = (_numbered(table, image_ids) for table in (annotations, detections))
+    annotations, detections = (numbered(table, image_ids) for table in (annotations, detections))
     numbers = range(len(image_ids))
     # pycocotools prints as it goes.
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = _truth(annotations, categories, numbers)
+        truth = truth_of(annotations, categories, numbers)
         columns = ["image_id", "x", "y", "width", "height", "score", "category_id"]
         found = truth.loadRes(detections[columns].to_numpy(np.float64)) if len(detections) else COCO()
         judged = COCOeval(truth, found, "bbox")
@@ -44,33 +46,6 @@ def evaluate(
     return pd.concat([overall, *_of_classes(judged, objects, categories)], ignore_index=True).replace(
         {"value": {-1: np.nan}}
     )
-
-
-def _numbered(table: pd.DataFrame, image_ids: np.ndarray) -> pd.DataFrame:
-    """The rows of ``image_ids`` alone, each image by its number among them: pycocotools takes ids as float64."""
-    number = pd.Index(image_ids).get_indexer(table["image_id"])
-    return table.assign(image_id=number)[number >= 0]
-
-
-def _truth(annotations: pd.DataFrame, categories: pd.DataFrame, numbers: range) -> COCO:
-    """The annotations as pycocotools keeps them."""
-    truth = COCO()
-    box = annotations[["x", "y", "width", "height"]].to_numpy(np.float64).tolist()
-    fields = (annotations[name].tolist() for name in ("image_id", "category_id", "area", "iscrowd"))
-    truth.dataset = {
-        "info": {},
-        "images": [{"id": i} for i in numbers],
-        "categories": [
-            {"id": i, "name": name} for i, name in zip(categories["category_id"], categories["name"], strict=True)
-        ],
-        # Ids from one: pycocotools takes a match with id 0 for no match.
-        "annotations": [
-            {"id": number, "image_id": image, "category_id": category, "bbox": b, "area": area, "iscrowd": int(crowd)}
-            for number, (b, image, category, area, crowd) in enumerate(zip(box, *fields, strict=True), 1)
-        ],
-    }
-    truth.createIndex()
-    return truth
 
 
 def _of_classes(judged: COCOeval, objects: pd.DataFrame, categories: pd.DataFrame) -> list[pd.DataFrame]:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from contextual_anomaly.files import write_aside
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file, write_aside
 from contextual_anomaly.models.base import Member
-from contextual_anomaly.tables import SUMMARY, write_table
+from contextual_anomaly.tables import DETECTIONS, SUMMARY, write_table
 
 DRAWS = pa.schema(
     {
@@ -64,3 +65,40 @@ RESCORED = pa.schema(
     }
 )
 """One (image, class) a row: the detector's largest confidence, what context expects, and the truth."""
+
+FUSED = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category_id": pa.int32(),
+        "score": pa.float32(),  # the detector's largest confidence
+        "calibrated": pa.float32(),  # probability by detector and class frequency
+        "expected": pa.float32(),  # by context, from all other classes
+        "fused": pa.float32(),  # probability by detector, class frequency and context
+        "annotated": pa.bool_(),
+    }
+)
+"""One (image, class) a row, each judged by what was fitted on other images."""
+
+RESCORED_BOXES = pa.schema(
+    [
+        *DETECTIONS,
+        pa.field("lift", pa.float32()),  # by how much context raises the log-odds of the class in the image
+        pa.field("rescored", pa.float32()),  # the new confidence
+    ]
+)
+"""The detector's boxes in its own order, each judged by what was fitted on other images."""
+
+
+def ran_on(image_report: str | Path) -> np.ndarray:
+    """Ids of the images that a detector has run on, from its image report (CSV).
+
+    Raises:
+        UserError: the file is missing or is no such report.
+    """
+    try:
+        report = pd.read_csv(require_file(image_report, "the image report of detect (CSV)"))
+        return report.loc[report["status"] == "run", "image_id"].to_numpy(np.int64)
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{image_report}: columns image_id and status were expected. Delete it and run again."
+        ) from error

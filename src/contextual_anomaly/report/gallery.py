@@ -42,11 +42,7 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
     for image_id, flags in listing.groupby("image_id", sort=False):
         if len(pictures) == count:
             break
-        path = folder / flags["file_name"].iloc[0]
-        # A file name from an annotation file must not lead out of the folder.
-        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            continue
-        image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+        image = read_picture(folder, flags["file_name"].iloc[0])
         if image is None:
             continue
         objects = annotations[annotations["image_id"] == image_id]
@@ -70,18 +66,35 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
     return pictures
 
 
+def read_picture(folder: Path, name: str) -> np.ndarray | None:
+    """The image [height, width, 3] (BGR), None where it is not in the folder or cannot be read."""
+    path = folder / name
+    # A file name from an annotation file must not lead out of the folder.
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file() or not path.stat().st_size:
+        return None
+    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+
+
 def _with_boxes(image: np.ndarray, objects: pd.DataFrame, odd: list[str]) -> np.ndarray:
     scale = WIDTH / image.shape[1]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = cv2.resize(image, (WIDTH, round(image.shape[0] * scale)), interpolation=method)
     loud_last = objects.assign(loud=objects["name"].isin(odd)).sort_values("loud", kind="stable")
     for box in loud_last.itertuples():
-        colour, thickness = (UNEXPECTED, 3) if box.loud else (OTHER, 1)
-        corner = round(box.x * scale), round(box.y * scale)
-        opposite = round((box.x + box.width) * scale), round((box.y + box.height) * scale)
-        cv2.rectangle(image, corner, opposite, colour, thickness, cv2.LINE_AA)
-        _label(image, box.name, corner, colour, 0.5 if box.loud else 0.36)
+        size = box.width * scale, box.height * scale
+        draw_box(image, box.name, (box.x * scale, box.y * scale), size, box.loud)
     return image
+
+
+def draw_box(
+    image: np.ndarray, name: str, corner: tuple[float, float], size: tuple[float, float], loud: bool = False
+) -> None:
+    """A named box by its left top corner and its width and height in pixels, thin or loud, into the image."""
+    colour, thickness = (UNEXPECTED, 3) if loud else (OTHER, 1)
+    first = round(corner[0]), round(corner[1])
+    opposite = round(corner[0] + size[0]), round(corner[1] + size[1])
+    cv2.rectangle(image, first, opposite, colour, thickness, cv2.LINE_AA)
+    _label(image, name, first, colour, 0.5 if loud else 0.36)
 
 
 def _label(image: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int], size: float) -> None:

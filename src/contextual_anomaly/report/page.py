@@ -13,6 +13,7 @@ from contextual_anomaly.report.chapter import chapter
 from contextual_anomaly.report.gallery import Picture
 from contextual_anomaly.report.html_tables import shown, with_interval
 from contextual_anomaly.report.published_figures import SOURCE
+from contextual_anomaly.report.rescoring import added_by_context
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded, svg
 
@@ -39,6 +40,7 @@ def render(
     dataset_name: str,
     dataset_kind: str,
     galleries: dict[str, list[Picture]],
+    audits: list[dict],
     configuration: str,
     configuration_digest: str,
 ) -> str:
@@ -65,6 +67,7 @@ def render(
         "corrected": _corrected(results, corrected),
         "reproduction": chapter(results, published, corrected) if coco else None,
         "detectors": [_detector(results, name) for name in results.detectors],
+        "audits": audits,
         "source": SOURCE,
         "timings": shown(results.timings(), {"seconds": ".1f"}),
         "timings_total": results.timings()["seconds"].sum(),
@@ -252,6 +255,7 @@ def _detector(results: Results, name: str) -> dict:
         "figure": svg(figures.rescoring(summary), f"experiment 2 of {name}: precision and recall against threshold"),
         "table": shown(table, {"F1": ".3f"}),
         "gain": shown(gain),
+        "added": added_by_context(results, name),
         "agreement": shown(agreement, {"share": ".3f"}),
         "agreed": shown(
             results.csv(f"experiments/rescoring/{name}.agreement_images.csv").head(20).drop(columns="link"),

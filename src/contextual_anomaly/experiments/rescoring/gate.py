@@ -1,8 +1,8 @@
-"""Experiment 2: context judges weak detections, and is compared with the detector at the same recall.
+"""The published gate: context judges weak detections, and is compared with the detector at the same recall.
 
-The published gate keeps a class of an image where the detector is sure of it, or where it is above a threshold and the
-context model, fed with the detector's confidences, expects it. That raises precision and lowers recall, as a stricter
-threshold does by itself; so the detector's own precision at the gate's recall stands beside it.
+The gate keeps a class of an image where the detector is sure of it, or where it is above a threshold and the context
+model, fed with the detector's confidences, expects it. That raises precision and lowers recall, as a stricter threshold
+does by itself; so the detector's own precision at the gate's recall stands beside it.
 """
 
 from dataclasses import dataclass

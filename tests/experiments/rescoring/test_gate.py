@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
 from contextual_anomaly.experiments.bootstrap import Bootstrap
-from contextual_anomaly.experiments.rescoring import Rescored, agreed_cells, agreement, summary
+from contextual_anomaly.experiments.rescoring.gate import Rescored, agreed_cells, agreement, summary
 
 #                        sure     weak, expected   weak, odd   nothing
 HAND = Rescored(

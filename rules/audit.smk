@@ -1,0 +1,107 @@
+# The annotation audit: objects that were forgotten, and labels that are wrong.
+
+# Each detector judges together with context; where there is none, context judges alone.
+AUDITORS = list(DETECTORS) or ["context"]
+
+
+wildcard_constraints:
+    auditor="|".join(AUDITORS),
+
+
+def auditor_inputs(wildcards):
+    """The tables of the detector that judges."""
+    if wildcards.auditor not in DETECTORS:
+        return {}
+    return {
+        "detections": f"{R}/detections/{wildcards.auditor}/val.parquet",
+        "detected": f"{R}/detections/{wildcards.auditor}/images.csv",
+    }
+
+
+def auditor_options(wildcards):
+    """The same as options."""
+    given = auditor_inputs(wildcards)
+    if not given:
+        return ""
+    return f"--detections {given['detections']} --image-report {given['detected']}"
+
+
+rule audit:
+    """List probable annotation errors, the likeliest first."""
+    input:
+        unpack(auditor_inputs),
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        images=IMAGES.format(split="val"),
+        model=MODEL.format(model=SETTINGS.audit.model),
+        train_scenes=SCENES.format(split="train"),
+    output:
+        table=f"{R}/audit/{{auditor}}.parquet",
+        csv=report(
+            f"{R}/audit/{{auditor}}.csv",
+            caption="../workflow/report/audit.rst",
+            category="Audit",
+            labels={"by": "{auditor}", "table": "findings"},
+        ),
+        coco=f"{R}/audit/{{auditor}}.json",
+    log:
+        f"{R}/logs/audit.{{auditor}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        detector=auditor_options,
+        bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        least_score=SETTINGS.audit.least_score,
+        listed=SETTINGS.audit.listed,
+        folds=SETTINGS.rescoring.folds,
+        seed=SETTINGS.experiments.seed,
+        source=source("audit", SETTINGS.audit.model),
+    shell:
+        "contextual-anomaly audit --annotations {input.annotations} --categories {input.categories}"
+        " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
+        " --bottleneck {params.bottleneck} --least-score {params.least_score} --listed {params.listed}"
+        " --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
+        " 2>&1 | tee {log}"
+
+
+rule audit_check:
+    """Plant errors into the annotations and see how high the audit ranks them."""
+    input:
+        unpack(auditor_inputs),
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        images=IMAGES.format(split="val"),
+        model=MODEL.format(model=SETTINGS.audit.model),
+        train_scenes=SCENES.format(split="train"),
+    output:
+        table=report(
+            f"{R}/audit/{{auditor}}.check.csv",
+            caption="../workflow/report/audit_check.rst",
+            category="Audit",
+            labels={"by": "{auditor}", "table": "planted errors"},
+        ),
+    log:
+        f"{R}/logs/audit_check.{{auditor}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        detector=auditor_options,
+        bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        share=SETTINGS.audit.planted,
+        folds=SETTINGS.rescoring.folds,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=source("audit_check", SETTINGS.audit.model),
+    shell:
+        "contextual-anomaly audit-check --annotations {input.annotations} --categories {input.categories}"
+        " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
+        " --bottleneck {params.bottleneck} --share {params.share} --folds {params.folds}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log}"

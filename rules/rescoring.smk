@@ -1,0 +1,150 @@
+# Experiment 2: what context adds to a detector.
+
+
+rule rescore:
+    """Experiment 2: let context judge weak detections, beside the detector at the same recall."""
+    input:
+        class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
+        annotations=ANNOTATIONS.format(split="val"),
+        images=IMAGES.format(split="val"),
+        model=MODEL.format(model=SETTINGS.rescoring.model),
+    output:
+        summary=report(
+            f"{R}/experiments/rescoring/{{detector}}.summary.csv",
+            caption="../workflow/report/rescoring.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "precision and recall"},
+        ),
+        trials=f"{R}/experiments/rescoring/{{detector}}.trials.parquet",
+        agreement=report(
+            f"{R}/experiments/rescoring/{{detector}}.agreement.csv",
+            caption="../workflow/report/agreement.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "agreement"},
+        ),
+        agreement_images=f"{R}/experiments/rescoring/{{detector}}.agreement_images.csv",
+    log:
+        f"{R}/logs/rescore.{{detector}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        bottleneck=chosen_bottleneck(SETTINGS.rescoring.model),
+        thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
+        keep_above=SETTINGS.rescoring.keep_above,
+        context_threshold=SETTINGS.rescoring.context_threshold,
+        minimum_classes=SETTINGS.rescoring.minimum_classes,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=source("rescore", SETTINGS.rescoring.model),
+    shell:
+        "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
+        " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"
+        " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
+        " --minimum-classes {params.minimum_classes} --bootstrap {params.bootstrap} --seed {params.seed}"
+        " --summary {output.summary} --trials {output.trials} --agreement {output.agreement}"
+        " --agreement-images {output.agreement_images} 2>&1 | tee {log}"
+
+
+rule fuse:
+    """Fuse the detector's confidences with context, calibrated and cross-validated."""
+    input:
+        detections=rules.merge_detections.output.detections,
+        class_scores=rules.merge_detections.output.class_scores,
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        model=MODEL.format(model=SETTINGS.rescoring.fusion_model),
+        train_scenes=SCENES.format(split="train"),
+    output:
+        presence=f"{R}/experiments/rescoring/{{detector}}.presence.parquet",
+        boxes=f"{R}/experiments/rescoring/{{detector}}.fused_boxes.parquet",
+    log:
+        f"{R}/logs/fuse.{{detector}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        bottleneck=chosen_bottleneck(SETTINGS.rescoring.fusion_model),
+        folds=SETTINGS.rescoring.folds,
+        seed=SETTINGS.experiments.seed,
+        source=source("fuse", SETTINGS.rescoring.fusion_model),
+    shell:
+        "contextual-anomaly fuse --detections {input.detections} --class-scores {input.class_scores}"
+        " --annotations {input.annotations} --categories {input.categories} --model {input.model}"
+        " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --folds {params.folds} --seed {params.seed}"
+        " --presence {output.presence} --boxes {output.boxes} 2>&1 | tee {log}"
+
+
+rule rescore_boxes:
+    """Rescore each box by a network that looks at all boxes of the image, cross-validated."""
+    input:
+        boxes=rules.fuse.output.boxes,
+        detected=rules.merge_detections.output.images,
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        images=IMAGES.format(split="val"),
+    output:
+        boxes=f"{R}/experiments/rescoring/{{detector}}.network_boxes.parquet",
+    log:
+        f"{R}/logs/rescore_boxes.{{detector}}.log",
+    conda:
+        "../envs/detection.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        seeds=repeated("--weight-seed", SETTINGS.rescoring.network_seeds),
+        epochs=SETTINGS.rescoring.network_epochs,
+        folds=SETTINGS.rescoring.folds,
+        seed=SETTINGS.experiments.seed,
+        source=source("rescore_boxes"),
+    shell:
+        "contextual-anomaly rescore-boxes --boxes {input.boxes} --image-report {input.detected}"
+        " --annotations {input.annotations} --categories {input.categories} --images {input.images} {params.seeds}"
+        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} 2>&1 | tee {log}"
+
+
+rule judge_rescoring:
+    """Judge the detector alone and with context, with paired intervals."""
+    input:
+        presence=rules.fuse.output.presence,
+        fused=rules.fuse.output.boxes,
+        network=rules.rescore_boxes.output.boxes,
+        detected=rules.merge_detections.output.images,
+        annotations=ANNOTATIONS.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+    output:
+        judged=report(
+            f"{R}/experiments/rescoring/{{detector}}.judged.csv",
+            caption="../workflow/report/judged.rst",
+            category="Experiment 2",
+            labels={"detector": "{detector}", "table": "what context adds"},
+        ),
+        curves=f"{R}/experiments/rescoring/{{detector}}.curves.csv",
+    log:
+        f"{R}/logs/judge_rescoring.{{detector}}.log",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
+        minimum_classes=SETTINGS.rescoring.minimum_classes,
+        bootstrap=SETTINGS.experiments.bootstrap,
+        seed=SETTINGS.experiments.seed,
+        source=source("judge_rescoring"),
+    shell:
+        "contextual-anomaly judge-rescoring --presence {input.presence} --fused-boxes {input.fused}"
+        " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
+        " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
+        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.judged} --curves {output.curves}"
+        " 2>&1 | tee {log}"

@@ -1,0 +1,1 @@
+"""The annotation audit: objects that were forgotten, and objects under a wrong label."""

@@ -1,0 +1,77 @@
+"""What an audit reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly import tables
+from contextual_anomaly.audit.evidence import Context
+from contextual_anomaly.audit.findings import Audited
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import require_file
+from contextual_anomaly.models.base import member_index, require_same_classes
+from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.scenes import read_scenes
+
+
+def read_audited(
+    annotations: Path,
+    categories: Path,
+    images: Path,
+    model: Path,
+    train_scenes: Path,
+    bottleneck: int,
+    detections: Path | None,
+    image_report: Path | None,
+    folds: int,
+    seed: int,
+) -> Audited:
+    """The tables of the split and the models; with a detector, the images that it has run on.
+
+    Raises:
+        UserError: a file is missing or wrong, files do not belong together, or there are too few images.
+    """
+    if (detections is None) != (image_report is None):
+        raise UserError("--detections and --image-report go together: give both, or neither.")
+    judge, common = load_model(model), read_scenes(train_scenes)
+    require_same_classes(judge, common.classes, str(train_scenes))
+    member = member_index(judge, bottleneck)
+    classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
+    unknown = sorted(set(judge.classes) - set(classes["name"]))
+    if unknown:
+        raise UserError(f"{categories}: lacks classes of model {judge.name!r}: {', '.join(unknown[:5])}.")
+    example = np.eye(len(judge.classes), dtype=np.float32)
+    if not np.allclose(judge.expected(example)[member], judge.toggled(example)[member], atol=1e-3):
+        raise UserError(
+            f"{model}: {judge.name!r} looks at the class that it judges, so it would trust the annotation in question. "
+            "Set audit.model to a model that leaves it out, as masked does."
+        )
+    objects = tables.read_table(annotations, tables.ANNOTATIONS).to_pandas()
+    found = None
+    image_ids = np.unique(objects["image_id"])
+    if detections is not None and image_report is not None:
+        found = tables.read_table(detections, tables.DETECTIONS).to_pandas()
+        image_ids = _ran_on(image_report)
+        strangers = found.loc[~found["image_id"].isin(image_ids), "image_id"]
+        if len(strangers):
+            raise UserError(f"{detections}: image {strangers.iloc[0]} is not among those run in {image_report}.")
+    if len(image_ids) < folds:
+        raise UserError(f"{len(image_ids)} images cannot be divided into {folds} folds; lower rescoring.folds.")
+    return Audited(
+        objects=objects,
+        categories=classes,
+        images=tables.read_table(images, tables.IMAGES).to_pandas(),
+        image_ids=image_ids,
+        classes=judge.classes,
+        detections=found,
+        context=Context(judge, member, common.presence.mean(0)),
+        fold=np.random.default_rng(seed).permutation(len(image_ids)) % folds,
+    )
+
+
+def _ran_on(image_report: Path) -> np.ndarray:
+    report = pd.read_csv(require_file(image_report, "the image report of detect (CSV)"))
+    if not {"image_id", "status"} <= set(report.columns):
+        raise UserError(f"{image_report}: columns image_id and status were expected, found {list(report.columns)}.")
+    return np.sort(report.loc[report["status"] == "run", "image_id"].to_numpy(np.int64))

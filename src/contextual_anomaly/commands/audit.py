@@ -1,0 +1,71 @@
+"""`contextual-anomaly audit`: where the annotations are probably wrong."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def audit(
+    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
+    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
+    images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
+    model: Annotated[Path, typer.Option(help="The context model, one that leaves out the class it judges.")],
+    train_scenes: Annotated[
+        Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
+    ],
+    output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
+    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    coco: Annotated[Path, typer.Option(help="The same as COCO JSON, for pycocotools and labelling tools.")],
+    detections: Annotated[
+        Path | None, typer.Option(help="Boxes of a detector (Parquet). Without, context alone judges.")
+    ] = None,
+    image_report: Annotated[
+        Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
+    ] = None,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Which member of a sweep judges.")] = 64,
+    least_score: Annotated[float, typer.Option(min=0, max=1, help="What is less likely wrong is not listed.")] = 0.5,
+    listed: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 500,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
+) -> None:
+    """List probable annotation errors, the likeliest first, each with a score from 0 to 1 and its reasons.
+
+    Kind missing: detections that no annotation accounts for and that context agrees with; the score is the probability
+    that such a detection is of an object. Kind label: annotated objects whose class both the detector and the context
+    doubt; above 0.5 another class is more probable than the one annotated. Without --detections context alone judges,
+    and a missing object is known by its image and class, not by a box: the COCO file leaves those out. Example:
+
+    `contextual-anomaly audit --annotations results/annotations/val.parquet --categories results/categories/val.parquet
+    --images results/images/val.parquet --model results/models/masked.safetensors
+    --train-scenes results/scenes/train.parquet --detections results/detections/world/val.parquet
+    --image-report results/detections/world/images.csv --output audit.parquet --csv audit.csv --coco audit.json`
+    """
+    import pyarrow as pa
+
+    from contextual_anomaly import tables
+    from contextual_anomaly.audit.export import as_coco
+    from contextual_anomaly.audit.findings import audit as all_findings
+    from contextual_anomaly.audit.findings import explained
+    from contextual_anomaly.audit.inputs import read_audited
+    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.progress import say
+
+    audited = read_audited(
+        annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
+    )
+    findings = all_findings(audited)
+    findings = explained(audited, findings[findings["score"] >= least_score].head(listed))
+    counts = findings["kind"].value_counts()
+    by = f"{audited.context.model.name}" + ("" if detections is None else " and the detector")
+    say(
+        f"{by}: {counts.get('missing', 0):,} objects that may be missing and {counts.get('label', 0):,} labels that may be "
+        f"wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
+    )
+    table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
+    made_from = {"model": audited.context.model.name, "least_score": str(least_score)}
+    tables.write_table(table, tables.FINDINGS, output, made_from)
+    with write_aside(csv) as aside:
+        findings.to_csv(aside, index=False, float_format="%.6g")
+    with write_aside(coco) as aside:
+        aside.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": by}))

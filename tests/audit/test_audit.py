@@ -1,0 +1,144 @@
+"""The audit on a case made by hand, and its files in the tools that open them."""
+
+import contextlib
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pycocotools.coco import COCO
+
+from contextual_anomaly import tables
+from contextual_anomaly.audit.evidence import pairs
+from contextual_anomaly.commands.audit import audit
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.families.oracle import Oracle
+from contextual_anomaly.models.registry import save
+from contextual_anomaly.scenes import Scenes, write_scenes
+
+NAMES = ("fork", "knife", "plate", "surfboard", "kite")
+IDS = (2, 3, 5, 7, 11)
+KITCHEN, BEACH = (0, 1, 2), (3, 4)
+
+
+def _write(frame, schema, path):
+    table = pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata(None)
+    tables.write_table(table, schema, path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Sixty kitchens and beaches, all detected well; image 1 lacks its plate, and image 2 has a fork called kite."""
+    folder = tmp_path_factory.mktemp("audit")
+    rows = []
+    for image in range(1, 61):
+        for place, column in enumerate(KITCHEN if image <= 40 else BEACH):
+            rows.append((image, IDS[column], 100.0 * place, 10.0, 60.0, 80.0))
+    true = pd.DataFrame(rows, columns=["image_id", "category_id", "x", "y", "width", "height"])
+    found = true.assign(score=np.linspace(0.6, 0.95, len(true)))
+    # Doubtful ghosts, so that there is something to tell from.
+    ghosts = found[::3].assign(x=400.0, score=0.1, category_id=np.resize(IDS, len(found[::3])))
+    detections = pd.concat([found, ghosts]).sort_values(["image_id", "score"], ascending=[True, False])
+    annotated = true[~((true["image_id"] == 1) & (true["category_id"] == 5))].copy()
+    annotated.loc[(annotated["image_id"] == 2) & (annotated["category_id"] == 2), "category_id"] = 11
+    _write(annotated.assign(area=4800, iscrowd=False), tables.ANNOTATIONS, folder / "annotations.parquet")
+    _write(detections[tables.DETECTIONS.names], tables.DETECTIONS, folder / "detections.parquet")
+    classes = pd.DataFrame({"category_id": IDS, "name": NAMES, "supercategory": "thing"})
+    _write(classes, tables.CATEGORIES, folder / "categories.parquet")
+    images = pd.DataFrame({"image_id": range(1, 61), "width": 640, "height": 480, "coco_url": "", "flickr_url": ""})
+    images["file_name"] = [f"{i:012}.jpg" for i in images["image_id"]]
+    _write(images, tables.IMAGES, folder / "images.parquet")
+    images.assign(status="run", problem="")[["image_id", "file_name", "status", "problem"]].to_csv(
+        folder / "report.csv", index=False
+    )
+    counts = np.zeros((60, 5), np.uint16)
+    counts[:40, KITCHEN], counts[40:, BEACH] = 1, 1
+    write_scenes(Scenes(np.arange(60), counts, NAMES, IDS, "hand-made"), folder / "scenes.parquet")
+    probability = np.array([[0.9, 0.9, 0.9, 0.01, 0.01], [0.01, 0.01, 0.01, 0.9, 0.8]])
+    save(Oracle("oracle", NAMES, np.array([0.6, 0.4]), probability), folder / "oracle.safetensors")
+    return folder
+
+
+def run(files, folder, detector=True, **options):
+    inputs = [files / f"{name}.parquet" for name in ("annotations", "categories", "images")]
+    outputs = [folder / name for name in ("audit.parquet", "audit.csv", "audit.json")]
+    if detector:
+        options = {"detections": files / "detections.parquet", "image_report": files / "report.csv"} | options
+    audit(*inputs, files / "oracle.safetensors", files / "scenes.parquet", *outputs, **options)
+    return tables.read_table(outputs[0], tables.FINDINGS).to_pandas()
+
+
+def test_both_errors_are_found_and_explained(files, tmp_path):
+    findings = run(files, tmp_path)
+    label = findings[findings["kind"] == "label"].iloc[0]
+    assert (label["image_id"], label["category"], label["suggested"]) == (2, "kite", "fork")
+    assert label["score"] > 0.9
+    assert label["explanation"].startswith("kite: p = 0.0")
+    assert "beside" in label["explanation"].split(";")[0]
+    assert "fork: p = 0.90 given knife, plate" in label["explanation"]
+    missing = findings[findings["kind"] == "missing"].iloc[0]
+    assert (missing["image_id"], missing["category"], missing["x"]) == (1, "plate", 200)
+    assert missing["score"] > 0.9
+    assert missing["explanation"] == "p = 0.90 given fork, knife"
+
+
+def test_without_a_detector_context_alone_speaks(files, tmp_path):
+    findings = run(files, tmp_path, detector=False)
+    assert findings["detector"].isna().all()
+    label = findings[findings["kind"] == "label"].iloc[0]
+    assert (label["image_id"], label["category"]) == (2, "kite")
+    missing = findings[findings["kind"] == "missing"]
+    # By context image 2 lacks a fork, and image 1 a plate; where, nobody knows.
+    assert {(1, "plate"), (2, "fork")} <= set(zip(missing["image_id"], missing["category"], strict=True))
+    assert missing["x"].isna().all()
+
+
+def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
+    findings = run(files, tmp_path, least_score=0.2)
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(tmp_path / "audit.json"))
+        results = coco.loadRes(coco.dataset["annotations"])
+    assert len(coco.anns) == len(results.anns) == len(findings)
+    first = coco.loadAnns([1])[0]
+    assert first["bbox"] == findings.loc[0, ["x", "y", "width", "height"]].tolist()
+    assert coco.loadCats(first["category_id"])[0]["name"] == findings.loc[0, "category"]
+    assert first["attributes"]["explanation"] == findings.loc[0, "explanation"]
+    assert set(coco.imgs) == set(findings["image_id"])
+    assert pd.read_csv(tmp_path / "audit.csv")["explanation"].tolist() == findings["explanation"].tolist()
+
+
+def test_without_boxes_the_json_holds_labels_alone(files, tmp_path):
+    findings = run(files, tmp_path, detector=False)
+    content = json.loads((tmp_path / "audit.json").read_text())
+    assert len(content["annotations"]) == (findings["kind"] == "label").sum()
+
+
+def test_the_same_bytes_again(files, tmp_path):
+    names = ("audit.parquet", "audit.csv", "audit.json")
+    run(files, tmp_path)
+    first = [(tmp_path / name).read_bytes() for name in names]
+    run(files, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in names] == first
+
+
+def test_at_most_so_many_are_listed(files, tmp_path):
+    assert len(run(files, tmp_path, least_score=0.0, listed=3)) == 3
+
+
+def test_mistakes_are_said(files, tmp_path):
+    with pytest.raises(UserError, match="--detections and --image-report go together"):
+        run(files, tmp_path, image_report=None)
+    with pytest.raises(UserError, match=r"60 images cannot be divided into 70 folds; lower rescoring\.folds"):
+        run(files, tmp_path, folds=70)
+    assert not list(tmp_path.iterdir())
+
+
+def test_pairs_are_those_of_one_image_with_their_overlap():
+    first = pd.DataFrame({"image_id": [1, 2, 9], "x": 0.0, "y": 0.0, "width": 10.0, "height": 10.0})
+    second = pd.DataFrame({"image_id": [1, 1, 2], "x": [0.0, 5.0, 20.0], "y": 0.0, "width": 10.0, "height": 10.0})
+    pair = pairs(first, second)
+    assert list(zip(pair.first, pair.second, strict=True)) == [(0, 0), (0, 1), (1, 2)]
+    assert pair.union.tolist() == [1, pytest.approx(50 / 150), 0]
+    assert pair.inside.tolist() == [1, 0.5, 0]

@@ -1,0 +1,88 @@
+"""The sections on rescoring and on the audit, from tables made by hand."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from contextual_anomaly import tables
+from contextual_anomaly.experiments.rescoring.curves import curves_of
+from contextual_anomaly.experiments.rescoring.judging import COLUMNS, judge_presence
+from contextual_anomaly.report.audit import audit_section
+from contextual_anomaly.report.rescoring import added_by_context
+from contextual_anomaly.report.results import Results
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A results folder that holds what the two sections read: a detector that context helps, and three findings."""
+    rng = np.random.default_rng(0)
+    annotated = rng.random((50, 6)) < 0.3
+    score = np.clip(rng.normal(0.3 + 0.2 * annotated, 0.2), 0, 1)
+    arms = {"detector": score, "calibrated": score, "fusion": np.clip(score + 0.2 * annotated, 0, 1)}
+    folder = tmp_path / "experiments/rescoring"
+    folder.mkdir(parents=True)
+    boxes = pd.DataFrame(
+        [
+            ("boxes", 0, "detector", "ap", None, 0.3, 0.2, 0.4, None, None, None, 50),
+            ("boxes", 0, "network", "ap", None, 0.29, 0.2, 0.4, -0.01, -0.02, -0.005, 50),
+        ],
+        columns=COLUMNS,
+    )
+    judged = pd.concat([judge_presence(arms, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
+    judged.to_csv(folder / "d.judged.csv", index=False)
+    curves_of(arms, annotated, [0.2]).to_csv(folder / "d.curves.csv", index=False)
+
+    rows = [
+        (1, "missing", "plate", "", 0.97, 0.8, 0.9, "p = 0.90 given fork, knife", 10.0, 5.0, 30.0, 20.0, "1.jpg", ""),
+        (2, "label", "kite", "<b>fork", 0.9, 0.7, 0.01, "kite: p = 0.01", 0.0, 0.0, 60.0, 40.0, "2.jpg", ""),
+        (3, "label", "kite", "fork", 0.8, 0.7, 0.01, "", 1.0, 1.0, 5.0, 5.0, "../outside.jpg", ""),
+    ]
+    frame = pd.DataFrame(rows, columns=tables.FINDINGS.names)
+    table = pa.Table.from_pandas(frame, tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
+    tables.write_table(table, tables.FINDINGS, tmp_path / "audit/d.parquet")
+    pd.DataFrame(
+        {"kind": "label", "by": "context", "measure": ["auroc", "precision_at_k"], "value": [0.9, 0.5]}
+        | {"low": 0.4, "high": 0.95, "planted": 7, "candidates": 90}
+    ).to_csv(tmp_path / "audit/d.check.csv", index=False)
+    objects = pd.DataFrame({"image_id": [1], "category_id": [1], "x": 2, "y": 2, "width": 8, "height": 8})
+    objects = objects.assign(area=64, iscrowd=False)
+    categories = pd.DataFrame({"category_id": [1], "name": ["fork"], "supercategory": [""]})
+    for name, of, schema in (
+        ("annotations", objects, tables.ANNOTATIONS),
+        ("categories", categories, tables.CATEGORIES),
+    ):
+        table = pa.Table.from_pandas(of, schema, preserve_index=False).replace_schema_metadata(None)
+        tables.write_table(table, schema, tmp_path / f"{name}/val.parquet")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in ("1.jpg", "2.jpg", "../outside.jpg"):
+        cv2.imwrite(str(pictures / name), np.full((50, 80, 3), 128, np.uint8))
+    return Results(tmp_path, {}, [], ["d"], None)
+
+
+def test_it_is_said_where_context_helps_and_where_it_harms(results):
+    added = added_by_context(results, "d")
+    assert any("fused with context helps" in verdict for verdict in added["verdicts"])
+    assert any(v.startswith("boxes") and "harms, -0.0100 [-0.0200, -0.0050]" in v for v in added["verdicts"])
+    titles = [part["title"] for part in added["measures"]]
+    assert titles[0] == "Classes of images, 50 images"
+    assert titles[-1] == "Boxes, 50 images"
+    assert "svg" in added["figure"]
+
+
+def test_findings_are_shown_with_their_pictures(results):
+    section = audit_section(results, "d", results.folder / "pictures", 5)
+    missing, label = section["parts"]
+    assert (missing["count"], label["count"]) == (1, 2)
+    # A file name that leads out of the folder shows no picture.
+    assert [row.image_id for row, _ in missing["gallery"] + label["gallery"]] == [1, 2]
+    assert all("data:image/jpeg" in image for part in section["parts"] for _, image in part["gallery"])
+    assert section["check"]["rows"][0][2] == "0.900 [0.400, 0.950]"
+
+
+def test_without_a_folder_there_are_tables_alone(results):
+    section = audit_section(results, "d", None, 5)
+    assert not any(part["gallery"] for part in section["parts"])
+    assert section["parts"][1]["table"]["rows"][0][2] == "<b>fork"
