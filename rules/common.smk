@@ -33,6 +33,11 @@ LISTING_MODELS = SETTINGS.anomalies.models
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 
+# Results that working copies may share. Without --cache it is off, or Snakemake would name each of these rules in every run.
+# Snakemake tells cached results apart by shell command, params and what went in, not by wildcards: those that tell two jobs
+# of a rule apart stand among its params as well.
+SHARED = workflow.workflow_settings.cache is not None
+
 SETTINGS_AS_OPTION = json.dumps(SETTINGS.model_dump(mode="json"))
 
 ANNOTATIONS = f"{R}/annotations/{{split}}.parquet"
@@ -147,6 +152,11 @@ def layout_options(files):
 def repeated(option, values):
     """One option given several times, as the commands take lists."""
     return " ".join(f"{option} {shlex.quote(str(value))}" for value in values)
+
+
+def growing(amount):
+    """A resource that doubles with each attempt: a job that was killed for want of it is tried again with more."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
 
 
 def chosen_bottleneck(model):

@@ -8,12 +8,13 @@ if EMBEDDED:
             weights=f"{R}/world/detector.onnx",
         log:
             f"{R}/logs/world_detector.log",
+        cache: SHARED
         conda:
             "../envs/detection.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
-            runtime=10,
+            mem_mb=growing(3000),
+            runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
             pictures=SETTINGS.world.detector_pictures,
@@ -42,8 +43,8 @@ rule detect:
         "../envs/detection.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         family=lambda wildcards: DETECTORS[wildcards.detector].family,
         names=lambda wildcards: optional(
@@ -81,8 +82,8 @@ rule merge_detections:
         "../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         detections=lambda wildcards, input: repeated(
             "--shard-detections", input.detections
@@ -118,8 +119,8 @@ rule evaluate:
         "../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         source=source("evaluate"),
     shell:

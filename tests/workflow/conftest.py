@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "envs", "profiles", "src")
 
 SMALL = """
+detection:
+  shards: 2
 world:
   train_images: 1500
   val_images: 200

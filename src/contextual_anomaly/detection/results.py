@@ -104,7 +104,8 @@ def merge(shards: Sequence[Results]) -> Results:
     Raises:
         UserError: shards are missing, double, of different runs, or hold no image.
     """
-    described = [dict(shard.metadata) for shard in shards]
+    # The settings of the command name its shard; those that count stand beside them, one by one.
+    described = [{k: v for k, v in shard.metadata.items() if not k.startswith("settings")} for shard in shards]
     numbers = [(int(d.pop("shard")), int(d.pop("shards"))) for d in described]
     if any(d != described[0] for d in described[1:]):
         keys = sorted({k for d in described[1:] for k in d if d[k] != described[0].get(k)})
