@@ -5,15 +5,22 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 from contextual_anomaly.config import DatasetKind, ImageDownload, read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.source_digest import source_digest
+from contextual_anomaly.workflow_lock import free_locks_of_killed_runs
 
 try:
     SETTINGS = read_config(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# A run's own jobs read this file too.
+if workflow.exec_mode == ExecMode.DEFAULT and free_locks_of_killed_runs():
+    logger.info("The last run here was killed; its work goes on.")
 
 R = SETTINGS.results
 EMBEDDED = SETTINGS.dataset.kind is DatasetKind.embedded

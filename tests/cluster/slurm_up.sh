@@ -19,7 +19,7 @@ owned=/etc/slurm/slurm.conf # jobs look for it there: Snakemake's job step takes
 [ "$(id -u)" = 0 ] || unable "it takes root to start the daemons"
 # A cluster that somebody uses is not touched; a link is what this script has left.
 if [ -e "$owned" ] && [ ! -L "$owned" ]; then unable "$owned is there: this machine belongs to a cluster"; fi
-if [ -L "$owned" ] && scontrol ping >/dev/null 2>&1; then unable "another test cluster is up, see $(readlink "$owned")"; fi
+if [ -L "$owned" ] && scontrol ping >/dev/null 2>&1; then unable "another test cluster is up; $(dirname "$0")/slurm_down.sh $(dirname "$(readlink "$owned")") ends it"; fi
 
 for program in slurmctld slurmd munged; do
     command -v "$program" >/dev/null && continue

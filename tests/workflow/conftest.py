@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ class Project:
         jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
         del jobs["total"]
         return jobs
+
+    def digests(self) -> dict[str, str]:
+        """The digest of every result. Logs are none; in the report, one section holds what they say of time and memory."""
+        results = self.folder / "results"
+        found = {}
+        for path in sorted(results.rglob("*")):
+            if path.is_file() and "logs" not in path.parts:
+                content = path.read_bytes()
+                if path.name == "report.html":
+                    content, sections = re.subn(rb'<section id="timings">.*?</section>', b"", content, flags=re.DOTALL)
+                    assert sections == 1
+                found[str(path.relative_to(results))] = sha256(content).hexdigest()
+        return found
 
 
 def copy_project(folder: Path) -> Project:
