@@ -176,6 +176,11 @@ def weights(detector):
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
 
 
+def of_shard(output, detector):
+    """The name of an output of detect, with {shard} for the number of the shard."""
+    return rules.detect.output[output].replace("{detector}", detector)
+
+
 def optional(option, value):
     """An option that is left out where its setting is empty, quoted for the shell."""
     return f"{option} {shlex.quote(value)}" if value else ""

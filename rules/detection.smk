@@ -85,16 +85,15 @@ rule merge_detections:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        detections=lambda wildcards, input: repeated(
-            "--shard-detections", input.detections
-        ),
-        class_scores=lambda wildcards, input: repeated(
-            "--shard-class-scores", input.class_scores
-        ),
-        images=lambda wildcards, input: repeated("--shard-image-report", input.images),
+        # One name stands for all: a shell takes no command line with the names of a thousand shards.
+        detections=lambda wildcards: of_shard("detections", wildcards.detector),
+        class_scores=lambda wildcards: of_shard("class_scores", wildcards.detector),
+        images=lambda wildcards: of_shard("images", wildcards.detector),
+        shards=SETTINGS.detection.shards,
         source=source("merge_detections"),
     shell:
-        "contextual-anomaly merge-detections {params.detections} {params.class_scores} {params.images}"
+        "contextual-anomaly merge-detections --shards {params.shards} --shard-detections {params.detections:q}"
+        " --shard-class-scores {params.class_scores:q} --shard-image-report {params.images:q}"
         " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
         " 2>&1 | tee {log}"
 

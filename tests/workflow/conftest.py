@@ -78,8 +78,9 @@ class Project:
         """The digest of every result. Logs are none; in the report, one section holds what they say of time and memory."""
         results = self.folder / "results"
         found = {}
-        for path in sorted(results.rglob("*")):
-            if path.is_file() and "logs" not in path.parts:
+        # What a cache holds is linked to, whole folders too.
+        for path in (Path(top) / name for top, _, names in os.walk(results, followlinks=True) for name in names):
+            if "logs" not in path.parts and path.name != ".snakemake_timestamp":
                 content = path.read_bytes()
                 if path.name == "report.html":
                     content, sections = re.subn(rb'<section id="timings">.*?</section>', b"", content, flags=re.DOTALL)
