@@ -17,10 +17,13 @@ def aside_of(path: Path) -> Path:
     The workflow has one process for each file. One that goes on after its Snakemake was killed fails here, in place of
     two that write into each other.
     """
-    for left in path.parent.glob(f".{escape(path.stem)}.[0-9]*.part{escape(path.suffix)}"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     # The suffix stays last: libraries choose a format by it.
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    before, after = f".{path.stem}.", f".part{path.suffix}"
+    for left in path.parent.glob(f"{escape(before)}[0-9]*{escape(after)}"):
+        # Not that of another file, whose name goes on with a number.
+        if left.name.removeprefix(before).removesuffix(after).isdigit():
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f"{before}{os.getpid()}{after}")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def done(project: Project, cache: Path, *arguments: str) -> set[str]:
     logs = project.folder / "results/logs"
     for log in logs.glob("*.log"):
         log.unlink()
-    project.snakemake("--cache", *TARGETS, *arguments, SNAKEMAKE_OUTPUT_CACHE=str(cache))
+    project.snakemake(*TARGETS, "--cache", *arguments, SNAKEMAKE_OUTPUT_CACHE=str(cache))
     # What comes from the cache leaves an empty log.
     return {log.stem for log in logs.glob("*.log") if log.stat().st_size}
 
