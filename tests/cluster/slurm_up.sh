@@ -33,14 +33,15 @@ for program in slurmctld slurmd munged; do
 done
 
 mkdir -p "$folder"/{state,spool,log,munge} /etc/slurm
+mapfile -t ports < <(shuf --input-range 20000-32000 --head-count 2) # below those that the kernel hands out
 memory=$(awk '/^MemTotal/ { print int($2 / 1024 * 0.8) }' /proc/meminfo)
 cat >"$folder/slurm.conf" <<CONF
 ClusterName=loopback
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
-SlurmctldPort=26817
-SlurmdPort=26818
+SlurmctldPort=${ports[0]}
+SlurmdPort=${ports[1]}
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket=$folder/munge/socket
@@ -80,9 +81,9 @@ ln -sfn "$folder/gres.conf" /etc/slurm/gres.conf
 key="$folder/munge/key"
 [ -s "$key" ] || { head -c 1024 /dev/urandom >"$key" && chmod 400 "$key"; }
 munged --force --key-file="$key" --socket="$folder/munge/socket" --pid-file="$folder/munged.pid" \
-    --seed-file="$folder/munge/seed" --log-file="$folder/log/munged.log"
-slurmctld -c
-slurmd -N "$(hostname -s)"
+    --seed-file="$folder/munge/seed" --log-file="$folder/log/munged.log" || unable "munged does not start"
+slurmctld -c || unable "slurmctld does not start"
+slurmd -N "$(hostname -s)" || unable "slurmd does not start"
 for _ in $(seq 100); do
     if [ "$(sinfo --noheader --partition cpu --format %T 2>/dev/null)" = idle ]; then
         sinfo
