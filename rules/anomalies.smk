@@ -1,14 +1,6 @@
 # The listing: what is unexpected, and what is missing.
 
 
-def listing_limits(model):
-    """Rates of false alarms; the paper's autoencoders, whose outputs are no probabilities, keep the paper's thresholds."""
-    limits = SETTINGS.anomalies
-    if getattr(SETTINGS.models.get(model), "recipe", "") == "published":
-        return f"--missing-above {limits.missing_above} --unexpected-below {limits.unexpected_below}"
-    return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
-
-
 rule list_anomalies:
     """List the classes that are there against expectation, and those that are expected and not there."""
     input:

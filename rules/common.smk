@@ -171,6 +171,14 @@ def chosen_bottleneck(model):
     return getattr(SETTINGS.models.get(model), "chosen_bottleneck", 1)
 
 
+def listing_limits(model):
+    """Rates of false alarms; the paper's autoencoders, whose outputs are no probabilities, keep the paper's thresholds."""
+    limits = SETTINGS.anomalies
+    if getattr(SETTINGS.models.get(model), "recipe", "") == "published":
+        return f"--missing-above {limits.missing_above} --unexpected-below {limits.unexpected_below}"
+    return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
+
+
 def weights(detector):
     """The ONNX file of a detector; the embedded world's own where none is configured."""
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
