@@ -10,14 +10,20 @@ pytestmark = pytest.mark.workflow
 SHARED = {
     "annotations.train",
     "annotations.val",
+    "fit.frequency",
+    "fit.published",
     "scenes",
-    "train.default",
-    "train.published",
     "world_annotations",
     "world_detector",
     "world_images",
+    "world_oracle",
 }
-TARGETS = ("models", "results/world/detector.onnx", "results/world/val2017")
+TARGETS = (
+    *(f"results/models/{name}.safetensors" for name in ("frequency", "published", "oracle")),
+    "results/annotations/val.parquet",
+    "results/world/detector.onnx",
+    "results/world/val2017",
+)
 
 
 @pytest.fixture
@@ -51,11 +57,11 @@ def test_a_second_working_copy_takes_what_the_first_has_made(finished, fresh, ca
 
     # What has changed is made anew, and what does not hang on it still comes from the cache.
     epochs = "models={published: {epochs: 1}}"
-    assert done(copy_project(tmp_path / "configured"), cache, "--config", epochs) & SHARED == {"train.published"}
+    assert done(copy_project(tmp_path / "configured"), cache, "--config", epochs) & SHARED == {"fit.published"}
     edited = copy_project(tmp_path / "edited")
     source = edited.folder / "src/contextual_anomaly/training.py"
     source.write_text(source.read_text() + "\n# edited\n")
-    assert done(edited, cache) & SHARED == {"train.default", "train.published"}
+    assert done(edited, cache) & SHARED == {"fit.published"}
 
 
 def test_without_the_option_nothing_is_said_of_caches(fresh):
