@@ -2,6 +2,7 @@
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -128,6 +129,7 @@ def parts(model):
     return getattr(SETTINGS.models.get(model), "parts", [])
 
 
+@cache
 def source(command, *models):
     """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
     families = {FAMILY[name] for model in models for name in (model, *parts(model))}
