@@ -34,7 +34,7 @@ def test_a_profile_names_rules_that_are_there(path):
     assert set(grouped) | set(profile.get("set-resources", {})) <= set(RULES)
     assert {entry.split("=")[0] for entry in profile.get("group-components", [])} <= set(grouped.values())
     # A group is one job, and a job has one partition.
-    assert not {"train", "detect"} & set(grouped)
+    assert not {"fit", "detect"} & set(grouped)
 
 
 def test_a_container_gets_files_that_are_there():
