@@ -24,8 +24,8 @@ rule list_anomalies:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
         layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),

@@ -50,8 +50,8 @@ rule audit:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),
@@ -90,8 +90,8 @@ rule audit_check:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),

@@ -2,18 +2,26 @@
 import json
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake_interface_executor_plugins.settings import ExecMode
 
 from contextual_anomaly.config import DatasetKind, ImageDownload, read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.source_digest import source_digest
+from contextual_anomaly.workflow_lock import free_locks_of_killed_runs
 
 try:
     SETTINGS = read_config(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+# A run's own jobs read this file too.
+if workflow.exec_mode == ExecMode.DEFAULT and free_locks_of_killed_runs():
+    logger.info("The last run here was killed; its work goes on.")
 
 R = SETTINGS.results
 EMBEDDED = SETTINGS.dataset.kind is DatasetKind.embedded
@@ -32,6 +40,11 @@ PUBLISHED_MODELS = [
 LISTING_MODELS = SETTINGS.anomalies.models
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
+
+# Results that working copies may share. Without --cache it is off, or Snakemake would name each of these rules in every run.
+# Snakemake tells cached results apart by shell command, params and what went in, not by wildcards: those that tell two jobs
+# of a rule apart stand among its params as well.
+SHARED = workflow.workflow_settings.cache is not None
 
 SETTINGS_AS_OPTION = json.dumps(SETTINGS.model_dump(mode="json"))
 
@@ -116,6 +129,7 @@ def parts(model):
     return getattr(SETTINGS.models.get(model), "parts", [])
 
 
+@cache
 def source(command, *models):
     """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
     families = {FAMILY[name] for model in models for name in (model, *parts(model))}
@@ -149,6 +163,11 @@ def repeated(option, values):
     return " ".join(f"{option} {shlex.quote(str(value))}" for value in values)
 
 
+def growing(amount):
+    """A resource that doubles with each attempt: a job that was killed for want of it is tried again with more."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
 def chosen_bottleneck(model):
     """The member of a sweep that stands for it in listings; other families have one member."""
     return getattr(SETTINGS.models.get(model), "chosen_bottleneck", 1)
@@ -167,6 +186,11 @@ def weights(detector):
     if DETECTORS[detector].cfg:
         return f"{R}/detectors/{detector}.onnx"
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
+
+
+def of_shard(output, detector):
+    """The name of an output of detect, with {shard} for the number of the shard."""
+    return rules.detect.output[output].replace("{detector}", detector)
 
 
 def optional(option, value):

@@ -9,12 +9,13 @@ if EMBEDDED:
             val=raw("val"),
         log:
             f"{R}/logs/world_annotations.log",
+        cache: SHARED
         conda:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=10,
+            mem_mb=growing(2000),
+            runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
             train_images=SETTINGS.world.train_images,
@@ -32,12 +33,13 @@ if EMBEDDED:
             images=directory(VAL_IMAGES),
         log:
             f"{R}/logs/world_images.log",
+        cache: SHARED
         conda:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=growing(1000),
+            runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
             drawn_images=SETTINGS.world.drawn_images,
@@ -57,13 +59,15 @@ rule annotations:
         categories=CATEGORIES,
     log:
         f"{R}/logs/annotations.{{split}}.log",
+    cache: SHARED
     conda:
         "../envs/dataset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
+        split=lambda wildcards: wildcards.split,
         source=source("annotations"),
     shell:
         "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
@@ -79,13 +83,15 @@ rule layouts:
         layouts=LAYOUTS,
     log:
         f"{R}/logs/layouts.{{split}}.log",
+    cache: SHARED
     conda:
         "../envs/dataset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
+        split=lambda wildcards: wildcards.split,
         source=source("layouts"),
     shell:
         "contextual-anomaly layouts --annotations {input.annotations} --images {input.images}"
@@ -111,12 +117,13 @@ rule scenes:
         ),
     log:
         f"{R}/logs/scenes.log",
+    cache: SHARED
     conda:
         "../envs/dataset.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         dataset=SETTINGS.dataset.name,
         person=(

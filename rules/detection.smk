@@ -8,12 +8,13 @@ if EMBEDDED:
             weights=f"{R}/world/detector.onnx",
         log:
             f"{R}/logs/world_detector.log",
+        cache: SHARED
         conda:
             "../envs/detection.yaml"
         threads: 1
         resources:
-            mem_mb=3000,
-            runtime=10,
+            mem_mb=growing(3000),
+            runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
             pictures=SETTINGS.world.detector_pictures,
@@ -37,13 +38,13 @@ if CONVERTED:
             f"{R}/logs/darknet_to_onnx.{{detector}}.log",
         wildcard_constraints:
             detector="|".join(d.name for d in DETECTORS.values() if d.cfg),
-        cache: "omit-software"
+        cache: SHARED
         conda:
             "../envs/detection.yaml"
         threads: 1
         resources:
-            mem_mb=2500,
-            runtime=10,
+            mem_mb=growing(2500),
+            runtime=growing(10),
         params:
             size=lambda wildcards: DETECTORS[wildcards.detector].input_size,
             source=source("darknet_to_onnx"),
@@ -70,8 +71,8 @@ rule detect:
         "../envs/detection.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
         gpu=int(SETTINGS.detection.backend.startswith("cuda")),
     params:
         family=lambda wildcards: DETECTORS[wildcards.detector].family,
@@ -114,19 +115,18 @@ rule merge_detections:
         "../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
-        detections=lambda wildcards, input: repeated(
-            "--shard-detections", input.detections
-        ),
-        class_scores=lambda wildcards, input: repeated(
-            "--shard-class-scores", input.class_scores
-        ),
-        images=lambda wildcards, input: repeated("--shard-image-report", input.images),
+        # One name stands for all: a shell takes no command line with the names of a thousand shards.
+        detections=lambda wildcards: of_shard("detections", wildcards.detector),
+        class_scores=lambda wildcards: of_shard("class_scores", wildcards.detector),
+        images=lambda wildcards: of_shard("images", wildcards.detector),
+        shards=SETTINGS.detection.shards,
         source=source("merge_detections"),
     shell:
-        "contextual-anomaly merge-detections {params.detections} {params.class_scores} {params.images}"
+        "contextual-anomaly merge-detections --shards {params.shards} --shard-detections {params.detections:q}"
+        " --shard-class-scores {params.class_scores:q} --shard-image-report {params.images:q}"
         " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
         " 2>&1 | tee {log}"
 
@@ -151,8 +151,8 @@ rule evaluate:
         "../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         source=source("evaluate"),
     shell:

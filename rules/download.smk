@@ -11,14 +11,14 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             f"{DOWNLOADS}/logs/download.{{file}}.log",
         wildcard_constraints:
             file="|".join(re.escape(name) for name in SETTINGS.downloads.files),
-        cache: "omit-software"
+        cache: "omit-software" if SHARED else False
         localrule: True
         conda:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=480,
+            mem_mb=growing(500),
+            runtime=growing(480),
         params:
             # A function of the output is not tracked: the same file from another address is the same file.
             addresses=lambda wildcards, output: repeated(
@@ -38,14 +38,17 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             instances=f"{DOWNLOADS}/annotations/instances_{{split}}2017.json",
         log:
             f"{DOWNLOADS}/logs/unpack_annotations.{{split}}.log",
+        cache: SHARED
         conda:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=20,
+            mem_mb=growing(500),
+            runtime=growing(20),
+        params:
+            split=lambda wildcards: wildcards.split,
         shell:
-            "contextual-anomaly unpack {input.archive:q} annotations/instances_{wildcards.split}2017.json"
+            "contextual-anomaly unpack {input.archive:q} annotations/instances_{params.split}2017.json"
             " --output {output.instances} 2>&1 | tee {log}"
 
     rule unpack_images:
@@ -56,12 +59,13 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             images=directory(f"{DOWNLOADS}/val2017"),
         log:
             f"{DOWNLOADS}/logs/unpack_images.log",
+        cache: SHARED
         conda:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=30,
+            mem_mb=growing(500),
+            runtime=growing(30),
         shell:
             "contextual-anomaly unpack {input.archive:q} val2017/ --output {output.images} 2>&1 | tee {log}"
 
@@ -80,8 +84,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             "../envs/dataset.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=240,
+            mem_mb=growing(1000),
+            runtime=growing(240),
         params:
             store=f"{DOWNLOADS}/images",
             subset=SETTINGS.downloads.subset,

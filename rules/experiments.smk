@@ -22,8 +22,8 @@ rule experiment_published:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         draws=SETTINGS.experiments.published_draws,
         bootstrap=SETTINGS.experiments.bootstrap,
@@ -59,8 +59,8 @@ rule experiment_corrected:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
         layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),
@@ -92,8 +92,8 @@ rule compare_models:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         trials=lambda wildcards, input: repeated("--trials", input.trials),
         names=repeated("--name", MODELS),

@@ -26,14 +26,16 @@ rule fit:
         f"{R}/logs/fit.{{model}}.log",
     wildcard_constraints:
         model="|".join(SETTINGS.models),
+    cache: SHARED
     conda:
         "../envs/models.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
         gpu=0,
     params:
+        name=lambda wildcards: wildcards.model,
         settings=lambda wildcards: SETTINGS.models[wildcards.model].model_dump_json(),
         minimum_classes=SETTINGS.scenes.minimum_classes,
         layout=lambda wildcards: layout_options(layout_files(wildcards.model, "train")),
@@ -42,7 +44,7 @@ rule fit:
         ),
         source=lambda wildcards: source("fit", wildcards.model),
     shell:
-        "contextual-anomaly fit --scenes {input.scenes} --name {wildcards.model} --settings {params.settings:q}"
+        "contextual-anomaly fit --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
         " {params.layout} {params.parts} --minimum-classes {params.minimum_classes} --threads {threads}"
         " --output {output.model} --history {output.history} --calibration {output.calibration} 2>&1 | tee {log}"
 
@@ -58,12 +60,13 @@ if EMBEDDED:
             calibration=CALIBRATION.format(model="oracle"),
         log:
             f"{R}/logs/world_oracle.log",
+        cache: SHARED
         conda:
             "../envs/models.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=10,
+            mem_mb=growing(1000),
+            runtime=growing(10),
         params:
             minimum_classes=SETTINGS.scenes.minimum_classes,
             source=source("world_oracle"),

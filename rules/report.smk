@@ -7,12 +7,13 @@ rule configuration:
         settings=f"{R}/configuration.yaml",
     log:
         f"{R}/logs/configuration.log",
+    localrule: True
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         settings=SETTINGS_AS_OPTION,
         source=source("configuration"),
@@ -58,8 +59,8 @@ rule write_report:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         results=lambda wildcards, output: Path(output.html).parent,
         name=SETTINGS.dataset.name,

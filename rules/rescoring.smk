@@ -29,8 +29,8 @@ rule rescore:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         bottleneck=chosen_bottleneck(SETTINGS.rescoring.model),
         thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
@@ -67,8 +67,8 @@ rule fuse:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         bottleneck=chosen_bottleneck(SETTINGS.rescoring.fusion_model),
         folds=SETTINGS.rescoring.folds,
@@ -97,8 +97,8 @@ rule rescore_boxes:
         "../envs/detection.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         seeds=repeated("--weight-seed", SETTINGS.rescoring.network_seeds),
         epochs=SETTINGS.rescoring.network_epochs,
@@ -134,8 +134,8 @@ rule judge_rescoring:
         "../envs/experiments.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
         minimum_classes=SETTINGS.rescoring.minimum_classes,

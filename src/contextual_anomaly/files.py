@@ -2,11 +2,28 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
+
+
+def aside_of(path: Path) -> Path:
+    """A name beside ``path`` for what becomes it when it is whole; what killed processes have left there is removed.
+
+    The workflow has one process for each file. One that goes on after its Snakemake was killed fails here, in place of
+    two that write into each other.
+    """
+    # The suffix stays last: libraries choose a format by it.
+    before, after = f".{path.stem}.", f".part{path.suffix}"
+    for left in path.parent.glob(f"{escape(before)}[0-9]*{escape(after)}"):
+        # Not that of another file, whose name goes on with a number.
+        if left.name.removeprefix(before).removesuffix(after).isdigit():
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.with_name(f"{before}{os.getpid()}{after}")
 
 
 @contextmanager
@@ -17,8 +34,7 @@ def write_aside(path: str | Path) -> Iterator[Path]:
         UserError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    # The suffix stays last: libraries choose a format by it.
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    aside = aside_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

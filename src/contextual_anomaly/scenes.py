@@ -62,8 +62,10 @@ def encode(
     inside = np.isin(category_id, category_ids)
     image_ids, row = np.unique(image_id[inside], return_inverse=True)
     column = np.searchsorted(category_ids, category_id[inside])
-    cells = np.bincount(row * len(classes) + column, minlength=len(image_ids) * len(classes))
-    counts = np.minimum(cells, np.iinfo(np.uint16).max).astype(np.uint16).reshape(len(image_ids), len(classes))
+    # Of millions of images most cells are 0: the others are counted, and no array of all cells is wider than the counts.
+    cell, instances = np.unique(row * len(classes) + column, return_counts=True)
+    counts = np.zeros((len(image_ids), len(classes)), np.uint16)
+    counts.ravel()[cell] = np.minimum(instances, np.iinfo(np.uint16).max)
     enough = (counts > 0).sum(1) >= minimum_classes
     if not enough.any():
         raise UserError(

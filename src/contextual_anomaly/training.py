@@ -65,7 +65,7 @@ def train_sweep(
         the sweep, members ordered by bottleneck then seed, and its history: bottleneck, seed, epoch, loss, val_loss
         (mean binary cross-entropy over the classes that were asked for).
     """
-    presence = scenes.presence
+    presence = (scenes.counts > 0).astype(np.uint8)  # a quarter of the memory of floats, which a batch becomes
     validates = np.arange(len(presence)) % VALIDATION_EVERY == 0
     program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
 
@@ -138,7 +138,7 @@ class _Program:
         for net, (width, bottlenecks) in zip(self.nets, self.groups, strict=True):
             d = jnp.asarray(bottlenecks)
             keys = jax.vmap(partial(jax.random.fold_in, weights))(d)
-            first = jax.vmap(lambda k, net=net: net.init(k, self.train[:1]))(keys)
+            first = jax.vmap(lambda k, net=net: net.init(k, self.train[:1].astype(jnp.float32)))(keys)
             params.append(jax.vmap(partial(_narrow, width=width, classes=self.train.shape[1]))(first, d))
         state = [jax.vmap(self.optimizer.init)(p) for p in params]
         return params, state, order, jnp.int32(0)
@@ -156,7 +156,7 @@ class _Program:
         def step(carry, batch_of):
             params, state = carry
             rows, weights, key = batch_of
-            presence, hidden = self.train[rows], self._hidden(key, batch)
+            presence, hidden = self.train[rows].astype(jnp.float32), self._hidden(key, batch)
             stepped = [
                 jax.vmap(partial(self._step, net, presence, hidden, weights))(p, s)
                 for net, p, s in zip(self.nets, params, state, strict=True)
@@ -167,8 +167,11 @@ class _Program:
         # Unhidden, the keys are never used and fall out of the program.
         carry, losses = jax.lax.scan(step, (params, state), (rows, weights, jax.random.split(hide, steps)))
         params, state = carry
+        # The same classes are hidden in every epoch, so that epochs can be compared.
+        seen = self.validation.astype(jnp.float32), self._hidden(order, len(self.validation))
+        # One bottleneck at a time: side by side, as on a batch, they would multiply the memory of all validation images.
         validation = [
-            jax.vmap(partial(self._validation_loss, net, order))(p) for net, p in zip(self.nets, params, strict=True)
+            jax.lax.map(partial(self._validation_loss, net, *seen), p) for net, p in zip(self.nets, params, strict=True)
         ]
         loss = jnp.stack([losses.sum(0) / images, jnp.concatenate(validation)])
         return (params, state, order, number + 1), loss
@@ -184,10 +187,8 @@ class _Program:
         updates, state = self.optimizer.update(gradient, state, params)
         return optax.apply_updates(params, updates), state, loss
 
-    def _validation_loss(self, net, key, params):
-        # The same classes are hidden in every epoch, so that epochs can be compared.
-        images = len(self.validation)
-        return self._loss(net, params, self.validation, self._hidden(key, images), jnp.ones(images))
+    def _validation_loss(self, net, presence, hidden, params):
+        return self._loss(net, params, presence, hidden, jnp.ones(len(presence)))
 
     def _loss(self, net: nn.Module, params, presence, hidden, weights) -> jnp.ndarray:
         """Weighted mean over images of the mean binary cross-entropy over the classes asked for."""

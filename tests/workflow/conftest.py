@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "envs", "profiles", "src")
 
 SMALL = """
+detection:
+  shards: 2
 world:
   train_images: 1500
   val_images: 200
@@ -70,6 +73,29 @@ class Project:
         jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
         del jobs["total"]
         return jobs
+
+    def digests(self) -> dict[str, str]:
+        """The digest of every result; the report's without what it takes from the logs, which are no results."""
+        results = self.folder / "results"
+        found = {}
+        # What a cache holds is linked to, whole folders too.
+        for path in (Path(top) / name for top, _, names in os.walk(results, followlinks=True) for name in names):
+            if "logs" not in path.parts and path.name != ".snakemake_timestamp":
+                content = path.read_bytes()
+                if path.name == "report.html":
+                    content = without_times(content)
+                found[str(path.relative_to(results))] = sha256(content).hexdigest()
+        return found
+
+
+def without_times(report: bytes) -> bytes:
+    """The report without the section of timings, and without the columns of times in the table of models."""
+    report, sections = re.subn(rb'<section id="timings">.*?</section>', b"", report, flags=re.DOTALL)
+    start = report.index(b"<th>fit, s</th><th>one answer, ms</th>")
+    end = report.index(b"</table>", start)
+    rows, cut = re.subn(rb"(<td>[^<]*</td>){2}</tr>", b"</tr>", report[start:end])
+    assert (sections, cut) == (1, rows.count(b"</tr>") - 1)  # all but the heads
+    return report[:start] + rows + report[end:]
 
 
 def copy_project(folder: Path) -> Project:

@@ -13,6 +13,9 @@ def merge_detections(
     detections: Annotated[Path, typer.Option(help="Boxes of all images (Parquet).")],
     class_scores: Annotated[Path, typer.Option(help="Class scores of all images (Parquet).")],
     image_report: Annotated[Path, typer.Option(help="What became of each image, as CSV.")],
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="How many there are, where {shard} in the names stands for their numbers.")
+    ] = None,
 ) -> None:
     """Put the shards that `detect` made together, sorted by image.
 
@@ -21,18 +24,28 @@ def merge_detections(
     `contextual-anomaly merge-detections --shard-detections 0.parquet --shard-detections 1.parquet
     --shard-class-scores 0.scores.parquet --shard-class-scores 1.scores.parquet --shard-image-report 0.csv
     --shard-image-report 1.csv --detections val.parquet --class-scores val.scores.parquet --image-report images.csv`
+
+    Of many, one name that holds {shard} stands for all: `--shards 1000 --shard-detections 'shards/{shard}.parquet'` …
     """
     from contextual_anomaly.detection.results import merge, read_results
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.progress import say
 
+    if shards is not None:  # a command line is too short for the names of a thousand
+        named = [_numbered(names, shards) for names in (shard_detections, shard_class_scores, shard_image_report)]
+        shard_detections, shard_class_scores, shard_image_report = named
     if not len(shard_detections) == len(shard_class_scores) == len(shard_image_report):
         raise UserError(
             f"{len(shard_detections)} --shard-detections, {len(shard_class_scores)} --shard-class-scores and "
             f"{len(shard_image_report)} --shard-image-report were given; of each the same number was expected."
         )
-    shards = zip(shard_detections, shard_class_scores, shard_image_report, strict=True)
-    merged = merge([read_results(*paths) for paths in shards])
+    files = zip(shard_detections, shard_class_scores, shard_image_report, strict=True)
+    merged = merge([read_results(*paths) for paths in files])
     merged.write(detections, class_scores, image_report)
     counts = merged.report["status"].value_counts()
     say(f"{len(merged.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items()))
+
+
+def _numbered(names: list[Path], shards: int) -> list[Path]:
+    """``names`` with each number of a shard in place of {shard}."""
+    return [Path(str(name).replace("{shard}", str(shard))) for name in names for shard in range(shards)]

@@ -104,7 +104,7 @@ def merge(shards: Sequence[Results]) -> Results:
     Raises:
         UserError: shards are missing, double, of different runs, or hold no image.
     """
-    # The settings of the command name the shard; what of them matters stands beside them.
+    # The settings of the command name its shard; those that count stand beside them, one by one.
     described = [{k: v for k, v in shard.metadata.items() if not k.startswith("settings")} for shard in shards]
     numbers = [(int(d.pop("shard")), int(d.pop("shards"))) for d in described]
     if any(d != described[0] for d in described[1:]):

@@ -1,6 +1,5 @@
 """The JPEG images of an annotation file of the embedded world."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from contextual_anomaly.coco import read_instances
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.files import aside_of
 from contextual_anomaly.progress import track
 from contextual_anomaly.world.drawing import draw_scene, stamps
 from contextual_anomaly.world.mixture import World
@@ -39,7 +39,7 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     folder = Path(folder)
     if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    aside = aside_of(folder)
     pictures = stamps(sprites(world))
     try:
         aside.mkdir(parents=True)

@@ -11,6 +11,7 @@ WIDTH, HEIGHT = 320, 240
 SMALLEST = 8.0
 """Pixels of a box's shortest side: what is smaller could not be drawn so that it is recognised."""
 DECIMALS = 2  # of a pixel, as COCO writes them
+IMAGES_AT_A_TIME = 1 << 16  # a bound for memory: in any number of pieces the random numbers are the same
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Objects:
 def sample_objects(world: World, images: int, rng: np.random.Generator) -> Objects:
     """Draw ``images`` scenes; some have no objects at all, as some of COCO's have none."""
     types = rng.choice(len(world.weight), images, p=world.weight)
-    present = rng.random((images, len(world.classes))) < world.probability[types]
+    present = np.empty((images, len(world.classes)), bool)
+    for start in range(0, images, IMAGES_AT_A_TIME):
+        rows = slice(start, start + IMAGES_AT_A_TIME)
+        present[rows] = rng.random(present[rows].shape) < world.probability[types[rows]]
     image, column = np.nonzero(present)
     # A geometric number of objects, 1 or more, has the long tail of COCO's crowds and exactly the wanted mean.
     count = rng.geometric(1 / world.mean_instances[column])
