@@ -8,24 +8,6 @@ wildcard_constraints:
     auditor="|".join(AUDITORS),
 
 
-def auditor_inputs(wildcards):
-    """The tables of the detector that judges."""
-    if wildcards.auditor not in DETECTORS:
-        return {}
-    return {
-        "detections": f"{R}/detections/{wildcards.auditor}/val.parquet",
-        "detected": f"{R}/detections/{wildcards.auditor}/images.csv",
-    }
-
-
-def auditor_options(wildcards):
-    """The same as options."""
-    given = auditor_inputs(wildcards)
-    if not given:
-        return ""
-    return f"--detections {given['detections']} --image-report {given['detected']}"
-
-
 rule audit:
     """List probable annotation errors, the likeliest first."""
     input:

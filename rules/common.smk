@@ -181,6 +181,24 @@ def listing_limits(model):
     return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
 
 
+def auditor_inputs(wildcards):
+    """The tables of the detector that judges."""
+    if wildcards.auditor not in DETECTORS:
+        return {}
+    return {
+        "detections": f"{R}/detections/{wildcards.auditor}/val.parquet",
+        "detected": f"{R}/detections/{wildcards.auditor}/images.csv",
+    }
+
+
+def auditor_options(wildcards):
+    """The same as options."""
+    given = auditor_inputs(wildcards)
+    if not given:
+        return ""
+    return f"--detections {given['detections']} --image-report {given['detected']}"
+
+
 def weights(detector):
     """The ONNX file of a detector; made of Darknet's, and the embedded world's own where none is configured."""
     if DETECTORS[detector].cfg:
