@@ -59,7 +59,7 @@ rule annotations:
         f"{R}/logs/annotations.{{split}}.log",
     conda:
         "../envs/dataset.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=10,
@@ -67,7 +67,7 @@ rule annotations:
         source=source("annotations"),
     shell:
         "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
-        " --images {output.images} --categories {output.categories} 2>&1 | tee {log}"
+        " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log}"
 
 
 rule layouts:

@@ -1,67 +1,31 @@
-"""COCO annotation files: official JSON in, checked columns out.
+"""COCO annotation files: official JSON in, checked columns out."""
 
-The parser (msgspec) is given the types of the fields that are used and skips the rest, polygons above all,
-so that a file of several hundred megabytes is read in seconds and without building it as Python objects.
-"""
-
-import math
 import mmap
 import re
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
+from contextual_anomaly.coco_parts import PART_BYTES, NotCut, read_in_parts
+from contextual_anomaly.coco_records import Instances, Objects
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.file_names import leaves_folder
 from contextual_anomaly.files import require_file
 
-Id = Annotated[int, msgspec.Meta(ge=0)]
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
 
-class Image(msgspec.Struct, gc=False):
-    """One entry of `images`."""
-
-    id: Id
-    file_name: str
-    width: Annotated[int, msgspec.Meta(gt=0)]
-    height: Annotated[int, msgspec.Meta(gt=0)]
-    coco_url: str = ""
-    flickr_url: str = ""
-
-
-class Annotation(msgspec.Struct, gc=False):
-    """One entry of `annotations`; the segmentation is not read."""
-
-    id: Id
-    image_id: Id
-    category_id: Id
-    bbox: tuple[float, float, float, float]
-    area: float | None = None
-    iscrowd: int = 0
-
-
-class Category(msgspec.Struct, gc=False):
-    """One entry of `categories`."""
-
-    id: Id
-    name: str
-    supercategory: str = ""
-
-
-class Instances(msgspec.Struct):
-    """An `instances_*.json` file."""
-
-    images: list[Image]
-    annotations: list[Annotation]
-    categories: list[Category]
-
-
-def read_instances(path: str | Path) -> tuple[pa.Table, pa.Table, pa.Table]:
+def read_instances(
+    path: str | Path, processes: int = 1, part_bytes: int = PART_BYTES
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Read and check an official COCO instances file.
+
+    Args:
+        processes: how many parse; they change no result.
+        part_bytes: of the text that a process parses at a time; a file of less than two parts is read in one piece.
 
     Returns:
         annotations, images and categories as tables of `tables.ANNOTATIONS`, `tables.IMAGES`, `tables.CATEGORIES`.
@@ -72,27 +36,35 @@ def read_instances(path: str | Path) -> tuple[pa.Table, pa.Table, pa.Table]:
     path = require_file(path, "a COCO annotation file (instances_*.json)")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty, a COCO annotation file was expected.")
-    # Mapped, not read: the parser's peak memory then is its own structs, not structs and text.
+    # Mapped, not read: what is parsed and not kept takes no memory.
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        start = len(BYTE_ORDER_MARK) if text[:3] == BYTE_ORDER_MARK else 0
         try:
-            instances = msgspec.json.decode(text, type=Instances)
+            try:
+                instances, objects = read_in_parts(path, text, start, processes, part_bytes)
+            except NotCut:
+                with memoryview(text) as whole, whole[start:] as body:
+                    instances = msgspec.json.decode(body, type=Instances)
+                objects = Objects.of(instances.annotations)
         except msgspec.ValidationError as error:
             raise UserError(f"{path}: {_explain(str(error))}") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not valid JSON: a text in it is not UTF-8 ({error.reason}).") from error
         except msgspec.DecodeError as error:
             if "truncated" in str(error):
                 problem = f"{error} (the file is cut off: download or copy it again)"
             else:
-                problem = f"{error}{_surroundings(text, str(error))}"
+                problem = f"{error}{_surroundings(text, start, str(error))}"
             raise UserError(f"{path}: not valid JSON: {problem}.") from error
-    return _check(path, instances)
+    return _check(path, instances, objects)
 
 
-def _surroundings(text: mmap.mmap, message: str) -> str:
+def _surroundings(text: mmap.mmap, start: int, message: str) -> str:
     """The record that holds the byte of a parser's message, as far as that byte; NaN and Infinity are the usual cause."""
     found = re.search(r"byte (\d+)", message)
     if not found:
         return ""
-    byte = int(found[1])
+    byte = start + int(found[1])
     before = text[max(byte - 400, 0) : byte]
     record = before[max(before.rfind(b"{"), 0) :] + text[byte : byte + 10]
     return f", at {record.decode(errors='replace')!r} (numbers must be finite, JSON has no NaN)"
@@ -111,19 +83,19 @@ def _explain(message: str) -> str:
     return f"{where}: {found['what']}."
 
 
-def _check(path: Path, instances: Instances) -> tuple[pa.Table, pa.Table, pa.Table]:
+def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Columns of the three lists, or the first record that is wrong."""
     if not instances.categories:
         raise UserError(f"{path}: categories is empty, at least one class was expected.")
     if not instances.images:
         raise UserError(f"{path}: images is empty, at least one image was expected.")
-    if not instances.annotations:
+    if not len(objects.id):
         raise UserError(f"{path}: annotations is empty, at least one object was expected.")
     image_ids = np.array([i.id for i in instances.images], np.int64)
     category_ids = np.array([c.id for c in instances.categories], np.int64)
     _no_duplicates(path, "images", image_ids)
     _no_duplicates(path, "categories", category_ids)
-    _no_duplicates(path, "annotations", np.array([a.id for a in instances.annotations], np.int64))
+    _no_duplicates(path, "annotations", objects.id)
     for row, image in enumerate(instances.images):
         if leaves_folder(image.file_name):
             raise UserError(
@@ -135,36 +107,28 @@ def _check(path: Path, instances: Instances) -> tuple[pa.Table, pa.Table, pa.Tab
         twice = next(n for n in names if names.count(n) > 1)
         raise UserError(f"{path}: categories: the name {twice!r} is given to two classes, names must differ.")
 
-    annotations = instances.annotations
-    of_image = np.array([a.image_id for a in annotations], np.int64)
-    of_category = np.array([a.category_id for a in annotations], np.int64)
-    box = np.array([a.bbox for a in annotations], np.float64)
-
     def refuse(bad: np.ndarray, say) -> None:
         if bad.any():
             row = int(bad.argmax())
-            raise UserError(f"{path}: annotations record {row} (id {annotations[row].id}): {say(annotations[row])}")
+            raise UserError(f"{path}: annotations record {row} (id {objects.id[row]}): {say(row)}")
 
-    refuse(~np.isin(of_image, image_ids), lambda a: f"image_id {a.image_id} is not among the images.")
-    refuse(~np.isin(of_category, category_ids), lambda a: f"category_id {a.category_id} is not among the categories.")
     refuse(
-        ~np.isfinite(box).all(1) | (box[:, 2:] <= 0).any(1),
-        lambda a: f"bbox {list(a.bbox)}: [x, y, width, height] with width and height above 0 was expected.",
+        ~np.isin(objects.image_id, image_ids), lambda row: f"image_id {objects.image_id[row]} is not among the images."
     )
-    area = np.array([math.nan if a.area is None else a.area for a in annotations], np.float64)
-    area = np.where(np.isnan(area), box[:, 2] * box[:, 3], area)
+    refuse(
+        ~np.isin(objects.category_id, category_ids),
+        lambda row: f"category_id {objects.category_id[row]} is not among the categories.",
+    )
+    if objects.wrong_box:
+        row, box = objects.wrong_box
+        raise UserError(
+            f"{path}: annotations record {row} (id {objects.id[row]}): bbox {box}: "
+            "[x, y, width, height] with width and height above 0 was expected."
+        )
 
-    order = np.argsort(of_image, kind="stable")
-    annotation_table = pa.table(
-        [
-            of_image[order],
-            of_category[order].astype(np.int32),
-            *(box[order].astype(np.float32).T),
-            area[order].astype(np.float32),
-            np.array([a.iscrowd for a in annotations], bool)[order],
-        ],
-        schema=tables.ANNOTATIONS,
-    )
+    order = np.argsort(objects.image_id, kind="stable")
+    columns = (objects.image_id, objects.category_id, *objects.box, objects.area, objects.iscrowd)
+    annotation_table = pa.table([column[order] for column in columns], schema=tables.ANNOTATIONS)
     image_rows = sorted(instances.images, key=lambda i: i.id)
     image_table = pa.table(
         [
