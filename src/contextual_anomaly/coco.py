@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
+from contextual_anomaly.arrow import from_numpy, from_texts
 from contextual_anomaly.coco_parts import PART_BYTES, NotCut, read_in_parts
 from contextual_anomaly.coco_records import Instances, Objects
 from contextual_anomaly.errors import UserError
@@ -36,26 +37,27 @@ def read_instances(
     path = require_file(path, "a COCO annotation file (instances_*.json)")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty, a COCO annotation file was expected.")
-    # Mapped, not read: what is parsed and not kept takes no memory.
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        start = len(BYTE_ORDER_MARK) if text[:3] == BYTE_ORDER_MARK else 0
+    # Mapped, not read: what is parsed and not kept takes no memory. Unmapped with the last match that looks into it.
+    with path.open("rb") as file:
+        text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    start = len(BYTE_ORDER_MARK) if text[:3] == BYTE_ORDER_MARK else 0
+    try:
         try:
-            try:
-                instances, objects = read_in_parts(path, text, start, processes, part_bytes)
-            except NotCut:
-                with memoryview(text) as whole, whole[start:] as body:
-                    instances = msgspec.json.decode(body, type=Instances)
-                objects = Objects.of(instances.annotations)
-        except msgspec.ValidationError as error:
-            raise UserError(f"{path}: {_explain(str(error))}") from error
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not valid JSON: a text in it is not UTF-8 ({error.reason}).") from error
-        except msgspec.DecodeError as error:
-            if "truncated" in str(error):
-                problem = f"{error} (the file is cut off: download or copy it again)"
-            else:
-                problem = f"{error}{_surroundings(text, start, str(error))}"
-            raise UserError(f"{path}: not valid JSON: {problem}.") from error
+            instances, objects = read_in_parts(path, text, start, processes, part_bytes)
+        except NotCut:
+            with memoryview(text) as whole, whole[start:] as body:
+                instances = msgspec.json.decode(body, type=Instances)
+            objects = Objects.of(instances.annotations)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{path}: {_explain(str(error))}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not valid JSON: a text in it is not UTF-8 ({error.reason}).") from error
+    except msgspec.DecodeError as error:
+        if "truncated" in str(error):
+            problem = f"{error} (the file is cut off: download or copy it again)"
+        else:
+            problem = f"{error}{_surroundings(text, start, str(error))}"
+        raise UserError(f"{path}: not valid JSON: {problem}.") from error
     return _check(path, instances, objects)
 
 
@@ -128,25 +130,33 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
 
     order = np.argsort(objects.image_id, kind="stable")
     columns = (objects.image_id, objects.category_id, *objects.box, objects.area, objects.iscrowd)
-    annotation_table = pa.table([column[order] for column in columns], schema=tables.ANNOTATIONS)
-    image_rows = sorted(instances.images, key=lambda i: i.id)
-    image_table = pa.table(
-        [
-            [i.id for i in image_rows],
-            [i.file_name for i in image_rows],
-            [i.width for i in image_rows],
-            [i.height for i in image_rows],
-            [i.coco_url for i in image_rows],
-            [i.flickr_url for i in image_rows],
-        ],
-        schema=tables.IMAGES,
+    annotation_table = _table(tables.ANNOTATIONS, *(column[order] for column in columns))
+    images = sorted(instances.images, key=lambda i: i.id)
+    image_table = _table(
+        tables.IMAGES,
+        [i.id for i in images],
+        [i.file_name for i in images],
+        [i.width for i in images],
+        [i.height for i in images],
+        [i.coco_url for i in images],
+        [i.flickr_url for i in images],
     )
-    category_rows = sorted(instances.categories, key=lambda c: c.id)
-    category_table = pa.table(
-        [[c.id for c in category_rows], [c.name for c in category_rows], [c.supercategory for c in category_rows]],
-        schema=tables.CATEGORIES,
+    categories = sorted(instances.categories, key=lambda c: c.id)
+    category_table = _table(
+        tables.CATEGORIES,
+        [c.id for c in categories],
+        [c.name for c in categories],
+        [c.supercategory for c in categories],
     )
     return annotation_table, image_table, category_table
+
+
+def _table(schema: pa.Schema, *columns: np.ndarray | list) -> pa.Table:
+    arrays = [
+        from_texts(column) if pa.types.is_string(type) else from_numpy(np.asarray(column), type)
+        for column, type in zip(columns, schema.types, strict=True)
+    ]
+    return pa.table(arrays, schema=schema)
 
 
 def _no_duplicates(path: Path, field: str, ids: np.ndarray) -> None:

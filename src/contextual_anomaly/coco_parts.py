@@ -1,6 +1,6 @@
 """A COCO annotation file in parts: several processes parse it, and none of them holds much of it.
 
-Where a record of `annotations` begins cannot be told from the bytes around it, for a string or a nested object may look
+Where a record of `annotations` begins cannot be told from the bytes around it, for what is nested in a record may look
 the same. So the cuts are guessed, and the parser proves them: JSON is read from left to right, so if a part that begins
 between two records parses as a list of records, it ends between two records, and the next part begins there. Where a
 guess fails, the file is read in one piece, which is right for all that is valid JSON.
@@ -38,6 +38,12 @@ class _Skipped(msgspec.Struct):
     """Any object: the parser goes over it and keeps nothing."""
 
 
+class _Annotations(msgspec.Struct):
+    """A file of which nothing else is read."""
+
+    annotations: list[Annotation]
+
+
 def read_in_parts(
     path: Path, text: mmap.mmap, start: int, processes: int, part_bytes: int = PART_BYTES
 ) -> tuple[Instances, Objects]:
@@ -55,11 +61,12 @@ def read_in_parts(
         with _mapped(processes, len(parts)) as parsed:
             results = parsed(_parse, [(path, *part) for part in parts])
             rest = text[start:first] + msgspec.json.encode(MARK) + text[parts[-1][1] :]
-            instances = msgspec.json.decode(rest, type=Instances)
-            if instances.annotations != [MARK]:  # what was cut is not the list of annotations
-                raise NotCut
-            del instances.annotations[:], rest
-            return instances, Objects.joined(_unless_wrong(track(results, f"reading {path}", len(parts), "parts")))
+            instances = _decode_marked(rest)
+            del rest
+            objects = Objects.joined(_unless_wrong(track(results, f"reading {path}", len(parts), "parts")))
+            if isinstance(instances, msgspec.ValidationError):  # as the parts are right, so is this
+                raise instances
+            return instances, objects
     except (msgspec.ValidationError, NotCut):
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -67,6 +74,22 @@ def read_in_parts(
         with memoryview(text) as whole, whole[start:] as body:
             msgspec.json.decode(body, type=_Skipped)
         raise NotCut from None
+
+
+def _decode_marked(text: bytes) -> Instances | msgspec.ValidationError:
+    """Parse the file in which `MARK` stands for the annotations that were cut out, if annotations they are."""
+    try:
+        marked = instances = msgspec.json.decode(text, type=Instances)
+    except msgspec.ValidationError as error:
+        instances = error
+        try:
+            marked = msgspec.json.decode(text, type=_Annotations)
+        except msgspec.ValidationError:
+            raise NotCut from None
+    if marked.annotations != [MARK]:
+        raise NotCut
+    marked.annotations.clear()
+    return instances
 
 
 def _cut(text: mmap.mmap, start: int, part_bytes: int) -> tuple[int, list[tuple[int, int]]]:

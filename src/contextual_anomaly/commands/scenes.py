@@ -32,7 +32,7 @@ def scenes(
     --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --every-train-scene every_train.parquet
     --every-val-scene every_val.parquet --class-counts class_counts.csv`
     """
-    import pandas as pd
+    import csv
 
     from contextual_anomaly import tables
     from contextual_anomaly.files import write_aside
@@ -48,12 +48,15 @@ def scenes(
         ("val", val_annotations, val_scenes, every_val_scene),
     ):
         objects = tables.read_table(source, tables.ANNOTATIONS)
-        encoded = encode(objects, categories, dataset, include_person, minimum_classes)
+        of_every_image = encode(objects, categories, dataset, include_person, 1)
+        encoded = of_every_image.of_at_least(minimum_classes)
         say(
             f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of {len(encoded.classes)} classes"
         )
         write_scenes(encoded, target)
-        write_scenes(encode(objects, categories, dataset, include_person, 1), every)
-        counts.append(count(split, objects, categories, encoded))
-    with write_aside(class_counts) as aside:
-        pd.concat(counts).to_csv(aside, index=False)
+        write_scenes(of_every_image, every)
+        counts.extend(count(split, objects, categories, encoded))
+    with write_aside(class_counts) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, counts[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(counts)
