@@ -8,6 +8,7 @@ from importlib import import_module
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.granted import granted
 from contextual_anomaly.progress import say
 from contextual_anomaly.provenance import recorded
 
@@ -67,7 +68,7 @@ def application(commands: Iterable[str]):
 
     for name in commands:
         command = getattr(import_module(f"contextual_anomaly.commands.{name}"), name)
-        app.command(name.replace("_", "-"))(recorded(command))
+        app.command(name.replace("_", "-"))(recorded(granted(command)))
     return app
 
 

@@ -1,0 +1,39 @@
+"""What a command may take of the machine, said to the libraries before they start, which is when they read it."""
+
+import os
+import platform
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from pathlib import Path
+
+THREADS_OF = ("PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""JAX on the processor; Arrow and OpenCV; and NumPy's matrix products, whichever library does them."""
+
+
+def granted(command: Callable) -> Callable:
+    """``command`` with the libraries kept to its option ``threads``, or to one core where it has none.
+
+    What JAX compiles is kept in the user's cache folder, so that the next job that runs the same program starts at once;
+    JAX looks a program up by all that it is made of. What the user has set in the environment stays.
+    """
+
+    @wraps(command)
+    def run(**options):
+        for variable in THREADS_OF:
+            os.environ.setdefault(variable, str(options.get("threads", 1)))
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled_programs()))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+        return command(**options)
+
+    return run
+
+
+def compiled_programs() -> Path:
+    """The folder of compiled programs: of this processor, for a home may be shared by different ones."""
+    about = [platform.machine(), platform.processor()]
+    if (cpu := Path("/proc/cpuinfo")).exists():
+        told = cpu.read_text().partition("\n\n")[0].splitlines()  # of the first core
+        about += [line for line in told if line.startswith(("model name", "flags", "Features"))]
+    kind = sha256("\n".join(about).encode()).hexdigest()[:8]
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contextual-anomaly" / "jax" / kind
