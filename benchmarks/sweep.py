@@ -5,6 +5,7 @@ ours is the difference between a training of many epochs and one of few, as whol
 """
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,13 @@ def presence_file() -> Path:
 
 def train(scenes: Path, epochs: int, name: str, bottlenecks, threads: int = 2):
     """The command that trains a sweep by the published recipe."""
-    options = [f"--bottleneck={d}" for d in bottlenecks]
-    targets = [f"--output={WORK / name}.safetensors", f"--history={WORK / name}.csv"]
-    return run(
-        *command("train", "--scenes", scenes, "--name", name, "--recipe", "published", "--seed", 0, *options, *targets),
-        *("--epochs", str(epochs), "--batch-size", str(BATCH_SIZE), "--threads", str(threads)),
-    )
+    settings = {
+        "family": "autoencoder", "recipe": "published", "bottlenecks": list(bottlenecks), "weight_seeds": [0],
+        "epochs": epochs, "batch_size": BATCH_SIZE, "chosen_bottleneck": 10,
+    }  # fmt: skip
+    targets = [f"--{what}={WORK / name}.{what}" for what in ("history", "calibration")]
+    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", threads]
+    return run(*command("fit", *options, f"--output={WORK / name}.safetensors", *targets))
 
 
 def operations_a_second() -> float:

@@ -1,5 +1,6 @@
 """The sweep on several devices: the processor, shown to JAX as two, trains what it trains as one."""
 
+import json
 import os
 import subprocess
 
@@ -25,11 +26,12 @@ def test_seeds_are_spread_over_devices(scenes, tmp_path):
     for devices in (1, 2):
         output, history = tmp_path / f"{devices}.safetensors", tmp_path / f"{devices}.csv"
         # Three seeds: they do not come out even on two devices.
-        options = [f"--bottleneck={d}" for d in (2, 5)] + [f"--seed={s}" for s in (0, 1, 2)]
-        options += ["--name=m", "--recipe=published", "--epochs=3", "--batch-size=64", "--threads=1"]
-        options += [f"--scenes={scenes}", f"--output={output}", f"--history={history}"]
+        settings = {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 5], "weight_seeds": [0, 1, 2]}
+        settings |= {"epochs": 3, "batch_size": 64, "chosen_bottleneck": 5}
+        options = ["--name=m", "--settings", json.dumps(settings), f"--scenes={scenes}", f"--output={output}"]
+        options += [f"--history={history}", f"--calibration={tmp_path / 'calibration.parquet'}"]
         done = subprocess.run(
-            ["contextual-anomaly", "train", *options], check=True, capture_output=True, text=True,
+            ["contextual-anomaly", "fit", *options], check=True, capture_output=True, text=True,
             env=os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"},
         )  # fmt: skip
         assert ("2 devices" in done.stderr) == (devices == 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.cli import COMMANDS
-from contextual_anomaly.granted import THREADS_OF, granted
+from contextual_anomaly.granted import ONE_CORE, granted
 from contextual_anomaly.scenes import Scenes, write_scenes
 
 SLOW_TO_START = ("jax", "flax", "optax", "pandas", "cv2", "scipy", "sklearn", "matplotlib", "onnx", "pyarrow", "numpy")
@@ -52,15 +52,13 @@ def test_tables_and_scenes_start_neither_jax_nor_pandas(write_json, instances, t
 
 @pytest.mark.parametrize(("options", "cores"), [({}, "1"), ({"threads": 3}, "3")])
 def test_libraries_are_told_the_cores(monkeypatch, options, cores):
-    for variable in (*THREADS_OF, "JAX_COMPILATION_CACHE_DIR"):
+    names = ("PJRT_NPROC", *ONE_CORE)
+    for variable in (*names, "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
         # Set and deleted, so that it is put back after the test.
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
-
-    def command(**_):
-        return [os.environ[variable] for variable in THREADS_OF]
-
-    assert granted(command)(**options) == [cores] * len(THREADS_OF)
+    told = granted(lambda **_: [os.environ[name] for name in names])(**options)
+    assert told == [cores, *["1"] * len(ONE_CORE)]
 
 
 def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
@@ -77,12 +75,20 @@ def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
     made, kept = [], []
     for run in ("first", "second"):
         output = tmp_path / f"{run}.safetensors"
-        options = ["--name=m", "--recipe=published", "--bottleneck=3", "--seed=0", "--epochs=2", "--batch-size=64"]
+        settings = {
+            "family": "autoencoder",
+            "recipe": "published",
+            "bottlenecks": [3],
+            "weight_seeds": [0],
+            "epochs": 2,
+        }
+        options = ["--name=m", "--settings", json.dumps(settings | {"chosen_bottleneck": 3})]
         options += [f"--scenes={tmp_path}/scenes.parquet", f"--output={output}", f"--history={tmp_path}/h.csv"]
+        options += [f"--calibration={tmp_path}/c.parquet"]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {
             "XDG_CACHE_HOME": str(tmp_path)
         }
-        subprocess.run(["contextual-anomaly", "train", *options], check=True, capture_output=True, env=environment)
+        subprocess.run(["contextual-anomaly", "fit", *options], check=True, capture_output=True, env=environment)
         made.append(sha256(output.read_bytes()).hexdigest())
         kept.append({path.name for path in (tmp_path / "contextual-anomaly" / "jax").rglob("*-cache")})
     assert any("epoch" in name for name in kept[0])

@@ -7,12 +7,12 @@ from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 
-THREADS_OF = ("PJRT_NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""JAX on the processor; Arrow and OpenCV; and NumPy's matrix products, whichever library does them."""
+ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""NumPy's matrix products, whichever library does them: on several cores they are rounded differently."""
 
 
 def granted(command: Callable) -> Callable:
-    """``command`` with the libraries kept to its option ``threads``, or to one core where it has none.
+    """``command`` with the libraries kept to the cores of its option ``threads``, or to one where it has none.
 
     What JAX compiles is kept in the user's cache folder, so that the next job that runs the same program starts at once;
     JAX looks a program up by all that it is made of. What the user has set in the environment stays.
@@ -20,8 +20,9 @@ def granted(command: Callable) -> Callable:
 
     @wraps(command)
     def run(**options):
-        for variable in THREADS_OF:
-            os.environ.setdefault(variable, str(options.get("threads", 1)))
+        for variable in ONE_CORE:
+            os.environ.setdefault(variable, "1")
+        os.environ.setdefault("PJRT_NPROC", str(options.get("threads", 1)))  # JAX, on the processor
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled_programs()))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         return command(**options)
