@@ -11,7 +11,7 @@ import pyarrow as pa
 from contextual_anomaly import tables
 from contextual_anomaly.arrow import from_numpy, from_texts
 from contextual_anomaly.coco_parts import PART_BYTES, NotCut, read_in_parts
-from contextual_anomaly.coco_records import Instances, Objects
+from contextual_anomaly.coco_records import Category, Image, Instances, Objects
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.file_names import leaves_folder
 from contextual_anomaly.files import require_file
@@ -109,6 +109,9 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
         twice = next(n for n in names if names.count(n) > 1)
         raise UserError(f"{path}: categories: the name {twice!r} is given to two classes, names must differ.")
 
+    image_table, category_table = _image_table(instances.images), _category_table(instances.categories)
+    instances.images.clear()  # of ten million, they take more memory than all else
+
     def refuse(bad: np.ndarray, say) -> None:
         if bad.any():
             row = int(bad.argmax())
@@ -131,8 +134,12 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
     order = np.argsort(objects.image_id, kind="stable")
     columns = (objects.image_id, objects.category_id, *objects.box, objects.area, objects.iscrowd)
     annotation_table = _table(tables.ANNOTATIONS, *(column[order] for column in columns))
-    images = sorted(instances.images, key=lambda i: i.id)
-    image_table = _table(
+    return annotation_table, image_table, category_table
+
+
+def _image_table(images: list[Image]) -> pa.Table:
+    images = sorted(images, key=lambda i: i.id)
+    return _table(
         tables.IMAGES,
         [i.id for i in images],
         [i.file_name for i in images],
@@ -141,14 +148,16 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
         [i.coco_url for i in images],
         [i.flickr_url for i in images],
     )
-    categories = sorted(instances.categories, key=lambda c: c.id)
-    category_table = _table(
+
+
+def _category_table(categories: list[Category]) -> pa.Table:
+    categories = sorted(categories, key=lambda c: c.id)
+    return _table(
         tables.CATEGORIES,
         [c.id for c in categories],
         [c.name for c in categories],
         [c.supercategory for c in categories],
     )
-    return annotation_table, image_table, category_table
 
 
 def _table(schema: pa.Schema, *columns: np.ndarray | list) -> pa.Table:
@@ -160,8 +169,10 @@ def _table(schema: pa.Schema, *columns: np.ndarray | list) -> pa.Table:
 
 
 def _no_duplicates(path: Path, field: str, ids: np.ndarray) -> None:
-    values, count = np.unique(ids, return_counts=True)
-    if (count > 1).any():
-        twice = values[count > 1][0]
-        rows = np.flatnonzero(ids == twice)[:2].tolist()
-        raise UserError(f"{path}: {field} records {rows[0]} and {rows[1]} have the same id {twice}, ids must differ.")
+    values = np.sort(ids)
+    again = values[1:][values[1:] == values[:-1]]
+    if len(again):
+        rows = np.flatnonzero(ids == again[0])[:2].tolist()
+        raise UserError(
+            f"{path}: {field} records {rows[0]} and {rows[1]} have the same id {again[0]}, ids must differ."
+        )

@@ -8,7 +8,7 @@ guess fails, the file is read in one piece, which is right for all that is valid
 
 import mmap
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -58,12 +58,9 @@ def read_in_parts(
     """
     first, parts = _cut(text, start, part_bytes)
     try:
-        with _mapped(processes, len(parts)) as parsed:
-            results = parsed(_parse, [(path, *part) for part in parts])
-            rest = text[start:first] + msgspec.json.encode(MARK) + text[parts[-1][1] :]
-            instances = _decode_marked(rest)
-            del rest
-            objects = Objects.joined(_unless_wrong(track(results, f"reading {path}", len(parts), "parts")))
+        with _parsing([(path, *part) for part in parts], processes) as parsed:
+            instances = _decode_marked(text, start, first, parts[-1][1])
+            objects = Objects.joined(_unless_wrong(parsed(f"reading {path}")))
             if isinstance(instances, msgspec.ValidationError):  # as the parts are right, so is this
                 raise instances
             return instances, objects
@@ -76,14 +73,18 @@ def read_in_parts(
         raise NotCut from None
 
 
-def _decode_marked(text: bytes) -> Instances | msgspec.ValidationError:
-    """Parse the file in which `MARK` stands for the annotations that were cut out, if annotations they are."""
+def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instances | msgspec.ValidationError:
+    """Parse the file with `MARK` in place of the records from ``begin`` to ``end``, if those are the annotations."""
+    with memoryview(text) as view, view[start:begin] as before, view[end:] as after:
+        rest = b"".join([before, msgspec.json.encode(MARK), after])
+    if hasattr(text, "madvise"):
+        text.madvise(mmap.MADV_DONTNEED)  # what was looked at is not looked at again
     try:
-        marked = instances = msgspec.json.decode(text, type=Instances)
+        marked = instances = msgspec.json.decode(rest, type=Instances)
     except msgspec.ValidationError as error:
         instances = error
         try:
-            marked = msgspec.json.decode(text, type=_Annotations)
+            marked = msgspec.json.decode(rest, type=_Annotations)
         except msgspec.ValidationError:
             raise NotCut from None
     if marked.annotations != [MARK]:
@@ -141,15 +142,26 @@ def _end_of_list(text: mmap.mmap, begin: int) -> int:
 
 
 @contextmanager
-def _mapped(processes: int, parts: int) -> Iterator[Callable]:
-    """`map`, in ``processes`` of their own where that is more than one."""
-    processes = min(processes, parts)
-    if processes == 1:
-        yield map
+def _parsing(parts: list[tuple[Path, int, int]], processes: int) -> Iterator[Callable[[str], Iterable[Objects | str]]]:
+    """Begins to parse in other processes, one less than ``processes``; gives a function that helps them, to the end."""
+    others = min(processes, len(parts)) - 1
+    if not others:
+        yield lambda title: map(_parse, track(parts, title, len(parts), "parts"))
         return
-    pool = ProcessPoolExecutor(processes, get_context("spawn"))
+    pool = ProcessPoolExecutor(others, get_context("spawn"))
+    begun = [pool.submit(_parse, part) for part in parts]
+
+    def finish(title: str) -> Iterator[Objects | str]:
+        # From the end, while the others come from the front; what one of them has taken cannot be cancelled.
+        backwards = track(list(zip(parts, begun, strict=True))[::-1], title, len(parts), "parts")
+        results = [_parse(part) if future.cancel() else future for part, future in backwards]
+        begun.clear()
+        while results:
+            result = results.pop()
+            yield result if isinstance(result, Objects | str) else result.result()
+
     try:
-        yield pool.map
+        yield finish
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -168,7 +180,7 @@ def _parse(part: tuple[Path, int, int]) -> Objects | str:
         return str(error)
 
 
-def _unless_wrong(results: Iterator[Objects | str]) -> Iterator[Objects]:
+def _unless_wrong(results: Iterable[Objects | str]) -> Iterator[Objects]:
     """The parts as they come, or the error of the first that is wrong, its record counted from the file's first."""
     rows = 0
     for result in results:

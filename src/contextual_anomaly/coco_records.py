@@ -89,17 +89,16 @@ class Objects:
     @staticmethod
     def joined(parts: Iterable["Objects"]) -> "Objects":
         """One after another."""
-        parts = list(parts)
-        first = np.cumsum([0, *(len(part.id) for part in parts)]).tolist()
-        wrong = (
-            (start + part.wrong_box[0], part.wrong_box[1])
-            for start, part in zip(first, parts, strict=False)
-            if part.wrong_box
-        )
-        return Objects(
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
-                for name in ("id", "image_id", "category_id", "box", "area", "iscrowd")
-            },
-            wrong_box=next(wrong, None),
-        )
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+        rows, wrong_box = 0, None
+        for part in parts:
+            for name, arrays in columns.items():
+                arrays.append(getattr(part, name))
+            if part.wrong_box and not wrong_box:
+                wrong_box = (rows + part.wrong_box[0], part.wrong_box[1])
+            rows += len(part.id)
+        # One column after another, so that only one is there twice.
+        return Objects(**{name: np.concatenate(columns.pop(name), axis=-1) for name in COLUMNS}, wrong_box=wrong_box)
+
+
+COLUMNS = ("id", "image_id", "category_id", "box", "area", "iscrowd")

@@ -1,7 +1,6 @@
 """What a command may take of the machine, said to the libraries before they start, which is when they read it."""
 
 import os
-import platform
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
@@ -32,7 +31,7 @@ def granted(command: Callable) -> Callable:
 
 def compiled_programs() -> Path:
     """The folder of compiled programs: of this processor, for a home may be shared by different ones."""
-    about = [platform.machine(), platform.processor()]
+    about = [os.uname().machine]
     if (cpu := Path("/proc/cpuinfo")).exists():
         told = cpu.read_text().partition("\n\n")[0].splitlines()  # of the first core
         about += [line for line in told if line.startswith(("model name", "flags", "Features"))]

@@ -69,13 +69,21 @@ def encode(
     category_ids, classes = zip(*kept, strict=True) if kept else ((), ())
     image_id = to_numpy(annotations["image_id"])
     category_id = to_numpy(annotations["category_id"])
-    inside = np.isin(category_id, category_ids)
-    image_ids, row = np.unique(image_id[inside], return_inverse=True)
-    column = np.searchsorted(category_ids, category_id[inside])
-    cells = np.bincount(row * len(classes) + column, minlength=len(image_ids) * len(classes))
-    np.minimum(cells, np.iinfo(np.uint16).max, out=cells)
-    counts = cells.astype(np.uint16).reshape(len(image_ids), len(classes))
+    inside = np.flatnonzero(np.isin(category_id, category_ids))
+    inside = inside[np.argsort(image_id[inside], kind="stable")]  # nothing to do where the table is sorted already
+    image_id, column = image_id[inside], np.searchsorted(category_ids, category_id[inside])
+    begins = np.diff(image_id, prepend=image_id[:1] - 1) != 0  # an image's first object
+    image_ids = image_id[begins]
+    cells, instances = _runs(np.sort((np.cumsum(begins) - 1) * len(classes) + column))
+    counts = np.zeros((len(image_ids), len(classes)), np.uint16)
+    counts.ravel()[cells] = np.minimum(instances, np.iinfo(np.uint16).max)
     return Scenes(image_ids, counts, tuple(classes), tuple(category_ids), dataset).of_at_least(minimum_classes)
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones of sorted values, and how often each is there."""
+    begins = np.flatnonzero(np.diff(values, prepend=values[:1] - 1))
+    return values[begins], np.diff(begins, append=len(values))
 
 
 def write_scenes(scenes: Scenes, path: str | Path) -> None:
@@ -132,10 +140,11 @@ def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes
     image_id, category_id = to_numpy(annotations["image_id"]), to_numpy(annotations["category_id"])
     rows = categories.to_pylist()
     ids = [row["category_id"] for row in rows]
-    image = np.cumsum(np.diff(image_id, prepend=image_id[:1]) != 0)  # they are sorted
-    pairs = np.unique(image * len(ids) + np.searchsorted(ids, category_id))
+    _, image = np.unique(image_id, return_inverse=True)
+    column = np.searchsorted(ids, category_id)
+    pairs, _ = _runs(np.sort(image * len(ids) + column))
     images = np.bincount(pairs % len(ids), minlength=len(ids)).tolist()
-    instances = np.bincount(np.searchsorted(ids, category_id), minlength=len(ids)).tolist()
+    instances = np.bincount(column, minlength=len(ids)).tolist()
     in_scenes = dict(zip(scenes.category_ids, (scenes.counts > 0).sum(0).tolist(), strict=True))
     return [
         {"split": split, **row, "images": n, "instances": m, "scenes": in_scenes.get(row["category_id"], 0)}
