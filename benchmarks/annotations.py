@@ -32,7 +32,7 @@ def encode(train: Path, val: Path, out: Path):
     ]
     names = ("train-scenes", "val-scenes", "every-train-scene", "every-val-scene", "class-counts")
     targets = [f"--{name}={out / name}.parquet" for name in names]
-    return run(*command("scenes", "--dataset", "COCO 2017", "--minimum-classes", 2, *sources, *targets))
+    return run(*command("scenes", "--dataset", "COCO 2017", "--minimum-classes", 2, "--threads", 2, *sources, *targets))
 
 
 def plain_read(path: Path) -> float:

@@ -1,7 +1,7 @@
 """`python benchmarks/live.py [--models FOLDER] [--calls N]`: a context model asked about one scene after another.
 
 Every model of a folder, of whatever family, is loaded once and asked `expected` of single scenes; then the time from
-the start of a new process to the first answer.
+the start of `contextual-anomaly ask` to its answer.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from measure import ROOT, middle, report, run
+from measure import WORK, command, middle, report, run
 
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
@@ -35,27 +35,25 @@ def answers(path: Path, calls: int) -> tuple[float, float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=ROOT / "results" / "models")
+    parser.add_argument("--models", type=Path, default=WORK / "workflow" / "results" / "models")
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     paths = sorted(options.models.glob("*.safetensors"))
     if not paths:
-        sys.exit(f"{options.models}: no models (*.safetensors) are there; run the workflow first.")
+        sys.exit(f"{options.models}: no models (*.safetensors) are there; run benchmarks/workflow.py first.")
     for path in paths:
         seconds, slow, parameters = answers(path, options.calls)
         report(
             f"one scene, model {path.stem}", "", seconds, runs=options.calls,
             work=f"{parameters:,} parameters to read; 99 of 100 calls within {1000 * slow:.2f} ms",
         )  # fmt: skip
-    program = (
-        "import sys; import numpy as np; from contextual_anomaly.models.registry import load_model; "
-        "m = load_model(sys.argv[1]); m.expected(np.zeros((1, len(m.classes)), np.float32))"
-    )
     for path in paths:
-        first = [run(sys.executable, "-c", program, path) for _ in range(options.runs)]
+        members = load_model(path).members
+        asked = ["laptop", "keyboard", "surfboard", "--model", path, "--bottleneck", members[0].bottleneck or 1]
+        first = [run(*command("ask", *asked)) for _ in range(options.runs)]
         report(
-            f"from a new process to the first answer, model {path.stem}", "", middle(first)[0], runs=options.runs,
+            f"command line to the first answer, model {path.stem}", "", middle(first)[0], runs=options.runs,
             peak_mb=middle(first)[1], work=f"{path.stat().st_size / 1e6:.2f} MB of model to read",
         )  # fmt: skip
 

@@ -113,7 +113,7 @@ rule scenes:
         f"{R}/logs/scenes.log",
     conda:
         "../envs/dataset.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=10,
@@ -133,4 +133,4 @@ rule scenes:
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --every-train-scene {output.every_train}"
         " --every-val-scene {output.every_val}"
-        " --class-counts {output.counts} 2>&1 | tee {log}"
+        " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log}"

@@ -99,7 +99,7 @@ def test_any_valid_layout_reads_as_python_reads_it(write_json, seed, deceptive):
     text = unusual(seed, deceptive=deceptive)
     path = write_json(text)
     if not deceptive:
-        read_in_parts(path, mapped(path), 0, 1, 700)  # or it would raise NotCut
+        read_in_parts(path, mapped(path), 0, 1, lambda content: content, 700)  # or it would raise NotCut
     annotations, images, categories = read_instances(path, part_bytes=700)
     assert rows(annotations) == expected(text)
     whole = read_instances(path, part_bytes=1 << 30)
@@ -126,7 +126,7 @@ def test_usual_layouts_are_cut(write_json, layout):
     path = write_json(json.dumps(content, **layout))
     parts = parts_of(path, 2000)
     assert len(parts) > 0.4 * path.stat().st_size / 2000
-    instances, objects = read_in_parts(path, mapped(path), 0, 1, 2000)
+    instances, objects = read_in_parts(path, mapped(path), 0, 1, lambda content: content, 2000)
     assert objects.id.tolist() == [a["id"] for a in content["annotations"]]
     assert len(instances.images) == len(content["images"])
 
@@ -138,7 +138,7 @@ def test_records_within_a_record_deceive_nobody(write_json, instances):
     path = write_json(instances)
     assert len(parts_of(path, 500)) > 3
     with pytest.raises(NotCut):
-        read_in_parts(path, mapped(path), 0, 1, 500)
+        read_in_parts(path, mapped(path), 0, 1, lambda content: content, 500)
     assert read_instances(path, part_bytes=500) == read_instances(path)
 
 

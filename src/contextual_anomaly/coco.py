@@ -2,6 +2,8 @@
 
 import mmap
 import re
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -43,11 +45,12 @@ def read_instances(
     start = len(BYTE_ORDER_MARK) if text[:3] == BYTE_ORDER_MARK else 0
     try:
         try:
-            instances, objects = read_in_parts(path, text, start, processes, part_bytes)
+            lists, objects = read_in_parts(path, text, start, processes, partial(_check_lists, path), part_bytes)
         except NotCut:
             with memoryview(text) as whole, whole[start:] as body:
                 instances = msgspec.json.decode(body, type=Instances)
             objects = Objects.of(instances.annotations)
+            lists = _check_lists(path, instances)
     except msgspec.ValidationError as error:
         raise UserError(f"{path}: {_explain(str(error))}") from error
     except UnicodeDecodeError as error:
@@ -58,7 +61,7 @@ def read_instances(
         else:
             problem = f"{error}{_surroundings(text, start, str(error))}"
         raise UserError(f"{path}: not valid JSON: {problem}.") from error
-    return _check(path, instances, objects)
+    return _check_objects(path, objects, lists), lists.images, lists.categories
 
 
 def _surroundings(text: mmap.mmap, start: int, message: str) -> str:
@@ -85,19 +88,26 @@ def _explain(message: str) -> str:
     return f"{where}: {found['what']}."
 
 
-def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Columns of the three lists, or the first record that is wrong."""
+@dataclass(frozen=True)
+class _Lists:
+    """Images and categories, checked."""
+
+    image_ids: np.ndarray
+    images: pa.Table
+    category_ids: np.ndarray
+    categories: pa.Table
+
+
+def _check_lists(path: Path, instances: Instances) -> _Lists:
+    """Columns of images and categories, or the first record that is wrong. The images' records are gone afterwards."""
     if not instances.categories:
         raise UserError(f"{path}: categories is empty, at least one class was expected.")
     if not instances.images:
         raise UserError(f"{path}: images is empty, at least one image was expected.")
-    if not len(objects.id):
-        raise UserError(f"{path}: annotations is empty, at least one object was expected.")
     image_ids = np.array([i.id for i in instances.images], np.int64)
     category_ids = np.array([c.id for c in instances.categories], np.int64)
     _no_duplicates(path, "images", image_ids)
     _no_duplicates(path, "categories", category_ids)
-    _no_duplicates(path, "annotations", objects.id)
     for row, image in enumerate(instances.images):
         if leaves_folder(image.file_name):
             raise UserError(
@@ -108,9 +118,16 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
         raise UserError(f"{path}: categories: the name {twice!r} is given to two classes, names must differ.")
-
-    image_table, category_table = _image_table(instances.images), _category_table(instances.categories)
+    lists = _Lists(image_ids, _image_table(instances.images), category_ids, _category_table(instances.categories))
     instances.images.clear()  # of ten million, they take more memory than all else
+    return lists
+
+
+def _check_objects(path: Path, objects: Objects, lists: _Lists) -> pa.Table:
+    """The annotations as a table, or the first record that is wrong."""
+    if not len(objects.id):
+        raise UserError(f"{path}: annotations is empty, at least one object was expected.")
+    _no_duplicates(path, "annotations", objects.id)
 
     def refuse(bad: np.ndarray, say) -> None:
         if bad.any():
@@ -118,10 +135,11 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
             raise UserError(f"{path}: annotations record {row} (id {objects.id[row]}): {say(row)}")
 
     refuse(
-        ~np.isin(objects.image_id, image_ids), lambda row: f"image_id {objects.image_id[row]} is not among the images."
+        ~np.isin(objects.image_id, lists.image_ids),
+        lambda row: f"image_id {objects.image_id[row]} is not among the images.",
     )
     refuse(
-        ~np.isin(objects.category_id, category_ids),
+        ~np.isin(objects.category_id, lists.category_ids),
         lambda row: f"category_id {objects.category_id[row]} is not among the categories.",
     )
     if objects.wrong_box:
@@ -131,10 +149,9 @@ def _check(path: Path, instances: Instances, objects: Objects) -> tuple[pa.Table
             "[x, y, width, height] with width and height above 0 was expected."
         )
 
-    order = np.argsort(objects.image_id, kind="stable")
+    order = _order(objects.image_id)
     columns = (objects.image_id, objects.category_id, *objects.box, objects.area, objects.iscrowd)
-    annotation_table = _table(tables.ANNOTATIONS, *(column[order] for column in columns))
-    return annotation_table, image_table, category_table
+    return _table(tables.ANNOTATIONS, *(column[order] for column in columns))
 
 
 def _image_table(images: list[Image]) -> pa.Table:
@@ -169,10 +186,16 @@ def _table(schema: pa.Schema, *columns: np.ndarray | list) -> pa.Table:
 
 
 def _no_duplicates(path: Path, field: str, ids: np.ndarray) -> None:
-    values = np.sort(ids)
+    values = ids[_order(ids)]
     again = values[1:][values[1:] == values[:-1]]
     if len(again):
         rows = np.flatnonzero(ids == again[0])[:2].tolist()
         raise UserError(
             f"{path}: {field} records {rows[0]} and {rows[1]} have the same id {again[0]}, ids must differ."
         )
+
+
+def _order(ids: np.ndarray) -> np.ndarray:
+    """As `np.argsort(ids, kind="stable")` of ids of 0 and more, by 16 bits at a time: NumPy counts those, seven times as fast."""
+    bits = range(0, max(int(ids.max()).bit_length(), 1), 16)
+    return np.lexsort([(ids >> shift).astype(np.uint16) for shift in bits])

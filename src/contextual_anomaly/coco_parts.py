@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from contextual_anomaly.coco_records import Annotation, Instances, Objects
+from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import track
+
+T = TypeVar("T")
 
 PART_BYTES = 8 << 20  # a part's records take some 10 MB in the process that parses it
 GUESSES = 10_000  # at each cut: a record may hold many nested objects
@@ -45,25 +49,38 @@ class _Annotations(msgspec.Struct):
 
 
 def read_in_parts(
-    path: Path, text: mmap.mmap, start: int, processes: int, part_bytes: int = PART_BYTES
-) -> tuple[Instances, Objects]:
+    path: Path,
+    text: mmap.mmap,
+    start: int,
+    processes: int,
+    meanwhile: Callable[[Instances], T],
+    part_bytes: int = PART_BYTES,
+) -> tuple[T, Objects]:
     """Parse the file ``path``, which is mapped as ``text`` and whose JSON begins at byte ``start``.
 
+    Args:
+        meanwhile: what to do with images and categories while others parse the annotations.
+
     Returns:
-        images and categories (without annotations), and the annotations. ``processes`` and ``part_bytes`` change neither.
+        what ``meanwhile`` gives, and the annotations. ``processes`` and ``part_bytes`` change neither.
 
     Raises:
         NotCut: it cannot be read so.
         msgspec.DecodeError, msgspec.ValidationError: what is wrong with the file, as from parsing all of it.
+        UserError: as ``meanwhile``.
     """
     first, parts = _cut(text, start, part_bytes)
+    problem = None
     try:
         with _parsing([(path, *part) for part in parts], processes) as parsed:
-            instances = _decode_marked(text, start, first, parts[-1][1])
+            try:
+                done = meanwhile(_decode_marked(text, start, first, parts[-1][1]))
+            except (msgspec.ValidationError, UserError) as error:
+                problem = error  # if the cuts are right, which the parts will show
             objects = Objects.joined(_unless_wrong(parsed(f"reading {path}")))
-            if isinstance(instances, msgspec.ValidationError):  # as the parts are right, so is this
-                raise instances
-            return instances, objects
+            if problem:
+                raise problem
+            return done, objects
     except (msgspec.ValidationError, NotCut):
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -73,23 +90,24 @@ def read_in_parts(
         raise NotCut from None
 
 
-def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instances | msgspec.ValidationError:
+def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instances:
     """Parse the file with `MARK` in place of the records from ``begin`` to ``end``, if those are the annotations."""
     with memoryview(text) as view, view[start:begin] as before, view[end:] as after:
         rest = b"".join([before, msgspec.json.encode(MARK), after])
     if hasattr(text, "madvise"):
         text.madvise(mmap.MADV_DONTNEED)  # what was looked at is not looked at again
     try:
-        marked = instances = msgspec.json.decode(rest, type=Instances)
-    except msgspec.ValidationError as error:
-        instances = error
+        instances = msgspec.json.decode(rest, type=Instances)
+    except msgspec.ValidationError:
         try:
             marked = msgspec.json.decode(rest, type=_Annotations)
         except msgspec.ValidationError:
             raise NotCut from None
-    if marked.annotations != [MARK]:
+        if marked.annotations != [MARK]:
+            raise NotCut from None
+        raise
+    if instances.annotations != [MARK]:
         raise NotCut
-    marked.annotations.clear()
     return instances
 
 

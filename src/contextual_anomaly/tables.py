@@ -109,7 +109,8 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
         raise ValueError(f"{path}: columns are {table.schema.remove_metadata()}, expected {schema}")
     stamped = {**made_by(), **(metadata or {})}
     with write_aside(path) as aside:
-        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd")
+        # Coordinates and scores hardly repeat; zstd finds what does, in half the time that dictionaries take.
+        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd", use_dictionary=False)
 
 
 def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
