@@ -22,18 +22,23 @@ def granted(command: Callable) -> Callable:
         for variable in ONE_CORE:
             os.environ.setdefault(variable, "1")
         os.environ.setdefault("PJRT_NPROC", str(options.get("threads", 1)))  # JAX, on the processor
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(compiled_programs()))
+        if kept := compiled_programs():
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         return command(**options)
 
     return run
 
 
-def compiled_programs() -> Path:
-    """The folder of compiled programs: of this processor, for a home may be shared by different ones."""
+def compiled_programs() -> Path | None:
+    """The folder of compiled programs, if there is any: of this processor, for a home may be shared by different ones."""
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home, as in some containers
+        return None
     about = [os.uname().machine]
     if (cpu := Path("/proc/cpuinfo")).exists():
         told = cpu.read_text().partition("\n\n")[0].splitlines()  # of the first core
         about += [line for line in told if line.startswith(("model name", "flags", "Features"))]
     kind = sha256("\n".join(about).encode()).hexdigest()[:8]
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contextual-anomaly" / "jax" / kind
+    return caches / "contextual-anomaly" / "jax" / kind
