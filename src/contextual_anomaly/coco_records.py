@@ -4,10 +4,10 @@ msgspec is given the types of these fields and skips the rest, polygons above al
 megabytes is read in seconds and without building it as Python objects.
 """
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 from typing import Annotated
 
 import msgspec
@@ -72,17 +72,21 @@ class Objects:
     def of(annotations: list[Annotation]) -> "Objects":
         """The columns of parsed records."""
         n = len(annotations)
-        box = np.fromiter(chain.from_iterable(a.bbox for a in annotations), np.float64, 4 * n).reshape(n, 4)
-        area = np.fromiter((math.nan if a.area is None else a.area for a in annotations), np.float64, n)
+
+        def column(name: str) -> Iterator:
+            return map(attrgetter(name), annotations)  # half the time of a loop
+
+        box = np.fromiter(chain.from_iterable(column("bbox")), np.float64, 4 * n).reshape(n, 4)
+        area = np.array(list(column("area")), np.float64)  # None becomes NaN
         wrong = ~np.isfinite(box).all(1) | (box[:, 2:] <= 0).any(1)
         row = next(iter(np.flatnonzero(wrong).tolist()), None)
         return Objects(
-            id=np.fromiter((a.id for a in annotations), np.int64, n),
-            image_id=np.fromiter((a.image_id for a in annotations), np.int64, n),
-            category_id=np.fromiter((a.category_id for a in annotations), np.int32, n),
+            id=np.fromiter(column("id"), np.int64, n),
+            image_id=np.fromiter(column("image_id"), np.int64, n),
+            category_id=np.fromiter(column("category_id"), np.int32, n),
             box=np.ascontiguousarray(box.T, np.float32),
             area=np.where(np.isnan(area), box[:, 2] * box[:, 3], area).astype(np.float32),
-            iscrowd=np.fromiter((a.iscrowd != 0 for a in annotations), bool, n),
+            iscrowd=np.fromiter(map(bool, column("iscrowd")), bool, n),
             wrong_box=None if row is None else (row, box[row].tolist()),
         )
 

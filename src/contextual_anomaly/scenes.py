@@ -74,7 +74,7 @@ def encode(
     image_id, column = image_id[inside], np.searchsorted(category_ids, category_id[inside])
     begins = np.diff(image_id, prepend=image_id[:1] - 1) != 0  # an image's first object
     image_ids = image_id[begins]
-    cells, instances = _runs(np.sort((np.cumsum(begins) - 1) * len(classes) + column))
+    cells, instances = _runs(np.sort((np.cumsum(begins) - 1) * len(classes) + column, kind="stable"))
     counts = np.zeros((len(image_ids), len(classes)), np.uint16)
     counts.ravel()[cells] = np.minimum(instances, np.iinfo(np.uint16).max)
     return Scenes(image_ids, counts, tuple(classes), tuple(category_ids), dataset).of_at_least(minimum_classes)
@@ -140,9 +140,10 @@ def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes
     image_id, category_id = to_numpy(annotations["image_id"]), to_numpy(annotations["category_id"])
     rows = categories.to_pylist()
     ids = [row["category_id"] for row in rows]
-    _, image = np.unique(image_id, return_inverse=True)
-    column = np.searchsorted(ids, category_id)
-    pairs, _ = _runs(np.sort(image * len(ids) + column))
+    order = np.argsort(image_id, kind="stable")
+    image_id, column = image_id[order], np.searchsorted(ids, category_id[order])
+    image = np.cumsum(np.diff(image_id, prepend=image_id[:1]) != 0)
+    pairs, _ = _runs(np.sort(image * len(ids) + column, kind="stable"))
     images = np.bincount(pairs % len(ids), minlength=len(ids)).tolist()
     instances = np.bincount(column, minlength=len(ids)).tolist()
     in_scenes = dict(zip(scenes.category_ids, (scenes.counts > 0).sum(0).tolist(), strict=True))
