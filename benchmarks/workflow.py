@@ -32,7 +32,7 @@ def at_work(logs: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1, help="whole runs; 0: only the last, as it is, again")
     parser.add_argument("--again", type=int, default=3, help="runs with nothing to do")
     options = parser.parse_args()
     # Snakemake keeps its notes in the working directory: one of its own, of the benchmark.
@@ -47,16 +47,18 @@ def main() -> None:
         ROOT / "config.yaml",
     ]
     whole, added = [], []
+    logs = folder / "results" / "logs"
     for _ in range(options.runs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         whole.append(run(*snakemake))
-        added.append(whole[-1].seconds - at_work(folder / "results" / "logs"))
-    steps = len(list((folder / "results" / "logs").glob("*.log")))
-    report(
-        "workflow overhead, embedded world", "", sorted(added)[len(added) // 2], runs=options.runs,
-        peak_mb=middle(whole)[1], work=f"{steps} commands; the whole run took {middle(whole)[0]:.0f} s",
-    )  # fmt: skip
+        added.append(whole[-1].seconds - at_work(logs))
+    steps = len(list(logs.glob("*.log")))
+    if whole:
+        report(
+            "workflow overhead, embedded world", "", sorted(added)[len(added) // 2], runs=options.runs,
+            peak_mb=middle(whole)[1], work=f"{steps} commands; the whole run took {middle(whole)[0]:.0f} s",
+        )  # fmt: skip
     idle = [run(*snakemake) for _ in range(options.again)]
     if "Nothing to be done" not in idle[-1].output:
         sys.exit(f"the second run had something to do:\n{idle[-1].output}")
