@@ -4,8 +4,11 @@ PYTHON ?= python3
 VENV ?= .venv
 SNAKEMAKE_ARGS ?=
 READY := $(VENV)/.ready
+PEERS ?= .venv-benchmark
+# Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
+BENCHMARKS := annotations annotations_ten sweep experiment1 workflow live
 
-.PHONY: run test lint lock clean help
+.PHONY: run test benchmark lint lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,6 +18,19 @@ run: $(READY)  ## the whole workflow on the embedded world, to results/report.ht
 
 test: $(READY)  ## the tests, fast ones first
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest
+
+# Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
+benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)
+	@set -e; for program in $(BENCHMARKS); do echo "== $$program"; \
+	    PATH="$(CURDIR)/$(VENV)/bin:$$PATH" BENCHMARK_PYTHON="$(CURDIR)/$(PEERS)/bin/python" \
+	    $(VENV)/bin/python benchmarks/$$program.py; done
+
+# Keras and TensorFlow are peers, not parts: they have an environment of their own.
+$(PEERS)/.ready: pyproject.toml $(READY)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check $$($(VENV)/bin/python -c \
+	    'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["benchmark"])')
+	@touch $@
 
 lint: $(READY)  ## ruff, snakefmt and snakemake --lint
 	$(VENV)/bin/ruff check .
@@ -27,7 +43,7 @@ lock: $(READY)  ## write requirements.lock anew from pyproject.toml (needs uv)
 	    --no-annotate --no-header --extra test --extra slurm pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and everything a run made
-	rm -rf $(VENV) results data .snakemake
+	rm -rf $(VENV) $(PEERS) results data .snakemake
 
 # The environment is built aside and marked ready last, so an interrupted install starts again.
 $(READY): requirements.lock pyproject.toml

@@ -62,7 +62,7 @@ rule annotations:
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
@@ -71,7 +71,7 @@ rule annotations:
         source=source("annotations"),
     shell:
         "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
-        " --images {output.images} --categories {output.categories} 2>&1 | tee {log}"
+        " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log}"
 
 
 rule layouts:
@@ -120,7 +120,7 @@ rule scenes:
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
@@ -140,4 +140,4 @@ rule scenes:
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --every-train-scene {output.every_train}"
         " --every-val-scene {output.every_val}"
-        " --class-counts {output.counts} 2>&1 | tee {log}"
+        " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log}"

@@ -3,38 +3,14 @@
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from importlib import import_module
-
-import typer
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.granted import granted
 from contextual_anomaly.progress import say
 from contextual_anomaly.provenance import recorded
-
-app = typer.Typer(
-    name="contextual-anomaly",
-    help="Which objects are unexpected in an image, and which expected ones are missing. "
-    "Each command is one stage of the workflow; `snakemake --cores all` runs them all in order.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-
-
-def _version(show: bool) -> None:
-    if show:
-        print(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-) -> None:
-    """Options of every command."""
-
 
 # In the order of the workflow, and of --help.
 COMMANDS = (
@@ -67,17 +43,47 @@ COMMANDS = (
     "configuration",
     "report",
 )
-for _name in COMMANDS:
-    app.command(_name.replace("_", "-"))(
-        recorded(getattr(import_module(f"contextual_anomaly.commands.{_name}"), _name))
+
+
+def application(commands: Iterable[str]):
+    """The Typer application of these commands; what is not asked for costs its imports only."""
+    import typer  # not above: processes that a command starts import this module and never need it
+
+    app = typer.Typer(
+        name="contextual-anomaly",
+        help="Which objects are unexpected in an image, and which expected ones are missing. "
+        "Each command is one stage of the workflow; `snakemake --cores all` runs them all in order.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
     )
+
+    def print_version(show: bool) -> None:
+        if show:
+            print(__version__)
+            raise typer.Exit
+
+    @app.callback()
+    def _root(
+        version: bool = typer.Option(
+            False, "--version", callback=print_version, is_eager=True, help="Print the version."
+        ),
+    ) -> None:
+        """Options of every command."""
+
+    for name in commands:
+        command = getattr(import_module(f"contextual_anomaly.commands.{name}"), name)
+        app.command(name.replace("_", "-"))(recorded(granted(command)))
+    return app
 
 
 def main() -> None:
     """Run the command; a user's mistake ends in one message and status 1, never in a traceback."""
     start = time.monotonic()
+    asked = [name for name in COMMANDS if sys.argv[1:2] == [name.replace("_", "-")]]
     try:
-        app()
+        application(asked or COMMANDS)()
     except UserError as error:
         say(f"error: {error}")
         sys.exit(1)

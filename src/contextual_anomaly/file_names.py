@@ -3,9 +3,10 @@
 import re
 
 # A parent, an absolute path, a Windows drive or a control character; backslashes separate folders on Windows.
+_PLAIN = re.compile(r"[\w-][\w.-]*", re.ASCII)  # most names; told four times as fast
 _OUTSIDE = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|[\x00-\x1f]|^\s*$")
 
 
 def leaves_folder(name: str) -> bool:
     """Whether a file of this name, put into a folder, could lie outside of it."""
-    return _OUTSIDE.search(name) is not None
+    return not _PLAIN.fullmatch(name) and _OUTSIDE.search(name) is not None

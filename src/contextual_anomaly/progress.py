@@ -1,22 +1,13 @@
-"""Progress of long work: a bar on a terminal, a line every few seconds in a log."""
+"""Progress of long work: a bar on a terminal, a line every few seconds in a log.
+
+Rich is imported where there is a terminal: it takes longer to start than most steps of the workflow.
+"""
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 5.0
@@ -30,6 +21,16 @@ def say(message: str) -> None:
 def track(items: Iterable[T], description: str, total: int, unit: str = "") -> Iterator[T]:
     """Yield ``items``, showing how many of ``total`` are done and how fast they go."""
     if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,6 +57,16 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
 def track_bytes(description: str) -> Iterator[Callable[[int, int | None], None]]:
     """A function to tell how many bytes are there, of how many, while a file arrives."""
     if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
             task = bar.add_task(description, total=None)

@@ -3,16 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
+from contextual_anomaly.arrow import from_numpy, to_numpy
 from contextual_anomaly.errors import UserError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,19 @@ class Scenes:
     def where(self, rows: np.ndarray) -> "Scenes":
         """The scenes of a boolean mask or an index array."""
         return Scenes(self.image_ids[rows], self.counts[rows], self.classes, self.category_ids, self.dataset)
+
+    def of_at_least(self, minimum_classes: int) -> "Scenes":
+        """Those of so many different classes.
+
+        Raises:
+            UserError: there is none.
+        """
+        enough = np.count_nonzero(self.counts, axis=1) >= minimum_classes
+        if not enough.any():
+            raise UserError(
+                f"{self.dataset}: no image has {minimum_classes} or more different classes; lower scenes.minimum_classes."
+            )
+        return self.where(enough)
 
 
 def encode(
@@ -57,28 +67,30 @@ def encode(
         if include_person or name != "person"
     ]
     category_ids, classes = zip(*kept, strict=True) if kept else ((), ())
-    image_id = annotations["image_id"].to_numpy()
-    category_id = annotations["category_id"].to_numpy()
-    inside = np.isin(category_id, category_ids)
-    image_ids, row = np.unique(image_id[inside], return_inverse=True)
-    column = np.searchsorted(category_ids, category_id[inside])
-    # Of millions of images most cells are 0: the others are counted, and no array of all cells is wider than the counts.
-    cell, instances = np.unique(row * len(classes) + column, return_counts=True)
+    image_id = to_numpy(annotations["image_id"])
+    category_id = to_numpy(annotations["category_id"])
+    inside = np.flatnonzero(np.isin(category_id, category_ids))
+    inside = inside[np.argsort(image_id[inside], kind="stable")]  # nothing to do where the table is sorted already
+    image_id, column = image_id[inside], np.searchsorted(category_ids, category_id[inside])
+    begins = np.diff(image_id, prepend=image_id[:1] - 1) != 0  # an image's first object
+    image_ids = image_id[begins]
+    cells, instances = _runs(np.sort((np.cumsum(begins) - 1) * len(classes) + column, kind="stable"))
     counts = np.zeros((len(image_ids), len(classes)), np.uint16)
-    counts.ravel()[cell] = np.minimum(instances, np.iinfo(np.uint16).max)
-    enough = (counts > 0).sum(1) >= minimum_classes
-    if not enough.any():
-        raise UserError(
-            f"{dataset}: no image has {minimum_classes} or more different classes; lower scenes.minimum_classes."
-        )
-    return Scenes(image_ids[enough], counts[enough], tuple(classes), tuple(category_ids), dataset)
+    counts.ravel()[cells] = np.minimum(instances, np.iinfo(np.uint16).max)
+    return Scenes(image_ids, counts, tuple(classes), tuple(category_ids), dataset).of_at_least(minimum_classes)
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones of sorted values, and how often each is there."""
+    begins = np.flatnonzero(np.diff(values, prepend=values[:1] - 1))
+    return values[begins], np.diff(begins, append=len(values))
 
 
 def write_scenes(scenes: Scenes, path: str | Path) -> None:
     """Write the scenes table; class list, ids and data set name go into its metadata."""
     width = len(scenes.classes)
-    counts = pa.FixedSizeListArray.from_arrays(pa.array(scenes.counts.ravel()), width)
-    table = pa.table([pa.array(scenes.image_ids), counts], schema=tables.scenes_schema(width))
+    counts = pa.FixedSizeListArray.from_arrays(from_numpy(scenes.counts.ravel(), pa.uint16()), width)
+    table = pa.table([from_numpy(scenes.image_ids, pa.int64()), counts], schema=tables.scenes_schema(width))
     metadata = {
         "classes": json.dumps(scenes.classes),
         "category_ids": json.dumps(scenes.category_ids),
@@ -96,7 +108,7 @@ def read_scenes(path: str | Path) -> Scenes:
     metadata, width = tables.list_width(path, "counts")
     table = tables.read_table(path, tables.scenes_schema(width))
     return Scenes(
-        image_ids=table["image_id"].to_numpy(),
+        image_ids=to_numpy(table["image_id"]),
         counts=tables.matrix(table["counts"]),
         classes=tuple(json.loads(metadata["classes"])),
         category_ids=tuple(json.loads(metadata["category_ids"])),
@@ -119,21 +131,23 @@ def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, s
         )
 
 
-def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> "pd.DataFrame":
+def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> list[dict]:
     """How often each class occurs.
 
     Returns:
-        columns split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
+        for each class: split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
     """
-    import pandas as pd  # here, because it takes half a second that asking a model need not wait for
-
-    objects = annotations.select(["image_id", "category_id"]).to_pandas()
-    grouped = objects.groupby("category_id")["image_id"]
-    counts = categories.to_pandas().set_index("category_id")
-    counts["images"] = grouped.nunique()
-    counts["instances"] = grouped.size()
-    counts["scenes"] = pd.Series((scenes.counts > 0).sum(0), index=scenes.category_ids)
-    counts[["images", "instances", "scenes"]] = counts[["images", "instances", "scenes"]].fillna(0).astype("int64")
-    counts = counts.reset_index()
-    counts.insert(0, "split", split)
-    return counts
+    image_id, category_id = to_numpy(annotations["image_id"]), to_numpy(annotations["category_id"])
+    rows = categories.to_pylist()
+    ids = [row["category_id"] for row in rows]
+    order = np.argsort(image_id, kind="stable")
+    image_id, column = image_id[order], np.searchsorted(ids, category_id[order])
+    image = np.cumsum(np.diff(image_id, prepend=image_id[:1]) != 0)
+    pairs, _ = _runs(np.sort(image * len(ids) + column, kind="stable"))
+    images = np.bincount(pairs % len(ids), minlength=len(ids)).tolist()
+    instances = np.bincount(column, minlength=len(ids)).tolist()
+    in_scenes = dict(zip(scenes.category_ids, (scenes.counts > 0).sum(0).tolist(), strict=True))
+    return [
+        {"split": split, **row, "images": n, "instances": m, "scenes": in_scenes.get(row["category_id"], 0)}
+        for row, n, m in zip(rows, images, instances, strict=True)
+    ]

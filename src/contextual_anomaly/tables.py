@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contextual_anomaly.arrow import to_numpy
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
 from contextual_anomaly.provenance import made_by
@@ -128,7 +129,8 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
         raise ValueError(f"{path}: columns are {table.schema.remove_metadata()}, expected {schema}")
     stamped = {**made_by(), **(metadata or {})}
     with write_aside(path) as aside:
-        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd")
+        # Coordinates and scores hardly repeat; zstd finds what does, in half the time that dictionaries take.
+        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd", use_dictionary=False)
 
 
 def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
@@ -139,7 +141,8 @@ def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
     """
     require_file(path, "a Parquet table of an earlier stage")
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
+            table = file.read()
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
     if table.schema.remove_metadata() != schema:
@@ -175,8 +178,8 @@ def list_width(path: str | Path, column: str) -> tuple[dict[str, str], int]:
 
 def matrix(column: pa.ChunkedArray) -> np.ndarray:
     """A fixed-size list column as an array [rows, list length]."""
-    flat = column.combine_chunks()
-    return flat.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    flat = pa.chunked_array([chunk.flatten() for chunk in column.chunks], column.type.value_type)
+    return to_numpy(flat).reshape(len(column), -1)
 
 
 SUMMARY = pa.schema(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pandas as pd
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from contextual_anomaly.models.autoencoder_net import AutoencoderNet
 from contextual_anomaly.models.base import Member
@@ -70,7 +71,7 @@ def train_sweep(
     program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
 
     keys = [jax.random.key(seed) for seed in seeds]
-    if jax.default_backend() == "cpu":
+    if jax.default_backend() == "cpu" and jax.device_count() == 1:
         state, losses = _run_in_threads(program, keys, epochs, threads, name)
     else:
         state, losses = _run_at_once(program, keys, epochs, name)
@@ -91,16 +92,24 @@ def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, thr
 
 
 def _run_at_once(program: "_Program", keys: list[jax.Array], epochs: int, name: str):
-    """All seeds side by side as well: what a GPU wants. Returns as `_run_in_threads`."""
-    state = jax.jit(jax.vmap(program.start))(jnp.stack(keys))
-    epoch = jax.jit(jax.vmap(program.epoch), donate_argnums=0)
+    """All seeds side by side as well, spread over the devices: what GPUs want. Returns as `_run_in_threads`.
+
+    Seeds share nothing but the images, which lie on every device, so no device waits for another.
+    """
+    devices = jax.devices()[: len(keys)]
+    # Every device takes as many seeds; the first ones once more where that does not come out even.
+    filled = [keys[i % len(keys)] for i in range(ceil(len(keys) / len(devices)) * len(devices))]
+    spread = NamedSharding(Mesh(np.array(devices), ("seeds",)), PartitionSpec("seeds"))
+    state = jax.jit(jax.vmap(program.start), out_shardings=spread)(jax.device_put(jnp.stack(filled), spread))
+    epoch = jax.jit(jax.vmap(program.epoch), donate_argnums=0, out_shardings=spread)
     losses = []
-    title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds at once"
+    title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds at once, {len(devices)} devices"
     for _ in track(range(epochs), title, epochs, "epochs"):
         state, loss = epoch(state)
         losses.append(loss)
         loss.block_until_ready()  # or the progress would run ahead of the work
-    return state[0], np.stack(jax.device_get(losses))
+    params, losses = jax.device_get((state[0], losses))
+    return jax.tree.map(lambda leaf: leaf[: len(keys)], params), np.stack(losses)[:, : len(keys)]
 
 
 def _groups(bottlenecks: list[int]) -> list[tuple[int, list[int]]]:

@@ -11,6 +11,7 @@ def annotations(
     annotations: Annotated[Path, typer.Option(help="Objects: boxes and classes (Parquet).")],
     images: Annotated[Path, typer.Option(help="Images: names, sizes, links (Parquet).")],
     categories: Annotated[Path, typer.Option(help="Classes: ids and names (Parquet).")],
+    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use: so many processes read.")] = 1,
 ) -> None:
     """Read COCO annotations, check every record, and write them as tables.
 
@@ -22,7 +23,7 @@ def annotations(
     from contextual_anomaly.progress import say
 
     say(f"reading {instances}")
-    objects, pictures, classes = read_instances(instances)
+    objects, pictures, classes = read_instances(instances, threads)
     say(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
     tables.write_table(objects, tables.ANNOTATIONS, annotations)
     tables.write_table(pictures, tables.IMAGES, images)

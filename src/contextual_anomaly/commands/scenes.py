@@ -21,6 +21,7 @@ def scenes(
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
     ] = False,
     minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
 ) -> None:
     """Encode each image as the number of instances of each class, and count the classes.
 
@@ -32,7 +33,8 @@ def scenes(
     --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --every-train-scene every_train.parquet
     --every-val-scene every_val.parquet --class-counts class_counts.csv`
     """
-    import pandas as pd
+    import csv
+    from concurrent.futures import ThreadPoolExecutor
 
     from contextual_anomaly import tables
     from contextual_anomaly.files import write_aside
@@ -42,18 +44,22 @@ def scenes(
 
     categories = tables.read_table(train_categories, tables.CATEGORIES)
     same_categories(categories, train_categories, tables.read_table(val_categories, tables.CATEGORIES), val_categories)
-    counts = []
+    counts, written = [], []
     for split, source, target, every in (
         ("train", train_annotations, train_scenes, every_train_scene),
         ("val", val_annotations, val_scenes, every_val_scene),
     ):
         objects = tables.read_table(source, tables.ANNOTATIONS)
-        encoded = encode(objects, categories, dataset, include_person, minimum_classes)
+        of_every_image = encode(objects, categories, dataset, include_person, 1)
+        encoded = of_every_image.of_at_least(minimum_classes)
         say(
             f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of {len(encoded.classes)} classes"
         )
-        write_scenes(encoded, target)
-        write_scenes(encode(objects, categories, dataset, include_person, 1), every)
-        counts.append(count(split, objects, categories, encoded))
-    with write_aside(class_counts) as aside:
-        pd.concat(counts).to_csv(aside, index=False)
+        written += [(encoded, target), (of_every_image, every)]
+        counts.extend(count(split, objects, categories, encoded))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda scenes_and_path: write_scenes(*scenes_and_path), written))
+    with write_aside(class_counts) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, counts[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(counts)

@@ -1,0 +1,39 @@
+"""Between NumPy and Arrow, without pandas.
+
+`pa.array` and `to_numpy` import pandas to ask whether they were given a Series, which takes longer than most of the
+steps that would call them.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+TEXTS_AT_ONCE = 1_000_000  # an array of texts holds 2 GiB at most
+
+
+def from_numpy(values: np.ndarray, type: pa.DataType) -> pa.Array:
+    """Numbers or truth values as an array of ``type``."""
+    if pa.types.is_boolean(type):
+        data = np.packbits(values, bitorder="little")
+    else:
+        data = np.ascontiguousarray(values, type.to_pandas_dtype())
+    return pa.Array.from_buffers(type, len(values), [None, pa.py_buffer(data)])
+
+
+def from_texts(texts: list[str]) -> pa.ChunkedArray:
+    """A column of texts."""
+    chunks = []
+    for first in range(0, max(len(texts), 1), TEXTS_AT_ONCE):
+        encoded = [text.encode() for text in texts[first : first + TEXTS_AT_ONCE]]
+        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+        chunks.append(pa.Array.from_buffers(pa.string(), len(encoded), buffers))
+    return pa.chunked_array(chunks)
+
+
+def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    """A column of numbers without gaps as an array."""
+    type = column.type.to_pandas_dtype()
+    parts = [
+        np.frombuffer(chunk.buffers()[1], type)[chunk.offset : chunk.offset + len(chunk)] for chunk in column.chunks
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, type), *parts])

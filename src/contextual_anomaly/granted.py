@@ -1,0 +1,44 @@
+"""What a command may take of the machine, said to the libraries before they start, which is when they read it."""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from pathlib import Path
+
+ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""NumPy's matrix products, whichever library does them: on several cores they are rounded differently."""
+
+
+def granted(command: Callable) -> Callable:
+    """``command`` with the libraries kept to the cores of its option ``threads``, or to one where it has none.
+
+    What JAX compiles is kept in the user's cache folder, so that the next job that runs the same program starts at once;
+    JAX looks a program up by all that it is made of. What the user has set in the environment stays.
+    """
+
+    @wraps(command)
+    def run(**options):
+        for variable in ONE_CORE:
+            os.environ.setdefault(variable, "1")
+        os.environ.setdefault("PJRT_NPROC", str(options.get("threads", 1)))  # JAX, on the processor
+        if kept := compiled_programs():
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+        return command(**options)
+
+    return run
+
+
+def compiled_programs() -> Path | None:
+    """The folder of compiled programs, if there is any: of this processor, for a home may be shared by different ones."""
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home, as in some containers
+        return None
+    about = [os.uname().machine]
+    if (cpu := Path("/proc/cpuinfo")).exists():
+        told = cpu.read_text().partition("\n\n")[0].splitlines()  # of the first core
+        about += [line for line in told if line.startswith(("model name", "flags", "Features"))]
+    kind = sha256("\n".join(about).encode()).hexdigest()[:8]
+    return caches / "contextual-anomaly" / "jax" / kind

@@ -1,0 +1,74 @@
+"""The benchmarks measure the same work on both sides, and count time and memory rightly."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.coco import read_instances
+from contextual_anomaly.scenes import encode
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+def test_the_original_written_anew_finds_the_same_scenes(write_json, instances, tmp_path):
+    for image in instances["images"]:
+        image.setdefault("coco_url", "")
+    instances["categories"].append({"id": 1, "name": "person"})
+    instances["annotations"].append({"id": 4, "image_id": 3, "category_id": 1, "bbox": [0, 0, 1, 1]})
+    path = write_json(instances)
+    files = [str(path), str(tmp_path / "grouped.json"), str(tmp_path / "encoded.json")]
+    subprocess.run([sys.executable, BENCHMARKS / "peers" / "original_prepare.py", *files[:2]], check=True)
+    subprocess.run([sys.executable, BENCHMARKS / "peers" / "original_encode.py", *files], check=True)
+    theirs = json.loads(Path(files[2]).read_text())
+    assert len(theirs) == 1
+    annotations, _, categories = read_instances(path)
+    ours = encode(annotations, categories, "x", include_person=False, minimum_classes=2)
+    # The order of the classes is the file's in the original, and by id in ours.
+    names = [c["name"] for c in instances["categories"] if c["name"] != "person"]
+    assert [dict(zip(names, image["labels"], strict=True)) for image in theirs] == [
+        dict(zip(ours.classes, row, strict=True)) for row in ours.presence.astype(int).tolist()
+    ]
+
+
+def test_memory_is_that_of_all_processes_together():
+    from measure import run
+
+    hold = "import sys, time; data = bytearray(60_000_000); time.sleep(0.4)"
+    two = f"import subprocess, sys; c = [sys.executable, '-c', {hold!r}]; p = subprocess.Popen(c); {hold}; p.wait()"
+    measured = run(sys.executable, "-c", two)
+    assert 120 < measured.peak_mb < 220
+    assert 0.4 < measured.seconds < 20
+
+
+def test_time_at_work_is_counted_once_where_commands_overlap(tmp_path):
+    from workflow import at_work
+
+    for name, end, seconds in (("a", 110.0, 10.0), ("b", 112.0, 5.0), ("c", 130.0, 1.5)):
+        log = tmp_path / f"{name}.log"
+        log.write_text(f"something\nfinished in {seconds:.2f} s, peak memory 5 MB\n")
+        os.utime(log, (end, end))
+    (tmp_path / "d.log").write_text("no line of that kind")
+    assert at_work(tmp_path) == pytest.approx(12 + 1.5)
+
+
+def test_ten_times_a_file_is_ten_times_its_records(write_json, instances, tmp_path):
+    from annotations_ten import enlarge
+
+    one = write_json(instances)
+    enlarge(one, tmp_path / "ten.json")
+    annotations, images, categories = read_instances(tmp_path / "ten.json")
+    once = read_instances(one)
+    assert annotations.num_rows == 10 * once[0].num_rows
+    assert images.num_rows == 10 * once[1].num_rows
+    assert categories == once[2]
+    assert np.isin(annotations["image_id"].to_pylist(), images["image_id"].to_pylist()).all()
