@@ -18,6 +18,7 @@ rule list_anomalies:
             labels={"model": "{model}"},
         ),
         text=f"{R}/anomalies/{{model}}.txt",
+        reasons=f"{R}/anomalies/{{model}}.reasons.parquet",
     log:
         f"{R}/logs/list_anomalies.{{model}}.log",
     conda:
@@ -34,4 +35,4 @@ rule list_anomalies:
     shell:
         "contextual-anomaly anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
         " --images {input.images} {params.layout} --bottleneck {params.bottleneck} {params.limits}"
-        " --output {output.table} --csv {output.csv} --text {output.text} 2>&1 | tee {log}"
+        " --output {output.table} --csv {output.csv} --text {output.text} --reasons {output.reasons} 2>&1 | tee {log}"

@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies
+from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies, reasons_table
 from contextual_anomaly.models.base import Conditional, Member
 from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.models.linear import Linear
 from contextual_anomaly.scenes import Scenes
 
 LIMITS = Thresholds(unexpected_below=0.01, missing_above=0.85)
@@ -50,7 +51,7 @@ def kitchen():
 
 
 def test_what_contradicts_its_expectation_is_listed_by_surprise(kitchen):
-    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
+    listing, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
     assert listing[["image_id", "category", "kind"]].to_numpy().tolist() == [
         [11, "surfboard", "unexpected"],  # 0.003
         [12, "laptop", "unexpected"],  # 0.009
@@ -65,14 +66,14 @@ def test_what_contradicts_its_expectation_is_listed_by_surprise(kitchen):
 
 def test_thresholds_are_exclusive_and_may_leave_nothing(kitchen):
     model, known, scenes, images = kitchen
-    listing = list_anomalies(model, 0, known, scenes, images, Thresholds(unexpected_below=0.0, missing_above=1.0))
+    listing, _ = list_anomalies(model, 0, known, scenes, images, Thresholds(unexpected_below=0.0, missing_above=1.0))
     assert listing.empty
     assert as_table(listing).schema == tables.ANOMALIES
     assert "Nothing is unexpected" in as_text(listing, scenes, "heading")
 
 
 def test_the_text_shows_each_image_once(kitchen):
-    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
+    listing, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS)
     assert as_text(listing, kitchen[2], "heading").splitlines() == [
         "heading",
         "",
@@ -93,11 +94,26 @@ def test_the_text_shows_each_image_once(kitchen):
 
 def test_rates_flag_what_looks_as_odd_as_few_genuine_cases(kitchen):
     """(1 + as odd) / (1 + all): surfboard 1/100, laptop 2/100; knife of image 11 1/1000, of image 13 10/1000."""
-    listing = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.02, missing=0.009))
+    listing, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.02, missing=0.009))
     assert listing[["image_id", "category", "p_value"]].to_numpy().tolist() == [
         [11, "surfboard", pytest.approx(0.01)],
         [12, "laptop", pytest.approx(0.02)],
         [11, "knife", pytest.approx(0.001)],
     ]
-    few = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.015, missing=0.0001))
+    few, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.015, missing=0.0001))
     assert few["category"].tolist() == ["surfboard"]
+
+
+def test_the_reasons_of_a_flag_add_up_to_its_log_odds(kitchen):
+    _, known, scenes, images = kitchen
+    weights = np.random.default_rng(0).normal(size=(4, 4)) * 3
+    np.fill_diagonal(weights, 0)
+    model = Linear("pairwise", "m", CLASSES, np.array([-2.0, 0, 1, -3]), weights)
+    listing, reasons = list_anomalies(model, 0, known, scenes, images, Thresholds(0.4, 0.6))
+    table = reasons_table(listing, reasons, CLASSES).to_pandas()
+    total = table.groupby(["image_id", "category"])["weight"].sum()
+    assert len(total) == len(listing) > 2
+    for flag in listing.itertuples():
+        odds = np.log(flag.expected / (1 - flag.expected))
+        assert total[flag.image_id, flag.category] == pytest.approx(odds, abs=1e-3)
+    assert table["given"].iloc[0] == "(base)"

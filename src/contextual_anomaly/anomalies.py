@@ -10,9 +10,9 @@ import pyarrow as pa
 from contextual_anomaly.links import EXPLORE
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration
-from contextual_anomaly.models.explanation import explain
+from contextual_anomaly.models.explanation import Explanation, explain
 from contextual_anomaly.scenes import Scenes
-from contextual_anomaly.tables import ANOMALIES
+from contextual_anomaly.tables import ANOMALIES, REASONS
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def list_anomalies(
     images: pa.Table,
     limits: Rates | Thresholds,
     layout: np.ndarray | None = None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Explanation]:
     """Flag every (image, class) whose presence contradicts its expectation.
 
     Args:
@@ -69,7 +69,8 @@ def list_anomalies(
         layout: [N, A, F] of the scenes, for models that look at it.
 
     Returns:
-        columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there.
+        columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there;
+        and what each flag is made of.
     """
     presence = scenes.presence
     odds = model.log_odds(presence, layout)[member]
@@ -87,7 +88,7 @@ def list_anomalies(
     links = [
         f"{EXPLORE}{image}" if url else "" for image, url in zip(about.index, about["coco_url"].fillna(""), strict=True)
     ]
-    return pd.DataFrame(
+    listing = pd.DataFrame(
         {
             "image_id": about.index.to_numpy(),
             "category": np.array(scenes.classes)[column],
@@ -99,6 +100,18 @@ def list_anomalies(
             "link": links,
         }
     ).astype({"category": object, "kind": object, "because": object})
+    return listing, reasons
+
+
+def reasons_table(listing: pd.DataFrame, reasons: Explanation, classes: tuple[str, ...]) -> pa.Table:
+    """`tables.REASONS` of every flag."""
+    rows = [
+        (image, category, *part)
+        for flag, (image, category) in enumerate(zip(listing["image_id"], listing["category"], strict=True))
+        for part in reasons.parts(flag, classes)
+    ]
+    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(REASONS)
+    return pa.table([pa.array(c, t) for c, t in zip(columns, REASONS.types, strict=True)], schema=REASONS)
 
 
 def as_table(listing: pd.DataFrame) -> pa.Table:

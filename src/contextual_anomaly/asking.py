@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models import posterior
 from contextual_anomaly.models.base import ContextModel, member_index
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
@@ -21,6 +22,7 @@ class Verdict:
     category: str
     expected: float  # P(present | the others)
     p_value: float | None  # share of genuine cases that look as odd; None without a calibration
+    changed: float  # P(it was added, or taken out), were at most one class of the scene
     because: str
 
 
@@ -43,9 +45,12 @@ class Judge:
     model: ContextModel
     member: int
     calibration: Calibration | None
+    clean_share: float = 0.9  # of all scenes, before looking at them, those that nothing was added to or taken from
 
     @classmethod
-    def from_files(cls, model: str | Path, calibration: str | Path | None = None, bottleneck: int = 10) -> "Judge":
+    def from_files(
+        cls, model: str | Path, calibration: str | Path | None = None, bottleneck: int = 10, clean_share: float = 0.9
+    ) -> "Judge":
         """A fitted model and, for p-values, its calibration.
 
         Raises:
@@ -53,7 +58,7 @@ class Judge:
         """
         loaded = load_model(model)
         known = read_calibration(calibration) if calibration else None
-        return cls(loaded, member_index(loaded, bottleneck), known)
+        return cls(loaded, member_index(loaded, bottleneck), known, clean_share)
 
     def answer(self, objects: dict[str, float], missing: int = 5) -> Answer:
         """Judge one scene.
@@ -91,8 +96,16 @@ class Judge:
         if known is not None:
             p_values = (known.unexpected if present else known.missing)(odds[asked]).tolist()
         expected = 1 / (1 + np.exp(-odds[asked]))
+        judge = posterior.added if present else posterior.removed
+        changed, _ = judge(odds[None], evidence > 0, self.clean_share)
         return [
-            Verdict(self.model.classes[c], float(expected[i]), p_values[i], reasons.text(i, self.model.classes))
+            Verdict(
+                category=self.model.classes[c],
+                expected=float(expected[i]),
+                p_value=p_values[i],
+                changed=float(changed[0, c]),
+                because=reasons.text(i, self.model.classes),
+            )
             for i, c in enumerate(asked)
         ]
 
@@ -124,14 +137,14 @@ def read_objects(said: list[str] | str) -> dict[str, float]:
 
 def as_table(answer: Answer) -> str:
     """For a person at a terminal."""
-    lines = [f"{'in the scene':<20} {'expected':>9} {'p-value':>8}  because"]
+    lines = [f"{'in the scene':<20} {'expected':>9} {'p-value':>8} {'P(added)':>11}  because"]
     lines += [_line(verdict) for verdict in answer.objects]
     if answer.missing:
-        lines += ["", f"{'not in it':<20} {'expected':>9} {'p-value':>8}  because"]
+        lines += ["", f"{'not in it':<20} {'expected':>9} {'p-value':>8} {'P(removed)':>11}  because"]
         lines += [_line(verdict) for verdict in answer.missing]
     return "\n".join(lines)
 
 
 def _line(verdict: Verdict) -> str:
     p_value = "" if verdict.p_value is None else f"{verdict.p_value:.4f}"
-    return f"{verdict.category:<20} {verdict.expected:>9.4f} {p_value:>8}  {verdict.because}".rstrip()
+    return f"{verdict.category:<20} {verdict.expected:>9.4f} {p_value:>8} {verdict.changed:>11.3f}  {verdict.because}".rstrip()

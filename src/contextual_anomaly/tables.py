@@ -106,6 +106,17 @@ FINDINGS = pa.schema(
 """One suspected annotation error a row, the likeliest first; boxes in pixels."""
 
 
+REASONS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "category": pa.string(),  # the flagged class
+        "given": pa.string(),  # a class that is there; "(base)" before any is looked at, "(rest)" what they leave
+        "weight": pa.float32(),  # what it adds to the log-odds of the flagged class
+    }
+)
+"""What each flag of a listing is made of, in its order: the weights of one flag add up to its log-odds."""
+
+
 def scenes_schema(classes: int) -> pa.Schema:
     """image_id and counts, the number of instances of each class."""
     return pa.schema({"image_id": pa.int64(), "counts": pa.list_(pa.uint16(), classes)})

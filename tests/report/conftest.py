@@ -75,6 +75,7 @@ def results(tmp_path_factory) -> Path:
         f"--calibration={models}/published.calibration.parquet",
         "--missing-above=0.4", "--unexpected-below=0.35", f"--output={folder}/anomalies/published.parquet",
         f"--csv={folder}/anomalies/published.csv", f"--text={folder}/anomalies/published.txt",
+        f"--reasons={folder}/anomalies/published.reasons.parquet",
     )  # fmt: skip
     (folder / "logs").mkdir()
     (folder / "logs/fit.published.log").write_text(

@@ -14,6 +14,9 @@ def anomalies(
     output: Annotated[Path, typer.Option(help="The listing (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
     text: Annotated[Path, typer.Option(help="The same as text, image by image.")],
+    reasons: Annotated[
+        Path, typer.Option(help="What each flag is made of: weights that add up to its log-odds (Parquet).")
+    ],
     layouts: Annotated[
         Path | None, typer.Option(help="Layouts of the scenes (Parquet), for models that look at them.")
     ] = None,
@@ -38,12 +41,12 @@ def anomalies(
     The most surprising comes first, each with the classes that speak for it and against it, in log-odds. Limits are rates
     of false alarms, or the original's thresholds. Example: `contextual-anomaly anomalies --model mixture.safetensors
     --calibration mixture.calibration.parquet --scenes val.parquet --images images.parquet --unexpected-rate 0.005
-    --output a.parquet --csv a.csv --text a.txt`
+    --output a.parquet --csv a.csv --text a.txt --reasons reasons.parquet`
     """
     from threadpoolctl import threadpool_limits
 
     from contextual_anomaly import tables
-    from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies
+    from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies, reasons_table
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.files import write_aside
     from contextual_anomaly.layouts import read_layouts
@@ -64,11 +67,12 @@ def anomalies(
     layout = read_layouts(layouts, categories).of(judged.image_ids) if layouts and categories else None
     member = member_index(judge, bottleneck)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
-        listing = list_anomalies(judge, member, read_calibration(calibration), judged, pictures, limits, layout)
+        listing, why = list_anomalies(judge, member, read_calibration(calibration), judged, pictures, limits, layout)
     kinds = listing["kind"].value_counts()
     found = f"{kinds.get('unexpected', 0)} unexpected and {kinds.get('missing', 0)} missing objects"
     say(f"{judge.name}: {found} in {listing['image_id'].nunique()} of {len(judged.image_ids):,} images")
     tables.write_table(as_table(listing), tables.ANOMALIES, output, {"model": judge.name, "limits": str(limits)})
+    tables.write_table(reasons_table(listing, why, judged.classes), tables.REASONS, reasons)
     with write_aside(csv) as aside:
         listing.to_csv(aside, index=False, float_format="%.6g")
     heading = f"{judged.dataset}, judged by the model {judge.name!r}: {found}.\n{limits}"

@@ -29,6 +29,12 @@ class Explanation:
     weights: np.ndarray  # [F, C], 0 for classes that are not there
     rest: np.ndarray  # [F] what is left: absent classes, and those beyond the players
 
+    def parts(self, question: int, classes: tuple[str, ...]) -> list[tuple[str, float]]:
+        """Names and weights that add up to the log-odds: "(base)", the classes that are there, "(rest)"."""
+        there = np.flatnonzero(self.weights[question])
+        named = [(classes[c], float(self.weights[question, c])) for c in there]
+        return [("(base)", float(self.base[question])), *named, ("(rest)", float(self.rest[question]))]
+
     def text(self, question: int, classes: tuple[str, ...]) -> str:
         """In words: "fork +1.9, knife +1.2, surfboard -0.3"."""
         weights = self.weights[question]

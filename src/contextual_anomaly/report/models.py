@@ -9,16 +9,18 @@ from contextual_anomaly.report.style import svg
 
 CEILING = "oracle"
 RANKED_BY = ("inject_uniform", "remove")  # hit@1 of both, their mean decides the order
-COLUMNS = {
+FINDS = {
     ("inject_uniform", "hit_at_1"): "added, any: first",
     ("inject_uniform", "auroc"): "AUROC",
-    ("inject_uniform", "fpr_at_95_tpr"): "false positives at 95 %",
+    ("inject_uniform", "fpr_at_95_tpr"): "FPR at 95 %",
     ("inject_matched", "hit_at_1"): "added, matched: first",
     ("inject_rarest", "hit_at_1"): "added, rarest: first",
     ("remove", "hit_at_1_per_image"): "removed: first",
     ("remove", "hit_at_5_per_image"): "among 5",
     ("remove", "mean_reciprocal_rank_per_image"): "mean reciprocal rank",
-    ("inject_half_clean", "scene_auroc"): "changed scene or clean one: AUROC",
+}
+TELLS = {
+    ("inject_half_clean", "scene_auroc"): "added to or clean: AUROC",
     ("scenes", "pseudo_log_likelihood"): "pseudo-log-likelihood",
     ("scenes", "calibration_error"): "calibration error",
 }
@@ -29,21 +31,25 @@ def chapter(results: Results, corrected: pd.DataFrame) -> dict:
     standing = _standing(results, corrected)
     order = _order(standing)
     costs = results.costs()
-    cells = []
-    for model in order:
-        of_model = standing.loc[model]
-        cell = {"model": results.label(model)}
-        for key, title in COLUMNS.items():
-            row = of_model.loc[key] if key in of_model.index else None
-            cell[title] = "–" if row is None else with_interval(*row[["value", "low", "high"]])
-        fit, ask = costs.get(model, (None, None))
-        cell["fit, s"] = "–" if fit is None else f"{fit:.1f}"
-        cell["one answer, ms"] = "–" if ask is None else f"{ask:.2f}"
-        cells.append(cell)
+    tables = []
+    for columns in (FINDS, TELLS):
+        cells = []
+        for model in order:
+            of_model = standing.loc[model]
+            cell = {"model": results.label(model)}
+            for key, title in columns.items():
+                row = of_model.loc[key] if key in of_model.index else None
+                cell[title] = "–" if row is None else with_interval(*row[["value", "low", "high"]])
+            if columns is TELLS:
+                fit, ask = costs.get(model, (None, None))
+                cell["fit, s"] = "–" if fit is None else f"{fit:.1f}"
+                cell["one answer, ms"] = "–" if ask is None else f"{ask:.2f}"
+            cells.append(cell)
+        tables.append(shown(pd.DataFrame(cells)))
     labels = {model: results.label(model) for model in order}
     curves = {model: results.csv(f"experiments/corrected/{model}.calibration.csv") for model in order}
     return {
-        "table": shown(pd.DataFrame(cells)),
+        "tables": tables,
         "ranking": svg(
             model_figures.ranking(standing, labels, CEILING if CEILING in order else None),
             "each model's share of changed classes ranked first, with intervals",

@@ -170,10 +170,9 @@ def _corrected(results: Results, summary: pd.DataFrame) -> dict:
     members = summary[["model", "bottleneck"]].drop_duplicates()
     members["label"] = members.apply(_member, axis=1)
     members["colour"] = members["model"].map({name: i for i, name in enumerate(results.families)})
-    # A bar for the best bottleneck of each sweep; the tables have every one.
-    score = summary[(summary["metric"] == "hit_at_1") & (summary["experiment"] == "inject_uniform")]
-    best = score.sort_values("value", ascending=False).drop_duplicates("model")[["model", "bottleneck"]]
-    bars = members.merge(best, on=["model", "bottleneck"])
+    # A bar for the bottleneck that stands for a sweep; the tables have every one.
+    stands = members["model"].map(results.chosen_bottlenecks)
+    bars = members[members["bottleneck"].isna() | (members["bottleneck"] == stands)]
     tables = []
     for experiment, title in figures.CORRECTED.items():
         of_experiment = summary[summary["experiment"] == experiment]
