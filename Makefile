@@ -6,7 +6,7 @@ SNAKEMAKE_ARGS ?=
 READY := $(VENV)/.ready
 PEERS ?= .venv-benchmark
 # Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
-BENCHMARKS := annotations annotations_ten sweep experiment1 workflow live
+BENCHMARKS := annotations annotations_ten sweep experiment1 detection workflow live
 
 .PHONY: run test benchmark lint lock clean help
 

@@ -1,15 +1,12 @@
 """How fast detectors go: the whole of `detect` beside the bare network, and beside a plain loop over the images.
 
-    python benchmarks/detection.py [--append results.csv]
+    python benchmarks/detection.py [--weights FILE] [--images FOLDER]
 
 Reads YOLOX-nano and 200 validation images from ../shared/coco; others by --weights and --images. Each way has a process of
-its own, and they take turns over the same images, so that a machine that is busy otherwise slows all of them. Columns:
-stage, peer, seconds, peer_seconds (of the fastest turn), ratio (how many times as fast as the peer, the median of all
-turns), peak_mb (of ours).
+its own, and they take turns over the same images, so that a machine that is busy otherwise slows all of them.
 """
 
 import argparse
-import csv
 import multiprocessing
 import os
 import resource
@@ -21,6 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from measure import ROOT, peer_python, report
+from measure import run as run_process
 
 from contextual_anomaly.detection.families import FAMILIES
 from contextual_anomaly.detection.images import read_image
@@ -28,8 +27,7 @@ from contextual_anomaly.detection.inference import run, shard_of
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.suppression import suppress
 
-SHARED = Path(__file__).resolve().parents[2] / "shared/coco"
-COLUMNS = ["stage", "peer", "seconds", "peer_seconds", "ratio", "peak_mb"]
+SHARED = ROOT.parent / "shared/coco"
 Turn = Callable[[], object]
 SCORE_THRESHOLD, NMS_THRESHOLD = 0.01, 0.5
 
@@ -112,28 +110,25 @@ def main() -> None:
     parser.add_argument("--family", choices=FAMILIES, default="yolox", help="its family")
     parser.add_argument("--images", type=Path, default=SHARED / "images/val2017", help="a folder of .jpg files")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="default: all")
-    parser.add_argument("--count", type=int, default=100, help="how many of the images")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--append", type=Path, help="a CSV file that the rows are added to")
+    parser.add_argument("--count", type=int, default=200, help="how many of the images")
+    parser.add_argument("--rounds", type=int, default=5)
     how = parser.parse_args()
     if not how.weights.is_file() or not _pictures(how):
         sys.exit(f"{how.weights} and {how.images}/*.jpg are needed; give others with --weights and --images.")
     ways = {way.__name__: _Apart(way, how) for way in (whole, forward, loop)}
     turns = [{name: way.turn() for name, way in ways.items()} for _ in range(how.rounds)]
-    seconds = {name: np.array([turn[name][0] for turn in turns]) for name in ways}
-    peak = turns[-1]["whole"][1]
-    stage = f"detect {how.weights.stem}, {len(_pictures(how))} images, {how.cores} cores"
-    ours = seconds["whole"]
-    rows = [
-        [stage, peer, f"{ours.min():.3f}", f"{theirs.min():.3f}", f"{np.median(theirs / ours):.3f}", f"{peak:.0f}"]
-        for peer, theirs in (("the bare network", seconds["forward"]), ("a plain loop", seconds["loop"]))
-    ]
-    writer = csv.writer(sys.stdout)
-    writer.writerows([COLUMNS, *rows])
-    if how.append:
-        new = not how.append.exists()
-        with how.append.open("a", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows] if new else rows)
+    seconds = {name: float(np.median([turn[name][0] for turn in turns])) for name in ways}
+    pictures = len(_pictures(how))
+    there = {"runs": how.rounds, "peak_mb": turns[-1]["whole"][1], "bound_seconds": seconds["forward"]}
+    work = f"{pictures} forward passes of OpenCV, reading and decoding beside them"
+    stage = f"detect {how.weights.stem}, {pictures} images, {how.cores} cores"
+    for peer, name in (("OpenCV's bare forward passes", "forward"), ("a plain loop over the images", "loop")):
+        report(stage, peer, seconds["whole"], peer_seconds=seconds[name], work=work, **there)
+    blob = Network(how.weights, how.family, FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
+    program = ROOT / "benchmarks/peers/onnxruntime_forward.py"
+    bare = run_process(peer_python(), program, how.weights, pictures, how.cores, *blob.shape)
+    peer_seconds = float(bare.output.splitlines()[-1])
+    report(stage, "ONNX Runtime's bare forward passes", seconds["whole"], peer_seconds=peer_seconds, work=work, **there)
 
 
 if __name__ == "__main__":

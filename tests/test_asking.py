@@ -40,7 +40,7 @@ def test_the_odd_one_comes_first_and_the_missing_one_is_named(files):
 
 def test_doubtful_objects_say_less(files):
     judge = Judge.from_files(files[0])
-    sure, doubtful = (judge.answer({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.6))
+    sure, doubtful = (judge.answer({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
     assert sure.category == doubtful.category == "surfboard"
     assert sure.expected < doubtful.expected
 
