@@ -46,6 +46,8 @@ if CONVERTED:
             mem_mb=growing(2500),
             runtime=growing(10),
         params:
+            # Snakemake's cache sees no wildcards: what tells two conversions apart is a param.
+            name=lambda wildcards: wildcards.detector,
             size=lambda wildcards: DETECTORS[wildcards.detector].input_size,
             source=source("darknet_to_onnx"),
         shell:

@@ -1,4 +1,4 @@
-"""The sweep on several devices: the processor, shown to JAX as two, trains what it trains as one."""
+"""Seeds on several devices: the processor, shown to JAX as two, fits what it fits as one."""
 
 import json
 import os
@@ -21,13 +21,19 @@ def scenes(tmp_path):
     return path
 
 
-def test_seeds_are_spread_over_devices(scenes, tmp_path):
+SETTINGS = [
+    {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 5], "weight_seeds": [0, 1, 2],
+     "epochs": 3, "batch_size": 64, "chosen_bottleneck": 5},
+    {"family": "masked", "units": 8, "seeds": [0, 1, 2], "epochs": 2, "batch_size": 64},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings["family"])
+def test_seeds_are_spread_over_devices(settings, scenes, tmp_path):
     made = []
     for devices in (1, 2):
         output, history = tmp_path / f"{devices}.safetensors", tmp_path / f"{devices}.csv"
         # Three seeds: they do not come out even on two devices.
-        settings = {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 5], "weight_seeds": [0, 1, 2]}
-        settings |= {"epochs": 3, "batch_size": 64, "chosen_bottleneck": 5}
         options = ["--name=m", "--settings", json.dumps(settings), f"--scenes={scenes}", f"--output={output}"]
         options += [f"--history={history}", f"--calibration={tmp_path / 'calibration.parquet'}"]
         done = subprocess.run(

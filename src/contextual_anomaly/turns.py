@@ -1,5 +1,6 @@
-"""Several fits in turns on a few processor cores, so that the number of cores changes no byte and no compiled program."""
+"""Several fits in turns: on a few processor cores, so that their number changes no byte, or spread over devices."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
@@ -7,15 +8,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from contextual_anomaly.progress import track
+from contextual_anomaly.progress import say, track
 
 
 def in_turns(
     step: Callable[[Any], tuple[Any, Any]], states: list[Any], rounds: int, threads: int, title: str
 ) -> tuple[list[Any], list[list[np.ndarray]]]:
-    """Run ``step`` ``rounds`` times on each state; each run fills one core.
+    """Run ``step`` ``rounds`` times on each state; each run fills one core, or one of several devices.
 
-    States take turns, so that the cores finish together whatever the number of states.
+    States take turns, so that cores finish together whatever the number of states. With several devices each state lies
+    on one of them, in turn, and so does what the program works on.
 
     Args:
         step: a compiled program, state -> (next state, what to keep of this round).
@@ -23,13 +25,20 @@ def in_turns(
     Returns:
         the last states, and of each state what was kept, a list over the rounds.
     """
-    states = list(states)
+    states, devices = list(states), jax.devices()
+    if len(devices) > 1:
+        states = [jax.device_put(state, devices[i % len(devices)]) for i, state in enumerate(states)]
+        threads = max(threads, min(len(devices), len(states)))
+        title += f", {min(len(devices), len(states))} devices"
     kept: list[list[np.ndarray]] = [[] for _ in states]
+    seconds: list[list[float]] = [[] for _ in states]
 
     def advance(which: int) -> int:
+        start = time.monotonic()
         states[which], of_round = step(states[which])
         # Waits for the end of the round.
         jax.block_until_ready(states[which])
+        seconds[which].append(time.monotonic() - start)
         kept[which].append(jax.device_get(of_round))
         return which
 
@@ -45,4 +54,8 @@ def in_turns(
 
     for _ in track(finished(), title, rounds * len(states), "epochs"):
         pass
+    if rounds > 1:
+        later = np.concatenate([of_state[1:] for of_state in seconds])
+        compiling = max(max(of_state[0] for of_state in seconds) - np.median(later), 0)
+        say(f"{devices[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first")
     return states, kept

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from contextual_anomaly.models.data import Fitted, TrainingData, log_odds_of_share
+from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.linear import Linear, load_linear
 from contextual_anomaly.models.settings import Positive, Section
 
@@ -20,8 +20,8 @@ class Settings(Section):
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """The closed form B = I - P / diag(P), P = (XᵀX + λI)⁻¹, whose diagonal is zero; then probabilities from its scores.
 
-    A score is no probability: a logistic regression on the held-out images (Platt scaling), of the score and of the
-    log-odds of the class's frequency, makes it one.
+    A score is no probability: a logistic regression on the held-out images (Platt scaling) makes it one, in the order
+    that the scores have.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -29,14 +29,10 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     precision = np.linalg.inv(presence.T @ presence + settings.ridge * np.eye(presence.shape[1]))
     weights = -precision / np.diag(precision)
     np.fill_diagonal(weights, 0)
-    frequency = log_odds_of_share(data.presence)
     held_out = data.held_out_presence
-    score = held_out @ weights
-    inputs = np.column_stack([score.ravel(), np.broadcast_to(frequency, score.shape).ravel()])
-    scaling = LogisticRegression(C=np.inf).fit(inputs, held_out.ravel() > 0)
-    of_score, of_frequency = scaling.coef_[0]
-    bias = scaling.intercept_[0] + of_frequency * frequency
-    return Fitted(Linear("ease", name, data.classes, bias, of_score * weights))
+    scaling = LogisticRegression(C=np.inf).fit((held_out @ weights).reshape(-1, 1), held_out.ravel() > 0)
+    bias = np.full(len(data.classes), scaling.intercept_[0])
+    return Fitted(Linear("ease", name, data.classes, bias, scaling.coef_[0, 0] * weights))
 
 
 load = load_linear
