@@ -1,5 +1,7 @@
 """Exact conditionals of a mixture of independent classes: what a fitted mixture and the embedded world's oracle share."""
 
+from functools import cached_property
+
 import numpy as np
 
 from contextual_anomaly.models import shapley
@@ -33,10 +35,18 @@ class BernoulliMixture(Conditional):
         doubtful = np.flatnonzero(~sharp)
         odds = np.empty((len(self.weight), *evidence.shape), np.float32)
         for m, (weight, p) in enumerate(zip(self.weight, self.probability, strict=True)):
-            odds[m, sharp] = _of_presence(weight, p, evidence[sharp])
+            odds[m, sharp] = _of_presence(*self._factors[m], evidence[sharp])
             for rows in np.split(doubtful, range(ROWS, len(doubtful), ROWS)):
                 odds[m, rows] = _of_doubts(weight, p, evidence[rows])
         return odds
+
+    @cached_property
+    def _factors(self) -> list[tuple[np.ndarray, ...]]:
+        """Of each member, what `_of_presence` takes: asked about one scene after another, it is made once."""
+        return [
+            (np.log(weight) + np.log1p(-p).sum(1), (np.log(p) - np.log1p(-p)).T, p / (1 - p), (1 - p) / p)
+            for weight, p in zip(self.weight, self.probability, strict=True)
+        ]
 
     def shapley(self, member: int, evidence: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shapley values of the classes that are there, exactly: what is not looked at is summed over.
@@ -83,17 +93,20 @@ def _given(log_share: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.log((share * p).sum(-1)) - np.log((share * (1 - p)).sum(-1))
 
 
-def _of_presence(weight: np.ndarray, p: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """[N, C] from x [N, C] of 0 and 1: four matrix products.
+def _of_presence(nothing: np.ndarray, logit: np.ndarray, odds: np.ndarray, against: np.ndarray, x: np.ndarray):
+    """[N, C] from x [N, C] of 0 and 1: three matrix products.
 
     Where c is seen, Σ share·p/p = Σ share against Σ share·(1 - p)/p; where it is not, Σ share·p/(1 - p) against Σ share.
+
+    Args:
+        nothing: [K] log w_k P(no class | k); logit: [C, K] of p; odds, against: [K, C] p/(1 - p) and (1 - p)/p.
     """
-    share = _share(np.log(weight) + x @ (np.log(p) - np.log1p(-p)).T + np.log1p(-p).sum(1))
+    share = _share(nothing + x @ logit)
     whole = share.sum(1, keepdims=True)
     seen = np.nonzero(x)
-    odds = share @ (p / (1 - p)) / whole
-    odds[seen] = whole[seen[0], 0] / (share @ ((1 - p) / p))[seen]
-    return np.log(odds)
+    found = share @ odds / whole
+    found[seen] = whole[seen[0], 0] / (share @ against)[seen]
+    return np.log(found)
 
 
 def _of_doubts(weight: np.ndarray, p: np.ndarray, e: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from contextual_anomaly.models.base import Conditional, Member
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
 
-ROWS = 2048  # scenes or answers at a time: bounds the arrays to some 40 MB
+ROWS = 1024  # scenes or answers at a time: bounds the arrays to some 40 MB
 
 
 class Settings(Section):
@@ -76,9 +76,7 @@ class Masked(Conditional):
         result = np.empty((len(self.members), *evidence.shape), np.float32)
         for start in range(0, len(evidence), ROWS):
             rows = slice(start, start + ROWS)
-            seen = self._inputs(evidence[rows], None if layout is None else layout[rows])
-            for m in range(len(self.members)):
-                self._answer(m, seen, result[m, rows])
+            self._answer(self._inputs(evidence[rows], None if layout is None else layout[rows]), result[:, rows])
         return result
 
     def _inputs(self, evidence: np.ndarray, layout: np.ndarray | None) -> np.ndarray:
@@ -93,46 +91,52 @@ class Masked(Conditional):
             seen[..., 1:] = features * (seen[..., :1] * layout[..., :1])
         return seen
 
-    def _answer(self, m: int, seen: np.ndarray, result: np.ndarray) -> None:
-        """Fill in result [n, C]. A class that is there is answered for by a pass of its own, without it.
+    def _answer(self, seen: np.ndarray, result: np.ndarray) -> None:
+        """Fill in result [M, n, C]. A class that is there is answered for by a pass of its own, without it.
 
         The first layer is a sum over the classes that are there, some three of eighty, so that it is summed over those
-        alone, and a class is taken out by taking away its term.
+        alone, and a class is taken out by taking away its term. All members are asked in the same products: of a single
+        scene, live, the number of calls is what takes the time.
         """
-        encoder = self.tensors["encoder"][m]
+        encoder, decoder = self.tensors["encoder"], self.tensors["decoder"].transpose(0, 2, 1)
+        bias = self.tensors["decoder_bias"]
         row, column = np.nonzero(seen[..., 0])
-        terms = np.empty((len(row), encoder.shape[2]), np.float32)
-        for start in range(0, len(row), ROWS):
-            part = slice(start, start + ROWS)
-            terms[part] = np.einsum("ef,efd->ed", seen[row[part], column[part]], encoder[column[part]], optimize=False)
-        first = np.zeros((len(seen), encoder.shape[2]), np.float32)
-        filled = np.flatnonzero(np.diff(row, prepend=-1))
+        values = seen[row, column]
+        terms = np.empty((len(encoder), len(row), encoder.shape[3]), np.float32)
+        for part in _parts(len(row)):
+            np.einsum("ef,mefd->med", values[part], encoder[:, column[part]], out=terms[:, part])
+        first = np.zeros((len(encoder), len(seen), encoder.shape[3]), np.float32)
         if len(row):
-            first[row[filled]] = np.add.reduceat(terms, filled, axis=0)
-        first += self.tensors["encoder_bias"][m]
-        result[:] = self._rest(m, first) @ self.tensors["decoder"][m] + self.tensors["decoder_bias"][m]
+            filled = np.flatnonzero(np.diff(row, prepend=-1))
+            first[:, row[filled]] = np.add.reduceat(terms, filled, axis=1)
+        first += self.tensors["encoder_bias"][:, None]
+        np.matmul(self._rest(first), decoder.transpose(0, 2, 1), out=result)
+        result += bias[:, None]
 
         target = np.full(len(self.seen_classes), -1)
         target[self.asked] = np.arange(len(self.asked))
-        own = target[column] >= 0
-        row, column, terms = row[own], target[column[own]], terms[own]
-        decoder, bias = self.tensors["decoder"][m].T, self.tensors["decoder_bias"][m]
-        for start in range(0, len(row), ROWS):
-            part = slice(start, start + ROWS)
-            hidden = self._rest(m, first[row[part]] - terms[part])
-            result[row[part], column[part]] = (hidden * decoder[column[part]]).sum(1) + bias[column[part]]
+        own = np.flatnonzero(target[column] >= 0)
+        for part in _parts(len(own)):
+            of_scene, of_class = row[own[part]], target[column[own[part]]]
+            hidden = self._rest(first[:, of_scene] - terms[:, own[part]])
+            answer = np.einsum("med,med->me", hidden, decoder[:, of_class])
+            result[:, of_scene, of_class] = answer + bias[:, of_class]
 
-    def _rest(self, m: int, first: np.ndarray) -> np.ndarray:
-        """The last hidden layer from the inputs of the first."""
+    def _rest(self, first: np.ndarray) -> np.ndarray:
+        """[M, rows, D] last hidden layer from the inputs of the first."""
         hidden = _silu(first)
-        for weights, bias in zip(self.tensors["blocks"][m], self.tensors["block_bias"][m], strict=True):
-            hidden = hidden + _silu(hidden @ weights + bias)
+        for b in range(self.tensors["blocks"].shape[1]):
+            hidden += _silu(hidden @ self.tensors["blocks"][:, b] + self.tensors["block_bias"][:, b, None])
         return hidden
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         """Weights, and the classes of the inputs."""
         seeds = [member.seed for member in self.members]
         return {"seeds": json.dumps(seeds), "seen_classes": json.dumps(self.seen_classes)}, self.tensors
+
+
+def _parts(rows: int) -> list[slice]:
+    return [slice(start, start + ROWS) for start in range(0, rows, ROWS)]
 
 
 def _silu(x: np.ndarray) -> np.ndarray:
