@@ -38,7 +38,9 @@ def chapter(results: Results, corrected: pd.DataFrame) -> dict:
             of_model = standing.loc[model]
             cell = {"model": results.label(model)}
             for key, title in columns.items():
-                row = of_model.loc[key] if key in of_model.index else None
+                # What sees the class itself does not answer for it given the others.
+                known = key in of_model.index and not (key[0] == "scenes" and results.sees_itself(model))
+                row = of_model.loc[key] if known else None
                 cell[title] = "–" if row is None else with_interval(*row[["value", "low", "high"]])
             if columns is TELLS:
                 fit, ask = costs.get(model, (None, None))

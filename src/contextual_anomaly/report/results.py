@@ -63,6 +63,10 @@ class Results:
             chosen[name] = json.loads(metadata["settings"])["chosen_bottleneck"]
         return chosen
 
+    def sees_itself(self, model: str) -> bool:
+        """Whether a model sees the class that it is asked for, as the paper's autoencoder does."""
+        return model in self.sweeps and not self.model(model).leave_one_out
+
     def label(self, model: str) -> str:
         """How a model is named in figures and tables."""
         return f"{model}, d = {self.chosen_bottlenecks[model]}" if model in self.sweeps else model
