@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.file_names import leaves_folder
 from contextual_anomaly.files import write_aside
 
 WIDTH = 480  # pixels of a picture in the page
@@ -69,8 +70,8 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
 def read_picture(folder: Path, name: str) -> np.ndarray | None:
     """The image [height, width, 3] (BGR), None where it is not in the folder or cannot be read."""
     path = folder / name
-    # A file name from an annotation file must not lead out of the folder.
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file() or not path.stat().st_size:
+    # A file name from an annotation file must not lead out of the folder; a link that the user has put there may.
+    if leaves_folder(name) or not path.is_file() or not path.stat().st_size:
         return None
     return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
 
