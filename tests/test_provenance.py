@@ -13,38 +13,33 @@ from contextual_anomaly.scenes import Scenes, write_scenes
 
 @pytest.fixture
 def made(tmp_path):
-    """A function that trains a tiny sweep with some options and gives the model's metadata and bytes."""
+    """A function that fits a tiny mixture with some options and gives the model's metadata and bytes."""
     counts = np.random.default_rng(0).integers(0, 2, (40, 6)).astype(np.uint16)
     write_scenes(Scenes(np.arange(40), counts, tuple("abcdef"), tuple(range(6)), "x"), tmp_path / "scenes.parquet")
 
-    def train(folder, *options):
+    def fit(folder, seed, *options):
         out = tmp_path / folder / "m.safetensors"
-        command = [
-            "contextual-anomaly",
-            "train",
-            f"--scenes={tmp_path}/scenes.parquet",
-            "--name=m",
-            "--recipe=published",
-        ]
-        command += ["--bottleneck=2", "--epochs=1", f"--output={out}", f"--history={out}.csv", *options]
-        subprocess.run(command, check=True, capture_output=True)
+        settings = {"family": "mixture", "components": [2], "seeds": [seed], "steps": 20}
+        command = ["contextual-anomaly", "fit", f"--scenes={tmp_path}/scenes.parquet", "--name=m"]
+        command += [f"--settings={json.dumps(settings)}", f"--output={out}", f"--history={out}.csv"]
+        subprocess.run([*command, f"--calibration={out}.parquet", *options], check=True, capture_output=True)
         return read_model(out)[0], out.read_bytes()
 
-    return train
+    return fit
 
 
 def test_settings_are_kept_and_paths_and_threads_are_not(made):
-    metadata, content = made("first", "--seed=3", "--threads=1")
+    metadata, content = made("first", 3, "--threads=1")
     settings = json.loads(metadata["settings"])
-    assert settings["command"] == "train"
-    assert settings["seed"] == [3]
-    assert settings["epochs"] == 1
+    assert settings["command"] == "fit"
+    assert json.loads(settings["settings"])["seeds"] == [3]
+    assert settings["minimum_classes"] == 2
     assert not {"threads", "output", "scenes"} & set(settings)
-    assert made("second", "--seed=3", "--threads=2") == (metadata, content)
+    assert made("second", 3, "--threads=2") == (metadata, content)
 
 
 def test_another_setting_gives_another_digest(made):
-    digests = {made(f"s{seed}", f"--seed={seed}")[0]["settings_sha256"] for seed in (1, 2)}
+    digests = {made(f"s{seed}", seed)[0]["settings_sha256"] for seed in (1, 2)}
     assert len(digests) == 2
 
 

@@ -17,10 +17,10 @@ SETTINGS = {
     "pairwise": {"iterations": 60},
     "mixture": {"components": [2, 3], "seeds": [0, 1], "steps": 40},
     "autoencoder": {
-        "recipe": "denoising",
+        "recipe": "masked",
         "bottlenecks": [3],
         "weight_seeds": [0],
-        "epochs": 5,
+        "epochs": 40,
         "chosen_bottleneck": 3,
     },
     "masked": {"units": 16, "seeds": [0, 1], "epochs": 8, "batch_size": 64},

@@ -57,7 +57,7 @@ def fit(
     start = time.monotonic()
     fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
     say(f"fitted in {time.monotonic() - start:.2f} s")
-    made_from = {"settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
+    made_from = {"family_settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
     registry.save(fitted.model, output, made_from)
     write_calibration(
         calibrate(fitted.model, getattr(chosen, "chosen_bottleneck", None), data, minimum_classes), calibration

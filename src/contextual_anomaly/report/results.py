@@ -60,7 +60,7 @@ class Results:
         chosen = {}
         for name in self.sweeps:
             metadata, _ = read_model(self.folder / f"models/{name}.safetensors")
-            chosen[name] = json.loads(metadata["settings"])["chosen_bottleneck"]
+            chosen[name] = json.loads(metadata["family_settings"])["chosen_bottleneck"]
         return chosen
 
     def sees_itself(self, model: str) -> bool:
