@@ -122,8 +122,8 @@ def write_figure(pictures: list[Picture], path: Path, columns: int = 3, rows: in
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = number // columns * (height + caption), number % columns * WIDTH + 6
         sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
-        said = [f"unexpected: {name} ({value:.3f})" for name, value in picture.unexpected]
-        said += [f"missing: {name} ({value:.3f})" for name, value in picture.missing]
+        said = [f"unexpected: {name} ({value:.2g})" for name, value in picture.unexpected]
+        said += [f"missing: {name} ({value:.2g})" for name, value in picture.missing]
         for line, text in enumerate(said[:2]):
             at = (left, top + image.shape[0] + 22 + 22 * line)
             cv2.putText(sheet, text, at, FONT, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
