@@ -94,3 +94,9 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     path.write_bytes(b"not a model")
     with pytest.raises(UserError, match="not a readable safetensors file"):
         load_model(path)
+
+
+def test_a_model_file_can_be_read_by_whoever_may_read_its_neighbours(make, tmp_path):
+    save(make(leave_one_out=True), tmp_path / "m.safetensors")
+    (tmp_path / "plain").write_text("")
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode

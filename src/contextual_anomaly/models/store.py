@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
@@ -20,7 +20,8 @@ def save_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[
     with write_aside(path) as aside:
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         stamped = {**made_by(), **metadata}
-        save_file(contiguous, aside, metadata={METADATA: json.dumps(stamped, sort_keys=True)})
+        # Not save_file, which lets nobody but the owner read the file.
+        aside.write_bytes(save(contiguous, metadata={METADATA: json.dumps(stamped, sort_keys=True)}))
 
 
 def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
