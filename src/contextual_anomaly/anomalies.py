@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.links import EXPLORE
-from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.base import ContextModel, sigmoid_in_place
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
 from contextual_anomaly.scenes import Scenes
@@ -74,7 +74,7 @@ def list_anomalies(
     """
     presence = scenes.presence
     odds = model.log_odds(presence, layout)[member]
-    expected = model.expected(presence, layout)[member]
+    expected = sigmoid_in_place(odds.copy())
     present = presence > 0
     p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
     row, column = np.nonzero(limits.flags(present, expected, p_value))

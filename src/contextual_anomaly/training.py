@@ -15,12 +15,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from contextual_anomaly.models.autoencoder_net import AutoencoderNet
 from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.data import HELD_OUT_EVERY
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.progress import track
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.turns import in_turns
 
-VALIDATION_EVERY = 5  # the original's split: every fifth image validates
 LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
 
 
@@ -67,7 +67,7 @@ def train_sweep(
         (mean binary cross-entropy over the classes that were asked for).
     """
     presence = (scenes.counts > 0).astype(np.uint8)  # a quarter of the memory of floats, which a batch becomes
-    validates = np.arange(len(presence)) % VALIDATION_EVERY == 0
+    validates = np.arange(len(presence)) % HELD_OUT_EVERY == 0
     program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
 
     keys = [jax.random.key(seed) for seed in seeds]

@@ -1,7 +1,5 @@
 """The corrected protocol on a world whose exact conditional is known."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -9,7 +7,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.corrected import CLEAN, make_trials, measure
 from contextual_anomaly.experiments.published import RAREST
-from contextual_anomaly.models.base import Member
 
 CLASSES = 30
 
@@ -31,18 +28,16 @@ def world():
     return presence, conditional
 
 
-def model_of(function):
-    def log_odds(x, layout=None):
-        p = np.clip(function(x).astype(float), 1e-300, None)
-        return (np.log(p) - np.log1p(-p))[None]
-
-    return SimpleNamespace(name="m", members=(Member(),), log_odds=log_odds)
+def odds_of(function, trials):
+    """[1, T, C] of one member that answers by the function."""
+    p = np.clip(function(trials.evidence).astype(float), 1e-300, None)
+    return (np.log(p) - np.log1p(-p))[None]
 
 
 def figures(function, presence, **settings):
     trials = make_trials(presence, presence.sum(0), **({"draws": 2, "seed": 0} | settings))
     bootstrap = Bootstrap(len(presence), 100, 0)
-    return {(f.experiment, f.metric): f for t in trials for f in measure(model_of(function), t, bootstrap)}
+    return {(f.experiment, f.metric): f for t in trials for f in measure(odds_of(function, t), t, bootstrap)}
 
 
 def test_what_is_injected_and_removed(world):
@@ -128,7 +123,7 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
             changed += [c == target for c in candidates]
             flags += [expected[c] < 0.5 if injection else expected[c] > 0.25 for c in candidates]
         places, changed, flags = np.array(places), np.array(changed), np.array(flags)
-        figure = {f.metric: f for f in measure(model_of(conditional), trials, Bootstrap(len(presence), 20, 0))}
+        figure = {f.metric: f for f in measure(odds_of(conditional, trials), trials, Bootstrap(len(presence), 20, 0))}
         wanted = {f"hit_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}
         wanted |= {"mean_reciprocal_rank": (1 / places).mean(), "ndcg": (1 / np.log2(1 + places)).mean()}
         if not injection:

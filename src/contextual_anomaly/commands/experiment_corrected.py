@@ -78,11 +78,11 @@ def experiment_corrected(
             figures += probabilities.measure(odds[m], presence, known if m == chosen else None, m, resamples)
         for trials in corrected.make_trials(presence, train_frequency, draws, seed):
             say(f"{judge.name}: {trials.experiment}, {len(trials.scene):,} trials × {len(judge.members)} members")
-            figures += corrected.measure(judge, trials, resamples, layout, standing)
+            answers = judge.log_odds(trials.evidence, None if layout is None else layout[trials.scene])
+            figures += corrected.measure(answers, trials, resamples, standing)
             if trials.experiment in corrected.HALF_CLEAN:
                 continue
-            of_trials = None if layout is None else layout[trials.scene]
-            answer = judge.log_odds(trials.evidence, of_trials)[chosen]
+            answer = answers[chosen]
             place = rank(-answer if trials.injection else answer, trials.candidate, trials.changed)
             own = np.take_along_axis(answer, trials.changed[:, None], axis=1)[:, 0]
             columns = [

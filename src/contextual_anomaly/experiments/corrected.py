@@ -18,7 +18,6 @@ from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.metrics import rank, ranking
 from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
 from contextual_anomaly.models import posterior
-from contextual_anomaly.models.base import ContextModel
 
 REMOVE_MINIMUM = 2  # classes in the scene, so that one is left to tell from
 CLEAN = -1  # in place of the changed class
@@ -112,11 +111,7 @@ def _changed(experiment, presence, scene, changed, value) -> Trials:
 
 
 def measure(
-    model: ContextModel,
-    trials: Trials,
-    bootstrap: Bootstrap,
-    layout: np.ndarray | None = None,
-    ranked: frozenset[int] | None = None,
+    odds: np.ndarray, trials: Trials, bootstrap: Bootstrap, ranked: frozenset[int] | None = None
 ) -> Iterator[Measure]:
     """Every measure of every member.
 
@@ -131,13 +126,11 @@ def measure(
     - detected and false_alarms: the shares of changed and of unchanged candidates that the published thresholds flag.
 
     Args:
-        layout: [N, A, F] of the scenes, for models that look at it.
+        odds: [M, T, C] the model's log-odds of the trials' evidence.
         ranked: members whose candidates are ranked over all trials, which takes most of the time; None: all.
     """
-    of_trials = None if layout is None else layout[trials.scene]
-    odds = model.log_odds(trials.evidence, of_trials)
     within = {"trials": len(trials.scene), "images": len(np.unique(trials.scene))}
-    for m in range(len(model.members)):
+    for m in range(len(odds)):
         figures = _Figures(trials, m, bootstrap, within)
         yield from figures.of_ranks(odds[m])
         if ranked is None or m in ranked:
