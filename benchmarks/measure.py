@@ -18,7 +18,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(os.environ.get("BENCHMARK_RESULTS", ROOT / "results" / "benchmarks.csv"))
 WORK = ROOT / "results" / "benchmarks"  # what benchmarks write in between
-SECONDS_BETWEEN_LOOKS = 0.01
+SECONDS_BETWEEN_LOOKS = 0.02  # each look takes time from what is measured
 
 
 @dataclass(frozen=True)

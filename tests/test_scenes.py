@@ -25,12 +25,17 @@ CATEGORIES = pa.table([[1, 5, 9], ["person", "cup", "fork"], ["", "", ""]], sche
 
 def test_counts_by_hand(tmp_path):
     annotations = annotation_table([2, 2, 2, 4, 4, 8, 9], [1, 5, 9, 9, 9, 5, 1])
-    encoded = scenes.encode(annotations, CATEGORIES, "toy", include_person=True, minimum_classes=1)
+    encoded = scenes.count_instances(annotations, CATEGORIES, "toy")
     assert encoded.image_ids.tolist() == [2, 4, 8, 9]
     assert encoded.counts.tolist() == [[1, 1, 1], [0, 0, 2], [0, 1, 0], [1, 0, 0]]
-    filtered = scenes.encode(annotations, CATEGORIES, "toy", include_person=False, minimum_classes=2)
+    filtered = encoded.without("person").of_at_least(2)
     assert filtered.image_ids.tolist() == [2]
-    assert filtered.classes == ("cup", "fork")
+    assert (filtered.classes, filtered.category_ids) == (("cup", "fork"), (5, 9))
+    assert filtered.counts.tolist() == [[1, 1]]
+    rows = scenes.class_counts("val", annotations, CATEGORIES, encoded, filtered)
+    assert [(row["name"], row["images"], row["instances"], row["scenes"]) for row in rows] == [
+        ("person", 2, 2, 0), ("cup", 2, 2, 1), ("fork", 2, 3, 1),
+    ]  # fmt: skip
     scenes.write_scenes(encoded, tmp_path / "s.parquet")
     back = scenes.read_scenes(tmp_path / "s.parquet")
     np.testing.assert_array_equal(back.counts, encoded.counts)
@@ -40,7 +45,13 @@ def test_counts_by_hand(tmp_path):
 
 def test_no_image_left():
     with pytest.raises(UserError, match="minimum_classes"):
-        scenes.encode(annotation_table([2, 4], [5, 9]), CATEGORIES, "toy", False, 2)
+        scenes.count_instances(annotation_table([2, 4], [5, 9]), CATEGORIES, "toy").of_at_least(2)
+
+
+def test_tables_that_are_not_sorted():
+    encoded = scenes.count_instances(annotation_table([8, 2, 8, 2], [9, 5, 9, 1]), CATEGORIES, "toy")
+    assert encoded.image_ids.tolist() == [2, 8]
+    assert encoded.counts.tolist() == [[1, 1, 0], [0, 0, 2]]
 
 
 def test_not_a_scenes_table(tmp_path):
@@ -61,9 +72,8 @@ def test_the_known_image_counts_of_coco(shared_coco, split, images):
         [[r["category_id"] for r in rows], [r["name"] for r in rows], [r["supercategory"] for r in rows]],
         schema=tables.CATEGORIES,
     )
-    encoded = scenes.encode(
-        annotation_table(boxes["image_id"].to_numpy(), boxes["category_id"].to_numpy()), categories, "coco", False, 2
-    )
+    annotations = annotation_table(boxes["image_id"].to_numpy(), boxes["category_id"].to_numpy())
+    encoded = scenes.count_instances(annotations, categories, "coco").without("person").of_at_least(2)
     assert len(encoded.classes) == 79
     present = (encoded.counts > 0).sum(1)
     assert {n: int((present >= n).sum()) for n in images} == images

@@ -9,7 +9,7 @@ guess fails, the file is read in one piece, which is right for all that is valid
 import mmap
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.progress import track
 
 T = TypeVar("T")
+Part = tuple[Path, int, int]  # a file, its first byte and its last + 1
 
 PART_BYTES = 8 << 20  # a part's records take some 10 MB in the process that parses it
 GUESSES = 10_000  # at each cut: a record may hold many nested objects
@@ -69,15 +70,20 @@ def read_in_parts(
         msgspec.DecodeError, msgspec.ValidationError: what is wrong with the file, as from parsing all of it.
         UserError: as ``meanwhile``.
     """
-    first, parts = _cut(text, start, part_bytes)
+    whole_parts = (len(text) - start) // part_bytes
+    if whole_parts < 2:
+        raise NotCut
     problem = None
     try:
-        with _parsing([(path, *part) for part in parts], processes) as parsed:
+        with _others(min(processes, whole_parts) - 1) as submit:
+            first, cuts = _cut(text, start, part_bytes)
+            parts = [(path, *cut) for cut in cuts]
+            begun = [submit(_parse, part) for part in parts]
             try:
-                done = meanwhile(_decode_marked(text, start, first, parts[-1][1]))
+                done = meanwhile(_decode_marked(text, start, first, cuts[-1][1]))
             except (msgspec.ValidationError, UserError) as error:
                 problem = error  # if the cuts are right, which the parts will show
-            objects = Objects.joined(_unless_wrong(parsed(f"reading {path}")))
+            objects = Objects.joined(_unless_wrong(_finish(parts, begun, f"reading {path}")))
             if problem:
                 raise problem
             return done, objects
@@ -113,8 +119,6 @@ def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instanc
 
 def _cut(text: mmap.mmap, start: int, part_bytes: int) -> tuple[int, list[tuple[int, int]]]:
     """The first byte of the first record, and the first byte and the last + 1 of each part."""
-    if len(text) - start <= 2 * part_bytes:
-        raise NotCut
     first = next((m.end() for m in islice(BEGIN.finditer(text, start), GUESSES) if _is_record(text, m.end())), None)
     if first is None:
         raise NotCut
@@ -160,42 +164,46 @@ def _end_of_list(text: mmap.mmap, begin: int) -> int:
 
 
 @contextmanager
-def _parsing(parts: list[tuple[Path, int, int]], processes: int) -> Iterator[Callable[[str], Iterable[Objects | str]]]:
-    """Begins to parse in other processes, one less than ``processes``; gives a function that helps them, to the end."""
-    others = min(processes, len(parts)) - 1
-    if not others:
-        yield lambda title: map(_parse, track(parts, title, len(parts), "parts"))
+def _others(processes: int) -> Iterator[Callable[..., Future]]:
+    """Starts so many other processes; gives a function that hands them a task."""
+    if not processes:
+        yield lambda *_: Future()  # of which nobody takes care: whoever waits for it cancels it and does it
         return
-    pool = ProcessPoolExecutor(others, get_context("spawn"))
-    begun = [pool.submit(_parse, part) for part in parts]
-
-    def finish(title: str) -> Iterator[Objects | str]:
-        # From the end, while the others come from the front; what one of them has taken cannot be cancelled.
-        backwards = track(list(zip(parts, begun, strict=True))[::-1], title, len(parts), "parts")
-        results = [_parse(part) if future.cancel() else future for part, future in backwards]
-        begun.clear()
-        while results:
-            result = results.pop()
-            yield result if isinstance(result, Objects | str) else result.result()
-
+    pool = ProcessPoolExecutor(processes, get_context("spawn"))
+    for _ in range(processes):
+        pool.submit(int)  # a process is started when it is given something to do
     try:
-        yield finish
+        yield pool.submit
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _parse(part: tuple[Path, int, int]) -> Objects | str:
+def _finish(parts: list[Part], begun: list[Future], title: str) -> Iterator[Objects | str]:
+    """Helps to parse, from the end while the others come from the front; gives the results in their order."""
+    results = []
+    for part, future in track(list(zip(parts, begun, strict=True))[::-1], title, len(parts), "parts"):
+        results.append(_parse(part) if future.cancel() else future)  # what one of them has taken cannot be cancelled
+    begun.clear()
+    while results:
+        result = results.pop()
+        yield result.result() if isinstance(result, Future) else result
+
+
+def _parse(part: Part) -> Objects | str:
     """The records of a part, or what is wrong with one of them."""
     path, begin, end = part
-    text = bytearray(end - begin + 2)
-    text[0], text[-1] = b"[]"
-    with path.open("rb") as file, memoryview(text) as whole:
-        file.seek(begin)
-        file.readinto(whole[1:-1])
-    try:
-        return Objects.of(msgspec.json.decode(text, type=list[Annotation]))
-    except msgspec.ValidationError as error:
-        return str(error)
+    before = begin - 1 - (begin - 1) % mmap.ALLOCATIONGRANULARITY
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), end + 1 - before, access=mmap.ACCESS_COPY, offset=before) as text,
+    ):
+        # What is before and behind the records, a comma mostly, becomes their brackets, in this process only.
+        text[begin - 1 - before], text[end - before] = b"[]"
+        try:
+            with memoryview(text) as whole, whole[begin - 1 - before :] as records:
+                return Objects.of(msgspec.json.decode(records, type=list[Annotation]))
+        except msgspec.ValidationError as error:
+            return str(error)
 
 
 def _unless_wrong(results: Iterable[Objects | str]) -> Iterator[Objects]:

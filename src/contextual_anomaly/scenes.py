@@ -31,6 +31,15 @@ class Scenes:
         """The scenes of a boolean mask or an index array."""
         return Scenes(self.image_ids[rows], self.counts[rows], self.classes, self.category_ids, self.dataset)
 
+    def without(self, name: str) -> "Scenes":
+        """The same images without that class."""
+        left_out = [i for i, known in enumerate(self.classes) if known == name]
+        classes, category_ids = (
+            tuple(value for i, value in enumerate(values) if i not in left_out)
+            for values in (self.classes, self.category_ids)
+        )
+        return Scenes(self.image_ids, np.delete(self.counts, left_out, axis=1), classes, category_ids, self.dataset)
+
     def of_at_least(self, minimum_classes: int) -> "Scenes":
         """Those of so many different classes.
 
@@ -45,45 +54,28 @@ class Scenes:
         return self.where(enough)
 
 
-def encode(
-    annotations: pa.Table, categories: pa.Table, dataset: str, include_person: bool, minimum_classes: int
-) -> Scenes:
+def count_instances(annotations: pa.Table, categories: pa.Table, dataset: str) -> Scenes:
     """Count the instances of each class in each annotated image.
 
     Crowd regions count as one instance, as in the original.
 
     Args:
-        annotations: rows of `tables.ANNOTATIONS`.
+        annotations: the columns image_id and category_id of `tables.ANNOTATIONS`.
         categories: rows of `tables.CATEGORIES`.
-        include_person: whether the class named "person" is among the classes.
-        minimum_classes: images with fewer different classes are left out.
-
-    Raises:
-        UserError: no image is left.
     """
-    kept = [
-        (i, name)
-        for i, name in zip(categories["category_id"].to_pylist(), categories["name"].to_pylist(), strict=True)
-        if include_person or name != "person"
-    ]
-    category_ids, classes = zip(*kept, strict=True) if kept else ((), ())
+    classes, category_ids = categories["name"].to_pylist(), categories["category_id"].to_pylist()
     image_id = to_numpy(annotations["image_id"])
-    category_id = to_numpy(annotations["category_id"])
-    inside = np.flatnonzero(np.isin(category_id, category_ids))
-    inside = inside[np.argsort(image_id[inside], kind="stable")]  # nothing to do where the table is sorted already
-    image_id, column = image_id[inside], np.searchsorted(category_ids, category_id[inside])
+    column = np.searchsorted(category_ids, to_numpy(annotations["category_id"]))
+    if (image_id[1:] < image_id[:-1]).any():
+        order = np.argsort(image_id, kind="stable")
+        image_id, column = image_id[order], column[order]
     begins = np.diff(image_id, prepend=image_id[:1] - 1) != 0  # an image's first object
     image_ids = image_id[begins]
-    cells, instances = _runs(np.sort((np.cumsum(begins) - 1) * len(classes) + column, kind="stable"))
+    cells = np.sort((np.cumsum(begins) - 1) * len(classes) + column, kind="stable")
+    runs = np.flatnonzero(np.diff(cells, prepend=cells[:1] - 1))
     counts = np.zeros((len(image_ids), len(classes)), np.uint16)
-    counts.ravel()[cells] = np.minimum(instances, np.iinfo(np.uint16).max)
-    return Scenes(image_ids, counts, tuple(classes), tuple(category_ids), dataset).of_at_least(minimum_classes)
-
-
-def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different ones of sorted values, and how often each is there."""
-    begins = np.flatnonzero(np.diff(values, prepend=values[:1] - 1))
-    return values[begins], np.diff(begins, append=len(values))
+    counts.ravel()[cells[runs]] = np.minimum(np.diff(runs, append=len(cells)), np.iinfo(np.uint16).max)
+    return Scenes(image_ids, counts, tuple(classes), tuple(category_ids), dataset)
 
 
 def write_scenes(scenes: Scenes, path: str | Path) -> None:
@@ -131,23 +123,23 @@ def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, s
         )
 
 
-def class_counts(split: str, annotations: pa.Table, categories: pa.Table, scenes: Scenes) -> list[dict]:
+def class_counts(
+    split: str, annotations: pa.Table, categories: pa.Table, counted: Scenes, scenes: Scenes
+) -> list[dict]:
     """How often each class occurs.
+
+    Args:
+        counted: what `count_instances` makes of the annotations.
+        scenes: what models learn from.
 
     Returns:
         for each class: split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
     """
-    image_id, category_id = to_numpy(annotations["image_id"]), to_numpy(annotations["category_id"])
-    rows = categories.to_pylist()
-    ids = [row["category_id"] for row in rows]
-    order = np.argsort(image_id, kind="stable")
-    image_id, column = image_id[order], np.searchsorted(ids, category_id[order])
-    image = np.cumsum(np.diff(image_id, prepend=image_id[:1]) != 0)
-    pairs, _ = _runs(np.sort(image * len(ids) + column, kind="stable"))
-    images = np.bincount(pairs % len(ids), minlength=len(ids)).tolist()
-    instances = np.bincount(column, minlength=len(ids)).tolist()
-    in_scenes = dict(zip(scenes.category_ids, (scenes.counts > 0).sum(0).tolist(), strict=True))
+    images = np.count_nonzero(counted.counts, axis=0).tolist()
+    column = np.searchsorted(counted.category_ids, to_numpy(annotations["category_id"]))
+    instances = np.bincount(column, minlength=len(images)).tolist()
+    in_scenes = dict(zip(scenes.category_ids, np.count_nonzero(scenes.counts, axis=0).tolist(), strict=True))
     return [
         {"split": split, **row, "images": n, "instances": m, "scenes": in_scenes.get(row["category_id"], 0)}
-        for row, n, m in zip(rows, images, instances, strict=True)
+        for row, n, m in zip(categories.to_pylist(), images, instances, strict=True)
     ]

@@ -1,5 +1,6 @@
 """The schema of every table that stages share, defined once and checked on read and on write."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from contextual_anomaly.arrow import to_numpy
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.files import require_file, write_aside
 from contextual_anomaly.provenance import made_by
+
+ROWS_AT_ONCE = 32_768  # as many are encoded in memory before they are written
 
 ANNOTATIONS = pa.schema(
     {
@@ -141,11 +144,21 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
     stamped = {**made_by(), **(metadata or {})}
     with write_aside(path) as aside:
         # Coordinates and scores hardly repeat; zstd finds what does, in half the time that dictionaries take.
-        pq.write_table(table.replace_schema_metadata(stamped), aside, compression="zstd", use_dictionary=False)
+        pq.write_table(
+            table.replace_schema_metadata(stamped),
+            aside,
+            row_group_size=ROWS_AT_ONCE,
+            compression="zstd",
+            use_dictionary=False,
+        )
 
 
-def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
+def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """The table at ``path``.
+
+    Args:
+        schema: of all its columns.
+        columns: which are read; all if None.
 
     Raises:
         UserError: it is missing, not Parquet, or its columns are not the schema's.
@@ -153,12 +166,13 @@ def read_table(path: str | Path, schema: pa.Schema) -> pa.Table:
     require_file(path, "a Parquet table of an earlier stage")
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
-            table = file.read()
+            found = file.schema_arrow
+            table = file.read(columns)
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
-    if table.schema.remove_metadata() != schema:
+    if found.remove_metadata() != schema:
         raise UserError(
-            f"{path}: columns are {table.schema.names} of {[str(t) for t in table.schema.types]}, "
+            f"{path}: columns are {found.names} of {[str(t) for t in found.types]}, "
             f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
         )
     return table

@@ -18,6 +18,8 @@ def annotations(
     Example: `contextual-anomaly annotations instances_val2017.json --annotations annotations.parquet
     --images images.parquet --categories categories.parquet`
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from contextual_anomaly import tables
     from contextual_anomaly.coco import read_instances
     from contextual_anomaly.progress import say
@@ -25,6 +27,11 @@ def annotations(
     say(f"reading {instances}")
     objects, pictures, classes = read_instances(instances, threads)
     say(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
-    tables.write_table(objects, tables.ANNOTATIONS, annotations)
-    tables.write_table(pictures, tables.IMAGES, images)
-    tables.write_table(classes, tables.CATEGORIES, categories)
+    with ThreadPoolExecutor(threads) as pool:
+        written = [
+            pool.submit(tables.write_table, objects, tables.ANNOTATIONS, annotations),
+            pool.submit(tables.write_table, pictures, tables.IMAGES, images),
+            pool.submit(tables.write_table, classes, tables.CATEGORIES, categories),
+        ]
+    for writing in written:
+        writing.result()

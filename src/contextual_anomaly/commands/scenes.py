@@ -39,27 +39,31 @@ def scenes(
     from contextual_anomaly import tables
     from contextual_anomaly.files import write_aside
     from contextual_anomaly.progress import say
-    from contextual_anomaly.scenes import class_counts as count
-    from contextual_anomaly.scenes import encode, same_categories, write_scenes
+    from contextual_anomaly.scenes import class_counts as count_classes
+    from contextual_anomaly.scenes import count_instances, same_categories, write_scenes
 
     categories = tables.read_table(train_categories, tables.CATEGORIES)
     same_categories(categories, train_categories, tables.read_table(val_categories, tables.CATEGORIES), val_categories)
-    counts, written = [], []
-    for split, source, target, every in (
-        ("train", train_annotations, train_scenes, every_train_scene),
-        ("val", val_annotations, val_scenes, every_val_scene),
-    ):
-        objects = tables.read_table(source, tables.ANNOTATIONS)
-        of_every_image = encode(objects, categories, dataset, include_person, 1)
-        encoded = of_every_image.of_at_least(minimum_classes)
-        say(
-            f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of {len(encoded.classes)} classes"
-        )
-        written += [(encoded, target), (of_every_image, every)]
-        counts.extend(count(split, objects, categories, encoded))
+    rows, written = [], []
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda scenes_and_path: write_scenes(*scenes_and_path), written))
+        for split, source, target, every in (
+            ("train", train_annotations, train_scenes, every_train_scene),
+            ("val", val_annotations, val_scenes, every_val_scene),
+        ):
+            objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id"))
+            counted = count_instances(objects, categories, dataset)
+            of_every_image = (counted if include_person else counted.without("person")).of_at_least(1)
+            written.append(pool.submit(write_scenes, of_every_image, every))
+            encoded = of_every_image.of_at_least(minimum_classes)
+            written.append(pool.submit(write_scenes, encoded, target))
+            say(
+                f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of "
+                f"{len(encoded.classes)} classes"
+            )
+            rows.extend(count_classes(split, objects, categories, counted, encoded))
+        for writing in written:
+            writing.result()
     with write_aside(class_counts) as aside, aside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, counts[0].keys(), lineterminator="\n")
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(counts)
+        writer.writerows(rows)
