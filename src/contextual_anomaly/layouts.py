@@ -26,20 +26,20 @@ class Layouts:
     classes: tuple[str, ...]  # A names
     ids_of_classes: tuple[int, ...]
 
-    def of(self, image_ids: np.ndarray) -> np.ndarray:
-        """[n, A, 1 + F] float32 of these images: whether the class is there, then FEATURES; 0 where it is not.
+    def pairs(self, image_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of these images [n], the classes that are there: place among the images [p], among the classes [p], and values [p, F]."""
+        begin, end = (np.searchsorted(self.image_ids, image_ids, side) for side in ("left", "right"))
+        row = np.repeat(np.arange(len(image_ids)), end - begin)
+        ends = np.cumsum(end - begin)
+        pair = np.arange(len(row)) + np.repeat(end - ends, end - begin)
+        return row, np.searchsorted(self.ids_of_classes, self.category_ids[pair]), self.values[pair]
 
-        Args:
-            image_ids: [n], each at most once.
-        """
-        order = np.argsort(image_ids)
-        place = np.minimum(np.searchsorted(image_ids, self.image_ids, sorter=order), len(image_ids) - 1)
-        row = order[place]
-        wanted = image_ids[row] == self.image_ids
-        column = np.searchsorted(self.ids_of_classes, self.category_ids[wanted])
+    def of(self, image_ids: np.ndarray) -> np.ndarray:
+        """[n, A, 1 + F] float32 of these images [n]: whether the class is there, then FEATURES; 0 where it is not."""
+        row, column, values = self.pairs(image_ids)
         dense = np.zeros((len(image_ids), len(self.classes), 1 + len(FEATURES)), np.float32)
-        dense[row[wanted], column, 0] = 1
-        dense[row[wanted], column, 1:] = self.values[wanted]
+        dense[row, column, 0] = 1
+        dense[row, column, 1:] = values
         return dense
 
 

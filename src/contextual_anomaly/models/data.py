@@ -45,14 +45,25 @@ class TrainingData:
         return self.scenes.where(self.held_out).presence
 
     def layout(self, images: np.ndarray) -> np.ndarray:
-        """[n, A, F] of the images of a mask.
+        """[n, A, 1 + F] of the images of a mask or an index array.
 
         Raises:
             UserError: there are no layouts.
         """
+        return self._known_layouts().of(self.scenes.image_ids[images])
+
+    def layout_pairs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `Layouts.pairs` of the images of a mask or an index array.
+
+        Raises:
+            UserError: there are no layouts.
+        """
+        return self._known_layouts().pairs(self.scenes.image_ids[images])
+
+    def _known_layouts(self) -> Layouts:
         if self.layouts is None:
             raise UserError("this model learns from where objects are and how large: give the layouts (--layouts).")
-        return self.layouts.of(self.scenes.image_ids[images])
+        return self.layouts
 
 
 @dataclass(frozen=True)

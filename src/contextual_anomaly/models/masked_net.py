@@ -36,10 +36,12 @@ class MaskedNet(nn.Module):
 
 @dataclass(frozen=True)
 class Scene:
-    """What the network is told of N scenes over A classes, of which it is asked for C."""
+    """What the network is told of N scenes over A classes, of which K at most are there and C are asked for."""
 
-    seen: np.ndarray  # [N, A, 1 + F]: presence of 0 and 1, then features, 0 where typical or absent
-    presence: np.ndarray  # [N, C]
+    classes: np.ndarray  # [N, K] int32: which are there, A in what is left over
+    # [N, K, F] float16, 0 where typical: half precision holds features well enough.
+    features: np.ndarray
+    presence: np.ndarray  # [N, C] bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def train_masked(
     net: MaskedNet,
     train: Scene,
     held_out: Scene,
+    seen_classes: int,
     asked: np.ndarray,
     effort: Effort,
     seeds: list[int],
@@ -66,13 +69,14 @@ def train_masked(
     """Train the network with each seed to answer for a class that it does not see.
 
     Args:
+        seen_classes: A.
         asked: [C] which of the A classes each of the C is.
 
     Returns:
-        the parameters of each seed, the last input row of the encoder being the hidden share, and the history: seed, epoch, loss, val_loss (mean over scenes of the negative
-        log-likelihood of all C classes, each given the others).
+        the parameters of each seed, the last input row of the encoder being the hidden share, and the history: seed,
+        epoch, loss, val_loss (mean over scenes of the negative log-likelihood of all C classes, each given the others).
     """
-    program = _Program(net, train, held_out, asked, effort)
+    program = _Program(net, train, held_out, seen_classes, asked, effort)
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     states, losses = in_turns(epoch, [start(jax.random.key(seed)) for seed in seeds], effort.epochs, threads, title)
     rows = [
@@ -87,11 +91,13 @@ def train_masked(
 class _Program:
     """One seed's training, an epoch a call."""
 
-    def __init__(self, net: MaskedNet, train: Scene, held_out: Scene, asked: np.ndarray, effort: Effort) -> None:
+    def __init__(
+        self, net: MaskedNet, train: Scene, held_out: Scene, seen_classes: int, asked: np.ndarray, effort: Effort
+    ) -> None:
         self.net = net
-        # Half precision holds presence exactly and features well enough, at half the memory.
-        self.seen, self.presence = jnp.asarray(train.seen, jnp.float16), jnp.asarray(train.presence, jnp.uint8)
-        self.held_out = jnp.asarray(held_out.seen[:LOSS_SCENES]), jnp.asarray(held_out.presence[:LOSS_SCENES])
+        self.seen_classes = seen_classes
+        self.train = tuple(map(jnp.asarray, (train.classes, train.features, train.presence)))
+        self.held_out = tuple(map(jnp.asarray, (held_out.classes, held_out.features, held_out.presence)))
         self.asked = jnp.asarray(asked)
         self.hidden_share = effort.hidden_share
         self.batch = min(effort.batch_size, len(train.presence))
@@ -103,9 +109,10 @@ class _Program:
     def start(self, key: jax.Array):
         """Parameters, optimizer state, and the keys of the epochs."""
         weights, order = jax.random.split(key)
-        params = self.net.init(weights, jnp.zeros((1, self.seen[0].size + 1)))
+        features = self.train[1].shape[-1]
+        params = self.net.init(weights, jnp.zeros((1, self.seen_classes * (1 + features) + 1)))
         # It starts from how frequent the classes are, and learns what the others change.
-        share = jnp.clip(self.presence.mean(0), 1e-4, 1 - 1e-4)
+        share = jnp.clip(self.train[2].mean(0), 1e-4, 1 - 1e-4)
         params["params"]["decoder"]["bias"] = jnp.log(share / (1 - share))
         return params, self.optimizer.init(params), order, jnp.int32(0)
 
@@ -113,21 +120,28 @@ class _Program:
         """One pass over the shuffled scenes; gives the mean loss while training, and that of the held-out scenes."""
         params, state, order, number = carry
         shuffle, noise = jax.random.split(jax.random.fold_in(order, number))
-        rows = jax.random.permutation(shuffle, len(self.seen))[: self.steps * self.batch].reshape(
+        rows = jax.random.permutation(shuffle, len(self.train[0]))[: self.steps * self.batch].reshape(
             self.steps, self.batch
         )
 
         def step(carry, batch):
             params, state = carry
             rows, key = batch
-            seen, presence = self.seen[rows].astype(jnp.float32), self.presence[rows].astype(jnp.float32)
+            seen, presence = self._dense(*(part[rows] for part in self.train))
             loss, gradient = jax.value_and_grad(self._loss)(params, seen, presence, key, True)
             updates, state = self.optimizer.update(gradient, state, params)
             return (optax.apply_updates(params, updates), state), loss
 
         (params, state), losses = jax.lax.scan(step, (params, state), (rows, jax.random.split(noise, self.steps)))
-        held_out = self._loss(params, *self.held_out, order, False)
+        held_out = self._loss(params, *self._dense(*self.held_out), order, False)
         return (params, state, order, number + 1), jnp.stack([losses.mean(), held_out])
+
+    def _dense(self, classes, features, presence) -> tuple[jnp.ndarray, jnp.ndarray]:
+        """Of n scenes, [n, A, 1 + F]: presence and features, 0 where absent; and [n, C]."""
+        told = jnp.concatenate([jnp.ones((*classes.shape, 1)), features.astype(jnp.float32)], axis=-1)
+        nothing = jnp.zeros((len(classes), self.seen_classes, told.shape[-1]))
+        seen = nothing.at[jnp.arange(len(classes))[:, None], classes].set(told, mode="drop")  # noqa: PD008
+        return seen, presence.astype(jnp.float32)
 
     def _loss(self, params, seen, presence, key, train: bool) -> jnp.ndarray:
         """Mean negative pseudo-log-likelihood, from two passes a scene.

@@ -6,7 +6,7 @@ for (a person).
 """
 
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from contextual_anomaly.layouts import FEATURES
 from contextual_anomaly.models.base import Conditional, Member
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
+
+if TYPE_CHECKING:
+    from contextual_anomaly.models.masked_net import Scene
 
 ROWS = 1024  # scenes or answers at a time: bounds the arrays to some 40 MB
 
@@ -151,24 +154,14 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     features = len(FEATURES) if settings.layout else 0
     seen_classes = data.layouts.classes if settings.layout and data.layouts else data.classes
     mean, scale = np.zeros((len(seen_classes), features)), np.ones(features)
-    model = Masked(name, data.classes, [], seen_classes, {"mean": mean, "scale": scale})
     if settings.layout:
-        layout = data.layout(~data.held_out)
-        there = layout[..., :1]
-        mean = (layout[..., 1:] * there).sum(0) / np.maximum(there.sum(0), 1)
-        spread = ((layout[..., 1:] - mean) ** 2 * there).sum((0, 1)) / there.sum()
-        scale = np.sqrt(np.maximum(spread, 1e-8))
-        model = Masked(name, data.classes, [], seen_classes, {"mean": mean, "scale": scale})
-        scenes = [model._inputs(data.presence, layout)]
-        scenes.append(model._inputs(data.held_out_presence, data.layout(data.held_out)))
-    else:
-        scenes = [model._inputs(presence, None) for presence in (data.presence, data.held_out_presence)]
-
-    net = masked_net.MaskedNet(len(data.classes), settings.units, settings.blocks, settings.dropout)
+        mean, scale = _typical(data)
+    model = Masked(name, data.classes, [], seen_classes, {"mean": mean, "scale": scale})
     params, history = masked_net.train_masked(
-        net,
-        masked_net.Scene(scenes[0], data.presence),
-        masked_net.Scene(scenes[1], data.held_out_presence),
+        masked_net.MaskedNet(len(data.classes), settings.units, settings.blocks, settings.dropout),
+        _told(model, data, np.flatnonzero(~data.held_out)),
+        _told(model, data, np.flatnonzero(data.held_out)[: masked_net.LOSS_SCENES]),
+        len(seen_classes),
         model.asked,
         masked_net.Effort(**settings.model_dump(include=set(masked_net.Effort.__dataclass_fields__))),
         settings.seeds,
@@ -187,6 +180,38 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
         "decoder_bias": np.stack([p["decoder"]["bias"] for p in params]),
     }
     return Fitted(Masked(name, data.classes, settings.seeds, seen_classes, stacked), history)
+
+
+def _typical(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
+    """Of the images to fit on, the mean [A, F] of each class's features, and their spread [F] around it."""
+    _, column, values = data.layout_pairs(~data.held_out)
+    total = np.zeros((len(data.layouts.classes), values.shape[1]), np.float32)
+    np.add.at(total, column, values)
+    number = np.bincount(column, minlength=len(total)).astype(np.float32)
+    mean = total / np.maximum(number, 1)[:, None]
+    return mean, np.sqrt(np.maximum(((values - mean[column]) ** 2).sum(0) / number.sum(), 1e-8))
+
+
+def _told(model: Masked, data: TrainingData, images: np.ndarray) -> "Scene":
+    """What the network is told of images [N]: the classes that are there, which are few, so that many images fit into memory."""
+    from contextual_anomaly.models.masked_net import Scene
+
+    features = model.tensors["scale"].shape[0]
+    parts = []
+    for part in _parts(len(images)):
+        rows = images[part]
+        seen = model._inputs(data.scenes.where(rows).presence, data.layout(rows) if features else None)
+        row, column = np.nonzero(seen[..., 0])
+        parts.append((row + part.start, column, seen[row, column, 1:].astype(np.float16)))
+    row, column, told = map(np.concatenate, zip(*parts, strict=True))
+    begins = np.searchsorted(row, np.arange(len(images)))
+    place = np.arange(len(row)) - begins[row]  # among the classes of its image
+    shape = (len(images), place.max() + 1)
+    classes = np.full(shape, len(model.seen_classes), np.int32)
+    classes[row, place] = column
+    filled = np.zeros((*shape, features), np.float16)
+    filled[row, place] = told
+    return Scene(classes, filled, data.scenes.counts[images] > 0)
 
 
 def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Masked:
