@@ -100,11 +100,14 @@ def read_layouts(path: str | Path, categories: str | Path) -> Layouts:
         UserError: a file is missing or of another schema.
     """
     table, known = tables.read_table(path, tables.LAYOUTS), tables.read_table(categories, tables.CATEGORIES)
-    values = np.column_stack([np.log1p(table["count"].to_numpy()), *(table[name].to_numpy() for name in FEATURES[1:])])
+    values = np.empty((table.num_rows, len(FEATURES)), np.float32)
+    values[:, 0] = np.log1p(table["count"].to_numpy())
+    for place, name in enumerate(FEATURES[1:], start=1):
+        values[:, place] = table[name].to_numpy()
     return Layouts(
         image_ids=table["image_id"].to_numpy(),
         category_ids=table["category_id"].to_numpy(),
-        values=values.astype(np.float32),
+        values=values,
         classes=tuple(known["name"].to_pylist()),
         ids_of_classes=tuple(known["category_id"].to_pylist()),
     )

@@ -86,7 +86,7 @@ def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, thr
     """
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds"
-    states, losses = in_turns(epoch, [start(key) for key in keys], epochs, threads, title)
+    states, losses = in_turns(epoch, [start(key) for key in keys], program.data, epochs, threads, title)
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in states])
     return stacked, np.array(losses).swapaxes(0, 1)
 
@@ -99,13 +99,15 @@ def _run_at_once(program: "_Program", keys: list[jax.Array], epochs: int, name: 
     devices = jax.devices()[: len(keys)]
     # Every device takes as many seeds; the first ones once more where that does not come out even.
     filled = [keys[i % len(keys)] for i in range(ceil(len(keys) / len(devices)) * len(devices))]
-    spread = NamedSharding(Mesh(np.array(devices), ("seeds",)), PartitionSpec("seeds"))
+    mesh = Mesh(np.array(devices), ("seeds",))
+    spread = NamedSharding(mesh, PartitionSpec("seeds"))
+    data = jax.device_put(program.data, NamedSharding(mesh, PartitionSpec()))
     state = jax.jit(jax.vmap(program.start), out_shardings=spread)(jax.device_put(jnp.stack(filled), spread))
-    epoch = jax.jit(jax.vmap(program.epoch), donate_argnums=0, out_shardings=spread)
+    epoch = jax.jit(jax.vmap(program.epoch, in_axes=(0, None)), donate_argnums=0, out_shardings=spread)
     losses = []
     title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds at once, {len(devices)} devices"
     for _ in track(range(epochs), title, epochs, "epochs"):
-        state, loss = epoch(state)
+        state, loss = epoch(state, data)
         losses.append(loss)
         loss.block_until_ready()  # or the progress would run ahead of the work
     params, losses = jax.device_get((state[0], losses))
@@ -131,14 +133,14 @@ class _Program:
         groups: list[tuple[int, list[int]]],
         batch_size: int,
     ) -> None:
-        self.train = jnp.asarray(train)
-        self.validation = jnp.asarray(validation)
+        self.data = jnp.asarray(train), jnp.asarray(validation)
+        self.classes = train.shape[1]
         self.recipe = recipe
         self.groups = groups
         self.batch_size = batch_size
         self.optimizer = recipe.optimizer()
         self.bottlenecks = sum(len(group) for _, group in groups)
-        self.nets = [AutoencoderNet(train.shape[1], width) for width, _ in groups]
+        self.nets = [AutoencoderNet(self.classes, width) for width, _ in groups]
 
     def start(self, key: jax.Array):
         """Parameters, optimizer state, and the keys of the epochs."""
@@ -147,16 +149,17 @@ class _Program:
         for net, (width, bottlenecks) in zip(self.nets, self.groups, strict=True):
             d = jnp.asarray(bottlenecks)
             keys = jax.vmap(partial(jax.random.fold_in, weights))(d)
-            first = jax.vmap(lambda k, net=net: net.init(k, self.train[:1].astype(jnp.float32)))(keys)
-            params.append(jax.vmap(partial(_narrow, width=width, classes=self.train.shape[1]))(first, d))
+            first = jax.vmap(lambda k, net=net: net.init(k, jnp.zeros((1, self.classes))))(keys)
+            params.append(jax.vmap(partial(_narrow, width=width, classes=self.classes))(first, d))
         state = [jax.vmap(self.optimizer.init)(p) for p in params]
         return params, state, order, jnp.int32(0)
 
-    def epoch(self, carry):
+    def epoch(self, carry, data):
         """One pass over the shuffled training images; gives losses [2, d], training then validation."""
+        train, validation = data
         params, state, order, number = carry
         shuffle, hide = jax.random.split(jax.random.fold_in(order, number))
-        images, batch = len(self.train), self.batch_size
+        images, batch = len(train), self.batch_size
         steps = ceil(images / batch)
         # The last batch is filled up with images of weight 0.
         rows = jnp.resize(jax.random.permutation(shuffle, images), (steps, batch))
@@ -165,7 +168,7 @@ class _Program:
         def step(carry, batch_of):
             params, state = carry
             rows, weights, key = batch_of
-            presence, hidden = self.train[rows].astype(jnp.float32), self._hidden(key, batch)
+            presence, hidden = train[rows].astype(jnp.float32), self._hidden(key, batch)
             stepped = [
                 jax.vmap(partial(self._step, net, presence, hidden, weights))(p, s)
                 for net, p, s in zip(self.nets, params, state, strict=True)
@@ -177,19 +180,19 @@ class _Program:
         carry, losses = jax.lax.scan(step, (params, state), (rows, weights, jax.random.split(hide, steps)))
         params, state = carry
         # The same classes are hidden in every epoch, so that epochs can be compared.
-        seen = self.validation.astype(jnp.float32), self._hidden(order, len(self.validation))
+        seen = validation.astype(jnp.float32), self._hidden(order, len(validation))
         # One bottleneck at a time: side by side, as on a batch, they would multiply the memory of all validation images.
-        validation = [
+        losses_then = [
             jax.lax.map(partial(self._validation_loss, net, *seen), p) for net, p in zip(self.nets, params, strict=True)
         ]
-        loss = jnp.stack([losses.sum(0) / images, jnp.concatenate(validation)])
+        loss = jnp.stack([losses.sum(0) / images, jnp.concatenate(losses_then)])
         return (params, state, order, number + 1), loss
 
     def _hidden(self, key: jax.Array, images: int) -> jnp.ndarray | None:
         """[images, C] of 0 and 1, the classes taken out of the input; None hides none."""
         if not self.recipe.hidden_share:
             return None
-        return jax.random.bernoulli(key, self.recipe.hidden_share, (images, self.train.shape[1])).astype(jnp.float32)
+        return jax.random.bernoulli(key, self.recipe.hidden_share, (images, self.classes)).astype(jnp.float32)
 
     def _step(self, net, presence, hidden, weights, params, state):
         loss, gradient = jax.value_and_grad(partial(self._loss, net))(params, presence, hidden, weights)

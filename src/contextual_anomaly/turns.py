@@ -12,30 +12,33 @@ from contextual_anomaly.progress import say, track
 
 
 def in_turns(
-    step: Callable[[Any], tuple[Any, Any]], states: list[Any], rounds: int, threads: int, title: str
+    step: Callable[[Any, Any], tuple[Any, Any]], states: list[Any], data: Any, rounds: int, threads: int, title: str
 ) -> tuple[list[Any], list[list[np.ndarray]]]:
     """Run ``step`` ``rounds`` times on each state; each run fills one core, or one of several devices.
 
     States take turns, so that cores finish together whatever the number of states. With several devices each state lies
-    on one of them, in turn, and so does what the program works on.
+    on one of them, in turn, and all of them hold the data.
 
     Args:
-        step: a compiled program, state -> (next state, what to keep of this round).
+        step: a compiled program, (state, data) -> (next state, what to keep of this round).
+        data: arrays that the program works on. Were they constants of the program, it would hold several copies of them,
+            and so would JAX's cache of programs.
 
     Returns:
         the last states, and of each state what was kept, a list over the rounds.
     """
-    states, devices = list(states), jax.devices()
+    devices = jax.devices()[: len(states)]
+    states = [jax.device_put(state, devices[i % len(devices)]) for i, state in enumerate(states)]
+    placed = [jax.device_put(data, device) for device in devices]
     if len(devices) > 1:
-        states = [jax.device_put(state, devices[i % len(devices)]) for i, state in enumerate(states)]
-        threads = max(threads, min(len(devices), len(states)))
-        title += f", {min(len(devices), len(states))} devices"
+        threads = max(threads, len(devices))
+        title += f", {len(devices)} devices"
     kept: list[list[np.ndarray]] = [[] for _ in states]
     seconds: list[list[float]] = [[] for _ in states]
 
     def advance(which: int) -> int:
         start = time.monotonic()
-        states[which], of_round = step(states[which])
+        states[which], of_round = step(states[which], placed[which % len(devices)])
         # Waits for the end of the round.
         jax.block_until_ready(states[which])
         seconds[which].append(time.monotonic() - start)

@@ -38,10 +38,14 @@ class MaskedNet(nn.Module):
 class Scene:
     """What the network is told of N scenes over A classes, of which K at most are there and C are asked for."""
 
-    classes: np.ndarray  # [N, K] int32: which are there, A in what is left over
+    classes: np.ndarray  # [N, K] int16: which are there, A in what is left over
     # [N, K, F] float16, 0 where typical: half precision holds features well enough.
     features: np.ndarray
     presence: np.ndarray  # [N, C] bool
+
+    def arrays(self) -> tuple[jax.Array, ...]:
+        """For the device; features as bits, or XLA on a processor turns all of them into floats before it takes a batch."""
+        return jnp.asarray(self.classes), jnp.asarray(self.features.view(np.uint16)), jnp.asarray(self.presence)
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,11 @@ def train_masked(
         the parameters of each seed, the last input row of the encoder being the hidden share, and the history: seed,
         epoch, loss, val_loss (mean over scenes of the negative log-likelihood of all C classes, each given the others).
     """
-    program = _Program(net, train, held_out, seen_classes, asked, effort)
+    program = _Program(net, seen_classes, asked, len(train.presence), effort)
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
-    states, losses = in_turns(epoch, [start(jax.random.key(seed)) for seed in seeds], effort.epochs, threads, title)
+    data = train.arrays(), held_out.arrays()
+    states = [start(jax.random.key(seed), data) for seed in seeds]
+    states, losses = in_turns(epoch, states, data, effort.epochs, threads, title)
     rows = [
         (seed, number, *map(float, loss))
         for seed, of_seed in zip(seeds, losses, strict=True)
@@ -91,54 +97,50 @@ def train_masked(
 class _Program:
     """One seed's training, an epoch a call."""
 
-    def __init__(
-        self, net: MaskedNet, train: Scene, held_out: Scene, seen_classes: int, asked: np.ndarray, effort: Effort
-    ) -> None:
+    def __init__(self, net: MaskedNet, seen_classes: int, asked: np.ndarray, images: int, effort: Effort) -> None:
         self.net = net
         self.seen_classes = seen_classes
-        self.train = tuple(map(jnp.asarray, (train.classes, train.features, train.presence)))
-        self.held_out = tuple(map(jnp.asarray, (held_out.classes, held_out.features, held_out.presence)))
         self.asked = jnp.asarray(asked)
         self.hidden_share = effort.hidden_share
-        self.batch = min(effort.batch_size, len(train.presence))
-        self.steps = len(train.presence) // self.batch
+        self.batch = min(effort.batch_size, images)
+        self.steps = images // self.batch
         total = max(self.steps * effort.epochs, 10)
         rate = optax.cosine_onecycle_schedule(total, effort.learning_rate, 0.15, div_factor=10, final_div_factor=100)
         self.optimizer = optax.adamw(rate, b2=0.99, weight_decay=effort.weight_decay)
 
-    def start(self, key: jax.Array):
+    def start(self, key: jax.Array, data):
         """Parameters, optimizer state, and the keys of the epochs."""
         weights, order = jax.random.split(key)
-        features = self.train[1].shape[-1]
-        params = self.net.init(weights, jnp.zeros((1, self.seen_classes * (1 + features) + 1)))
+        (_, features, presence), _ = data
+        params = self.net.init(weights, jnp.zeros((1, self.seen_classes * (1 + features.shape[-1]) + 1)))
         # It starts from how frequent the classes are, and learns what the others change.
-        share = jnp.clip(self.train[2].mean(0), 1e-4, 1 - 1e-4)
+        share = jnp.clip(presence.mean(0), 1e-4, 1 - 1e-4)
         params["params"]["decoder"]["bias"] = jnp.log(share / (1 - share))
         return params, self.optimizer.init(params), order, jnp.int32(0)
 
-    def epoch(self, carry):
+    def epoch(self, carry, data):
         """One pass over the shuffled scenes; gives the mean loss while training, and that of the held-out scenes."""
+        train, held_out = data
         params, state, order, number = carry
         shuffle, noise = jax.random.split(jax.random.fold_in(order, number))
-        rows = jax.random.permutation(shuffle, len(self.train[0]))[: self.steps * self.batch].reshape(
-            self.steps, self.batch
-        )
+        rows = jax.random.permutation(shuffle, len(train[0]))[: self.steps * self.batch].reshape(self.steps, self.batch)
 
         def step(carry, batch):
             params, state = carry
             rows, key = batch
-            seen, presence = self._dense(*(part[rows] for part in self.train))
+            seen, presence = self._dense(*(part[rows] for part in train))
             loss, gradient = jax.value_and_grad(self._loss)(params, seen, presence, key, True)
             updates, state = self.optimizer.update(gradient, state, params)
             return (optax.apply_updates(params, updates), state), loss
 
         (params, state), losses = jax.lax.scan(step, (params, state), (rows, jax.random.split(noise, self.steps)))
-        held_out = self._loss(params, *self._dense(*self.held_out), order, False)
-        return (params, state, order, number + 1), jnp.stack([losses.mean(), held_out])
+        loss = self._loss(params, *self._dense(*held_out), order, False)
+        return (params, state, order, number + 1), jnp.stack([losses.mean(), loss])
 
     def _dense(self, classes, features, presence) -> tuple[jnp.ndarray, jnp.ndarray]:
         """Of n scenes, [n, A, 1 + F]: presence and features, 0 where absent; and [n, C]."""
-        told = jnp.concatenate([jnp.ones((*classes.shape, 1)), features.astype(jnp.float32)], axis=-1)
+        features = jax.lax.bitcast_convert_type(features, jnp.float16).astype(jnp.float32)
+        told = jnp.concatenate([jnp.ones((*classes.shape, 1)), features], axis=-1)
         nothing = jnp.zeros((len(classes), self.seen_classes, told.shape[-1]))
         seen = nothing.at[jnp.arange(len(classes))[:, None], classes].set(told, mode="drop")  # noqa: PD008
         return seen, presence.astype(jnp.float32)

@@ -1,7 +1,5 @@
 """EM of a mixture of Bernoullis as one compiled program, apart from the model so that asking it does not start JAX."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,8 +30,8 @@ def fit_mixtures(
         weight [K] and probability [K, C] of each, float64.
     """
     starts = [_start(scenes, counts, size, seed) for size, seed in sizes_and_seeds]
-    program = partial(_steps, jnp.asarray(scenes), jnp.asarray(counts), smoothing)
-    ended, _ = in_turns(lambda state: (program(state), None), starts, -(-steps // CHUNK), threads, title)
+    data = jnp.asarray(scenes), jnp.asarray(counts), smoothing
+    ended, _ = in_turns(_steps, starts, data, -(-steps // CHUNK), threads, title)
     return [tuple(np.asarray(part, np.float64) for part in state) for state in ended]
 
 
@@ -48,7 +46,8 @@ def _start(scenes: np.ndarray, counts: np.ndarray, size: int, seed: int) -> tupl
 
 
 @jax.jit
-def _steps(scenes, counts, smoothing, state):
+def _steps(state, data):
+    scenes, counts, smoothing = data
     images = counts.sum()
     share = counts @ scenes / images
 
@@ -61,4 +60,4 @@ def _steps(scenes, counts, smoothing, state):
         weight = (size + smoothing) / (images + smoothing * len(size))
         return (weight, jnp.clip(p, 1e-6, 1 - 1e-6)), None
 
-    return jax.lax.scan(step, state, None, length=CHUNK)[0]
+    return jax.lax.scan(step, state, None, length=CHUNK)

@@ -207,7 +207,7 @@ def _told(model: Masked, data: TrainingData, images: np.ndarray) -> "Scene":
     begins = np.searchsorted(row, np.arange(len(images)))
     place = np.arange(len(row)) - begins[row]  # among the classes of its image
     shape = (len(images), place.max() + 1)
-    classes = np.full(shape, len(model.seen_classes), np.int32)
+    classes = np.full(shape, len(model.seen_classes), np.int16)
     classes[row, place] = column
     filled = np.zeros((*shape, features), np.float16)
     filled[row, place] = told
