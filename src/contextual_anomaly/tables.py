@@ -1,6 +1,7 @@
 """The schema of every table that stages share, defined once and checked on read and on write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -161,21 +162,31 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
         columns: which are read; all if None.
 
     Raises:
+        UserError: as `open_table`.
+    """
+    with open_table(path, schema) as file:
+        return file.read(columns)
+
+
+@contextmanager
+def open_table(path: str | Path, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
+    """The file at ``path``, to be read in pieces.
+
+    Raises:
         UserError: it is missing, not Parquet, or its columns are not the schema's.
     """
     require_file(path, "a Parquet table of an earlier stage")
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
             found = file.schema_arrow
-            table = file.read(columns)
+            if found.remove_metadata() != schema:
+                raise UserError(
+                    f"{path}: columns are {found.names} of {[str(t) for t in found.types]}, "
+                    f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
+                )
+            yield file
     except pa.ArrowInvalid as error:
         raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
-    if found.remove_metadata() != schema:
-        raise UserError(
-            f"{path}: columns are {found.names} of {[str(t) for t in found.types]}, "
-            f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
-        )
-    return table
 
 
 def metadata_of(table: pa.Table) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The sweep trainer: autoencoders of every bottleneck and weight seed, side by side in one compiled program."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from contextual_anomaly.models.data import HELD_OUT_EVERY
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.progress import track
 from contextual_anomaly.scenes import Scenes
-from contextual_anomaly.turns import in_turns
+from contextual_anomaly.turns import in_turns, say_times
 
 LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
 
@@ -104,12 +105,15 @@ def _run_at_once(program: "_Program", keys: list[jax.Array], epochs: int, name: 
     data = jax.device_put(program.data, NamedSharding(mesh, PartitionSpec()))
     state = jax.jit(jax.vmap(program.start), out_shardings=spread)(jax.device_put(jnp.stack(filled), spread))
     epoch = jax.jit(jax.vmap(program.epoch, in_axes=(0, None)), donate_argnums=0, out_shardings=spread)
-    losses = []
+    losses, seconds = [], []
     title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds at once, {len(devices)} devices"
     for _ in track(range(epochs), title, epochs, "epochs"):
+        start = time.monotonic()
         state, loss = epoch(state, data)
         losses.append(loss)
         loss.block_until_ready()  # or the progress would run ahead of the work
+        seconds.append(time.monotonic() - start)
+    say_times([seconds])
     params, losses = jax.device_get((state[0], losses))
     return jax.tree.map(lambda leaf: leaf[: len(keys)], params), np.stack(losses)[:, : len(keys)]
 

@@ -57,8 +57,13 @@ def in_turns(
 
     for _ in track(finished(), title, rounds * len(states), "epochs"):
         pass
-    if rounds > 1:
-        later = np.concatenate([of_state[1:] for of_state in seconds])
-        compiling = max(max(of_state[0] for of_state in seconds) - np.median(later), 0)
-        say(f"{devices[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first")
+    say_times(seconds)
     return states, kept
+
+
+def say_times(seconds: list[list[float]]) -> None:
+    """Of each fit the seconds of its rounds: how long one takes the device, and how long the first took to compile."""
+    later = np.concatenate([of_fit[1:] for of_fit in seconds])
+    if len(later):
+        compiling = max(max(of_fit[0] for of_fit in seconds) - np.median(later), 0)
+        say(f"{jax.devices()[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first")

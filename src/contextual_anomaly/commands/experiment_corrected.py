@@ -56,7 +56,7 @@ def experiment_corrected(
 
     judge, examples = load_model(model), read_scenes(scenes)
     require_same_classes(judge, examples.classes, str(scenes))
-    train_frequency = read_scenes(train_scenes).presence.sum(0, dtype=np.float64)
+    train_frequency = read_scenes(train_scenes).frequency.astype(np.float64)
     layout = read_layouts(layouts, categories).of(examples.image_ids) if layouts and categories else None
     presence = examples.presence
     resamples = Bootstrap(len(presence), bootstrap, seed)

@@ -45,7 +45,7 @@ def experiment_published(
     say(f"{judge.name}: {len(judge.members)} members × {draws} draws on {len(examples.image_ids):,} scenes")
     # BLAS rounds differently on several cores, and takes five times as long for products as small as these.
     with threadpool_limits(1):
-        outcomes = list(published.run(judge, examples.presence, train.presence.sum(0), draws, seed, bootstrap))
+        outcomes = list(published.run(judge, examples.presence, train.frequency, draws, seed, bootstrap))
     each_draw, rows = [], []
     for outcome in outcomes:
         member = member_columns(judge.members[outcome.member])

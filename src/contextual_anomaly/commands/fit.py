@@ -35,6 +35,7 @@ def fit(
     import json
     import time
 
+    import numpy as np
     import pandas as pd
 
     from contextual_anomaly.files import write_aside
@@ -53,7 +54,7 @@ def fit(
     for model in parts:
         require_same_classes(model, examples.classes, str(scenes))
     data = TrainingData(examples, known, parts)
-    say(f"fitting {name}, {chosen.family}, on {len(data.presence):,} images of {examples.dataset}")
+    say(f"fitting {name}, {chosen.family}, on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}")
     start = time.monotonic()
     fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
     say(f"fitted in {time.monotonic() - start:.2f} s")
