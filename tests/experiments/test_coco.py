@@ -29,7 +29,7 @@ def coco(shared_coco):
     for split in ("train2017", "val2017"):
         boxes = pq.read_table(shared_coco / "annotations" / f"{split}_boxes.parquet")
         objects = boxes.select(["image_id", "category_id"])
-        encoded[split] = scenes.encode(objects, categories, "coco", include_person=False, minimum_classes=2)
+        encoded[split] = scenes.count_instances(objects, categories, "coco").without("person").of_at_least(2)
     return encoded["train2017"], encoded["val2017"]
 
 
