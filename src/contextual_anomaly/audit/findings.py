@@ -8,7 +8,7 @@ import pandas as pd
 from contextual_anomaly.audit.evidence import Context
 from contextual_anomaly.audit.labels import doubt_labels
 from contextual_anomaly.audit.missing import judge_detections
-from contextual_anomaly.audit.reasons import Reasons
+from contextual_anomaly.audit.reasons import reasons
 from contextual_anomaly.links import EXPLORE
 from contextual_anomaly.tables import FINDINGS
 
@@ -139,22 +139,25 @@ def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
 
 def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
     """``findings`` as `tables.FINDINGS`, each with what context says and why, and with its image's name and link."""
-    reasons = Reasons(audited.context, audited.classes)
     objects = audited.objects[np.isin(audited.objects["image_id"], audited.image_ids)]
     column = audited.columns_of(objects)
     counts = np.zeros((len(audited.image_ids), len(audited.classes)), int)
     np.add.at(counts, (audited.rows_of(objects)[column >= 0], column[column >= 0]), 1)
-    texts = []
-    for row in findings.itertuples():
-        there = counts[np.searchsorted(audited.image_ids, row.image_id)].copy()
-        if row.kind == LABEL:
-            there[row.column] -= 1
-            texts.append(
-                f"{row.category}: {reasons.text(row.column, row.expected, there > 0)}; "
-                f"{row.suggested}: {reasons.text(row.suggested_column, row.expected_suggested, there > 0)}"
-            )
-        else:
-            texts.append("" if row.column < 0 else reasons.text(row.column, row.expected, there > 0))
+    others = counts[audited.rows_of(findings)]
+    asked, suggested = findings["column"].to_numpy(), findings["suggested_column"].to_numpy()
+    doubted = np.flatnonzero(findings["kind"] == LABEL)
+    others[doubted, asked[doubted]] -= 1  # the object itself says nothing about its label
+
+    def said(rows: np.ndarray, column: np.ndarray, expected: str) -> list[str]:
+        probability = findings[expected].to_numpy()[rows]
+        return reasons(audited.context, others[rows] > 0, column[rows], probability, audited.classes)
+
+    texts = np.full(len(findings), "", object)
+    known = np.flatnonzero(asked >= 0)
+    texts[known] = said(known, asked, "expected")
+    labels = zip(findings["category"].iloc[doubted], texts[doubted], findings["suggested"].iloc[doubted],
+                 said(doubted, suggested, "expected_suggested"), strict=True)  # fmt: skip
+    texts[doubted] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
     about = audited.images.set_index("image_id").loc[findings["image_id"]]
     url = about["coco_url"].to_numpy() != ""
     links = np.where(url, EXPLORE + about.index.astype(str), "")
