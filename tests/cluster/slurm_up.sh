@@ -8,6 +8,7 @@
 # database and no enforcement of memory in it. Exit status 2: this machine cannot have such a cluster, and why.
 set -euo pipefail
 umask 022
+PATH=$PATH:/usr/sbin:/sbin # where Debian has daemons, and not every shell looks
 
 unable() {
     echo "no SLURM here: $1" >&2
