@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.models.families import masked
-from contextual_anomaly.models.masked_net import MaskedNet
+from contextual_anomaly.models.masked_net import Effort, MaskedNet, _Program
 
 
 @pytest.mark.parametrize("layout", [False, True])
@@ -30,6 +30,25 @@ def test_every_answer_is_a_forward_pass_without_the_class(data, layout):
             inputs[n, c, a, 1:] = features * there * where[n, a, 0]
     passes = np.asarray(MaskedNet(6, 8, 2, 0.0).apply({"params": params}, inputs.reshape(240, -1))).reshape(40, 6, 6)
     np.testing.assert_allclose(answer, passes[:, np.arange(6), np.arange(6)], atol=1e-4)
+
+
+def test_what_it_is_told_while_training_is_what_it_is_asked_later(data):
+    """Scenes are kept as the classes that are there; unfolded, each is presence and standardised features."""
+    settings = masked.Settings(family="masked", layout=True, units=8, seeds=[0], epochs=1, batch_size=64)
+    model = masked.fit(data, "m", settings, 1).model
+    rows = np.array([3, 50, 7, 200])
+    program = _Program(MaskedNet(6, 8, 1, 0.0), 7, model.asked, 4, Effort(1, 2, 0.01, 0.0, 0.0))
+    seen, presence = program._dense(*masked._told(model, data, rows).arrays())
+    where = data.layout(rows)
+    there = where[..., :1]
+    spread = (where[..., 1:] - model.tensors["mean"]) / model.tensors["scale"]
+    np.testing.assert_array_equal(presence, data.scenes.counts[rows] > 0)
+    np.testing.assert_array_equal(seen[..., :1], there)
+    np.testing.assert_allclose(seen[..., 1:], spread * there, rtol=1e-3, atol=1e-3)  # in half precision
+    of_fitted = data.layout(~data.held_out)
+    mask = of_fitted[..., 0] > 0
+    for a in range(7):
+        np.testing.assert_allclose(model.tensors["mean"][a], of_fitted[mask[:, a], a, 1:].mean(0), rtol=1e-4)
 
 
 def test_objects_without_a_layout_are_typical(data):
