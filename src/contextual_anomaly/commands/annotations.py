@@ -27,11 +27,10 @@ def annotations(
     say(f"reading {instances}")
     objects, pictures, classes = read_instances(instances, threads)
     say(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
+    written = (
+        (objects, tables.ANNOTATIONS, annotations),
+        (pictures, tables.IMAGES, images),
+        (classes, tables.CATEGORIES, categories),
+    )
     with ThreadPoolExecutor(threads) as pool:
-        written = [
-            pool.submit(tables.write_table, objects, tables.ANNOTATIONS, annotations),
-            pool.submit(tables.write_table, pictures, tables.IMAGES, images),
-            pool.submit(tables.write_table, classes, tables.CATEGORIES, categories),
-        ]
-    for writing in written:
-        writing.result()
+        list(pool.map(tables.write_table, *zip(*written, strict=True)))  # as a list, or errors would stay in it
