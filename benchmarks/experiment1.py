@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from measure import WORK, command, middle, peer_python, report, run
-from sweep import operations_a_second, presence_file, scenes_of_coco, train
+from sweep import fit, operations_a_second, presence_file, published, scenes_of_coco
 
 CALLS = 2000
 EPOCHS = 150
@@ -25,7 +25,7 @@ def main() -> None:
     presence = presence_file()
     model = WORK / "eleven.safetensors"
     if not model.exists():
-        train(scenes, EPOCHS, "eleven", range(5, 16))
+        fit(scenes, "eleven", published(range(5, 16), [0], EPOCHS))
     draws = WORK / "draws.parquet"
 
     def ours():

@@ -6,26 +6,16 @@ rounds' own time is that of the device, as the command's log tells it, without s
 """
 
 import argparse
-import json
 import re
 import time
-from pathlib import Path
 
 import numpy as np
-from measure import WORK, command, report, run
-from sweep import BATCH_SIZE, OPERATIONS_OF_IMAGE_AND_UNIT, presence_file, scenes_of_coco
+from measure import report
+from sweep import OPERATIONS_OF_IMAGE_AND_UNIT, fit, presence_file, published, scenes_of_coco
 
 BOTTLENECKS, SEEDS = range(1, 16), range(5)
 UNITS, MASKED_SEEDS = 384, range(3)  # of workflow/config/coco2017.yaml
 DEVICE = re.compile(r"^(?P<device>.+): (?P<round>[\d.]+) s a round, (?P<compiling>[\d.]+) s to compile", re.MULTILINE)
-
-
-def fitted(scenes: Path, name: str, settings: dict):
-    """The command that fits a model, and what its log tells of the device."""
-    targets = [f"--{what}={WORK / name}.{what}" for what in ("history", "calibration")]
-    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", 2]
-    done = run(*command("fit", *options, f"--output={WORK / name}.safetensors", *targets))
-    return done, DEVICE.search(done.output)
 
 
 def operations_a_second() -> float:
@@ -50,21 +40,18 @@ def main() -> None:
     scenes, _ = scenes_of_coco()
     images = len(np.load(presence_file(), mmap_mode="r"))
     trained, classes = images - -(-images // 5), 79
-    sweep = {
-        "family": "autoencoder", "recipe": "published", "bottlenecks": list(BOTTLENECKS), "weight_seeds": list(SEEDS),
-        "epochs": how.epochs, "batch_size": BATCH_SIZE, "chosen_bottleneck": 10,
-    }  # fmt: skip
     masked = {"family": "masked", "units": UNITS, "seeds": list(MASKED_SEEDS), "epochs": how.masked_epochs}
     units = sum(BOTTLENECKS) * len(SEEDS)
     # Of each network two passes a scene: encoder, one block and decoder, forward and twice backward, 2 operations each.
     of_masked = 2 * 6 * (classes * UNITS + UNITS**2 + UNITS * classes) * len(MASKED_SEEDS)
     stages = (
-        (f"75 autoencoders, {how.epochs} epochs", sweep, how.epochs * trained * units * classes * OPERATIONS_OF_IMAGE_AND_UNIT),
+        (f"75 autoencoders, {how.epochs} epochs", published(BOTTLENECKS, SEEDS, how.epochs), how.epochs * trained * units * classes * OPERATIONS_OF_IMAGE_AND_UNIT),
         (f"3 masked networks, {how.masked_epochs} epochs", masked, how.masked_epochs * trained * of_masked),
     )  # fmt: skip
-    fits = [fitted(scenes, "gpu", settings) for _, settings, _ in stages]
+    fits = [fit(scenes, "gpu", settings) for _, settings, _ in stages]
     speed = operations_a_second()
-    for (stage, _, operations), (done, said) in zip(stages, fits, strict=True):
+    for (stage, _, operations), done in zip(stages, fits, strict=True):
+        said = DEVICE.search(done.output)
         rounds = f"{said['round']} s a round, {said['compiling']} s to compile" if said else "a single round"
         report(
             f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, runs=1, peak_mb=done.peak_mb,

@@ -40,14 +40,18 @@ def presence_file() -> Path:
     return path
 
 
-def train(scenes: Path, epochs: int, name: str, bottlenecks, threads: int = 2):
-    """The command that trains a sweep by the published recipe."""
-    settings = {
-        "family": "autoencoder", "recipe": "published", "bottlenecks": list(bottlenecks), "weight_seeds": [0],
+def published(bottlenecks, seeds, epochs: int) -> dict:
+    """Settings of a sweep by the published recipe."""
+    return {
+        "family": "autoencoder", "recipe": "published", "bottlenecks": list(bottlenecks), "weight_seeds": list(seeds),
         "epochs": epochs, "batch_size": BATCH_SIZE, "chosen_bottleneck": 10,
     }  # fmt: skip
+
+
+def fit(scenes: Path, name: str, settings: dict):
+    """The command that fits a model."""
     targets = [f"--{what}={WORK / name}.{what}" for what in ("history", "calibration")]
-    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", threads]
+    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", 2]
     return run(*command("fit", *options, f"--output={WORK / name}.safetensors", *targets))
 
 
@@ -73,7 +77,7 @@ def main() -> None:
     bottlenecks = range(1, 16)
 
     def ours(epochs: int):
-        return lambda: train(scenes, epochs, "sweep", bottlenecks)
+        return lambda: fit(scenes, "sweep", published(bottlenecks, [0], epochs))
 
     def keras():
         return run(

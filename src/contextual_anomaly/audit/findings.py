@@ -45,6 +45,17 @@ class Audited:
         """Each row's image among those audited."""
         return np.searchsorted(self.image_ids, table["image_id"])
 
+    def judged_objects(self) -> pd.DataFrame:
+        """Those of the images that are audited."""
+        return self.objects[np.isin(self.objects["image_id"], self.image_ids)]
+
+    def counts(self, objects: pd.DataFrame) -> np.ndarray:
+        """[N, C] uint16, how many of these objects each image has of each class."""
+        row, column = self.rows_of(objects), self.columns_of(objects)
+        counts = np.zeros((len(self.image_ids), len(self.classes)), np.uint16)
+        np.add.at(counts, (row[column >= 0], column[column >= 0]), 1)
+        return counts
+
 
 def audit(audited: Audited) -> pd.DataFrame:
     """Every annotation and every unaccounted detection with its score, the likeliest errors first.
@@ -53,11 +64,9 @@ def audit(audited: Audited) -> pd.DataFrame:
         columns of `tables.FINDINGS`, without explanation, file_name and link; and column (of the context model's
         classes, -1 where it has none), and suggested_column.
     """
-    objects = audited.objects[np.isin(audited.objects["image_id"], audited.image_ids)]
+    objects = audited.judged_objects()
     column = audited.columns_of(objects)
-    counts = np.zeros((len(audited.image_ids), len(audited.classes)), np.uint16)
-    known = column >= 0
-    np.add.at(counts, (audited.rows_of(objects)[known], column[known]), 1)
+    counts = audited.counts(objects)
     findings = [_labels(audited, objects, column, counts)]
     if audited.detections is not None:
         findings.append(_unaccounted(audited, objects, counts))
@@ -139,11 +148,7 @@ def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
 
 def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
     """``findings`` as `tables.FINDINGS`, each with what context says and why, and with its image's name and link."""
-    objects = audited.objects[np.isin(audited.objects["image_id"], audited.image_ids)]
-    column = audited.columns_of(objects)
-    counts = np.zeros((len(audited.image_ids), len(audited.classes)), int)
-    np.add.at(counts, (audited.rows_of(objects)[column >= 0], column[column >= 0]), 1)
-    others = counts[audited.rows_of(findings)]
+    others = audited.counts(audited.judged_objects())[audited.rows_of(findings)]
     asked, suggested = findings["column"].to_numpy(), findings["suggested_column"].to_numpy()
     doubted = np.flatnonzero(findings["kind"] == LABEL)
     others[doubted, asked[doubted]] -= 1  # the object itself says nothing about its label
