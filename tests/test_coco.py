@@ -7,6 +7,7 @@ from pycocotools.coco import COCO
 
 from contextual_anomaly.coco import read_instances
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.scenes import count_instances
 
 
 def test_columns_of_a_hand_made_file(write_json, instances):
@@ -63,8 +64,6 @@ BAD = {
     "image id twice": (put("images", 1, "id", 7), "images records 0 and 1 have the same id 7"),
     "category id twice": (put("categories", 1, "id", 44), "categories records 0 and 1"),
     "category name twice": (put("categories", 1, "name", "bottle"), "'bottle'"),
-    "zero width": (put("annotations", 0, "bbox", [1, 2, 0, 4]), "record 0 (id 1): bbox [1.0, 2.0, 0.0, 4.0]"),
-    "negative height": (put("annotations", 0, "bbox", [1, 2, 3, -4]), "record 0 (id 1): bbox"),
     "NaN": (put("annotations", 0, "bbox", [1, 2, 3, float("nan")]), "not valid JSON"),
     "null in a box": (put("annotations", 0, "bbox", [1, 2, 3, None]), "annotations record 0, field bbox[3]"),
     "three numbers": (put("annotations", 0, "bbox", [1, 2, 3]), "annotations record 0, field bbox"),
@@ -84,6 +83,25 @@ def test_bad_records_are_named(write_json, instances, case):
         read_instances(path)
     assert message in str(error.value)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "box", [[296.65, 388.33, 1.03, 0.0], [1, 2, 0, 4], [1, 2, 3, -4], [1, 2, 1e39, 4], [1, 2, 1e-60, 4]]
+)
+def test_an_object_whose_box_has_no_size_counts_for_its_class(write_json, instances, capsys, box):
+    """Two boxes of COCO's own instances_train2017.json are so (cocodataset/cocoapi issue 355)."""
+    instances["annotations"][1]["bbox"] = box
+    path = write_json(instances)
+    annotations, _, categories = read_instances(path)
+    row = annotations.to_pylist()[0]
+    assert (row["image_id"], row["category_id"]) == (3, 44)
+    assert [row[side] for side in ("x", "y", "width", "height")] == [None] * 4
+    assert row["area"] == 15.5
+    scenes = count_instances(annotations, categories, "small")
+    assert scenes.counts.tolist() == [[0, 1], [1, 1]]
+    said = capsys.readouterr().err
+    assert "1 of 3 objects have a box without a size" in said
+    assert "annotations record 1 (id 2): bbox" in said
 
 
 @pytest.mark.parametrize(

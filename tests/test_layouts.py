@@ -44,3 +44,13 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
 def test_an_image_without_a_size_is_named():
     with pytest.raises(UserError, match="image 4: width and height above 0 were expected"):
         lay_out(OBJECTS, images(width=0))
+
+
+def test_an_object_without_a_box_counts_and_says_nothing_of_size_and_place(tmp_path):
+    columns = OBJECTS.to_pydict()
+    for side in ("x", "y", "width", "height"):
+        columns[side][1:] = [None, None]
+    table = lay_out(pa.table(columns, schema=tables.ANNOTATIONS), images())
+    both, alone = table.to_pylist()
+    assert (both["count"], both["largest"], both["smallest"]) == (2, pytest.approx(0.5), pytest.approx(0.5))
+    assert (alone["count"], alone["largest"], alone["center_y"]) == (1, None, None)

@@ -11,12 +11,15 @@ TEXTS_AT_ONCE = 1_000_000  # an array of texts holds 2 GiB at most
 
 
 def from_numpy(values: np.ndarray, type: pa.DataType) -> pa.Array:
-    """Numbers or truth values as an array of ``type``."""
+    """Numbers or truth values as an array of ``type``; NaN becomes null."""
+    known = None
     if pa.types.is_boolean(type):
         data = np.packbits(values, bitorder="little")
     else:
         data = np.ascontiguousarray(values, type.to_pandas_dtype())
-    return pa.Array.from_buffers(type, len(values), [None, pa.py_buffer(data)])
+        if pa.types.is_floating(type) and (unknown := np.isnan(data)).any():
+            known = pa.py_buffer(np.packbits(~unknown, bitorder="little"))
+    return pa.Array.from_buffers(type, len(values), [known, pa.py_buffer(data)])
 
 
 def from_texts(texts: list[str]) -> pa.ChunkedArray:
@@ -31,7 +34,13 @@ def from_texts(texts: list[str]) -> pa.ChunkedArray:
 
 
 def to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    """A column of numbers without gaps as an array."""
+    """A column of numbers without gaps as an array.
+
+    Raises:
+        ValueError: there is a null in it.
+    """
+    if column.null_count:
+        raise ValueError(f"a column of {column.type} holds {column.null_count} nulls")
     type = column.type.to_pandas_dtype()
     parts = [
         np.frombuffer(chunk.buffers()[1], type)[chunk.offset : chunk.offset + len(chunk)] for chunk in column.chunks

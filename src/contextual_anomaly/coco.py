@@ -17,6 +17,7 @@ from contextual_anomaly.coco_records import Category, Image, Instances, Objects
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.file_names import leaves_folder
 from contextual_anomaly.files import require_file
+from contextual_anomaly.progress import say
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
@@ -143,10 +144,11 @@ def _check_objects(path: Path, objects: Objects, lists: _Lists) -> pa.Table:
         lambda row: f"category_id {objects.category_id[row]} is not among the categories.",
     )
     if objects.wrong_box:
+        # As in COCO's own instances_train2017.json: image and class are known, which is what scenes are made of.
         row, box = objects.wrong_box
-        raise UserError(
-            f"{path}: annotations record {row} (id {objects.id[row]}): bbox {box}: "
-            "[x, y, width, height] with width and height above 0 was expected."
+        say(
+            f"{path}: {np.isnan(objects.box[2]).sum():,} of {len(objects.id):,} objects have a box without a size; they count "
+            f"for their class and have no geometry. The first is annotations record {row} (id {objects.id[row]}): bbox {box}."
         )
 
     order = _order(objects.image_id)

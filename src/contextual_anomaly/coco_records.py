@@ -63,10 +63,10 @@ class Objects:
     id: np.ndarray  # [n] int64
     image_id: np.ndarray  # [n] int64
     category_id: np.ndarray  # [n] int32
-    box: np.ndarray  # [4, n] float32: x, y, width, height
-    area: np.ndarray  # [n] float32; the box's where none is given
+    box: np.ndarray  # [4, n] float32: x, y, width, height; NaN where they are no box
+    area: np.ndarray  # [n] float32; the box's where none is given, NaN without either
     iscrowd: np.ndarray  # [n] bool
-    wrong_box: tuple[int, list[float]] | None  # the first row whose box has no size, and that box
+    wrong_box: tuple[int, list[float]] | None  # the first row whose box has no size, and that box as it was given
 
     @staticmethod
     def of(annotations: list[Annotation]) -> "Objects":
@@ -78,16 +78,24 @@ class Objects:
 
         box = np.fromiter(chain.from_iterable(column("bbox")), np.float64, 4 * n).reshape(n, 4)
         area = np.array(list(column("area")), np.float64)  # None becomes NaN
-        wrong = ~np.isfinite(box).all(1) | (box[:, 2:] <= 0).any(1)
+        own_area = box[:, 2] * box[:, 3]
+        with np.errstate(over="ignore"):
+            # As the tables hold it, in single precision: what is 0 or infinite there is no size.
+            single = np.ascontiguousarray(box.T, np.float32)
+            area = np.where(np.isnan(area), own_area, area).astype(np.float32)
+            wrong = ~np.isfinite(single).all(0) | ~np.isfinite(own_area.astype(np.float32)) | (single[2:] <= 0).any(0)
         row = next(iter(np.flatnonzero(wrong).tolist()), None)
+        wrong_box = None if row is None else (row, box[row].tolist())
+        single[:, wrong] = np.nan
+        area[wrong & ~np.isfinite(area) | wrong & (area < 0)] = np.nan
         return Objects(
             id=np.fromiter(column("id"), np.int64, n),
             image_id=np.fromiter(column("image_id"), np.int64, n),
             category_id=np.fromiter(column("category_id"), np.int32, n),
-            box=np.ascontiguousarray(box.T, np.float32),
-            area=np.where(np.isnan(area), box[:, 2] * box[:, 3], area).astype(np.float32),
+            box=single,
+            area=area,
             iscrowd=np.fromiter(map(bool, column("iscrowd")), bool, n),
-            wrong_box=None if row is None else (row, box[row].tolist()),
+            wrong_box=wrong_box,
         )
 
     @staticmethod

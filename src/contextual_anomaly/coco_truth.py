@@ -5,6 +5,11 @@ import pandas as pd
 from pycocotools.coco import COCO
 
 
+def with_box(annotations: pd.DataFrame) -> pd.DataFrame:
+    """The objects that have a box, which are those that a detection can match."""
+    return annotations[annotations["width"].notna()]
+
+
 def numbered(table: pd.DataFrame, image_ids: np.ndarray) -> pd.DataFrame:
     """The rows of ``image_ids`` alone, each image by its number among them: pycocotools takes ids as float64."""
     number = pd.Index(image_ids).get_indexer(table["image_id"])

@@ -22,7 +22,7 @@ class Layouts:
 
     image_ids: np.ndarray  # [P] int64, sorted
     category_ids: np.ndarray  # [P] int32
-    values: np.ndarray  # [P, F] float32, FEATURES
+    values: np.ndarray  # [P, F] float32, FEATURES; NaN where no object of the pair has a box
     classes: tuple[str, ...]  # A names
     ids_of_classes: tuple[int, ...]
 
@@ -35,7 +35,10 @@ class Layouts:
         return row, np.searchsorted(self.ids_of_classes, self.category_ids[pair]), self.values[pair]
 
     def of(self, image_ids: np.ndarray) -> np.ndarray:
-        """[n, A, 1 + F] float32 of these images [n]: whether the class is there, then FEATURES; 0 where it is not."""
+        """[n, A, 1 + F] float32 of these images [n]: whether the class is there, then FEATURES; 0 where it is not.
+
+        NaN where it is there and the feature is not known.
+        """
         row, column, values = self.pairs(image_ids)
         dense = np.zeros((len(image_ids), len(self.classes), 1 + len(FEATURES)), np.float32)
         dense[row, column, 0] = 1
@@ -78,7 +81,7 @@ def lay_out(annotations: pa.Table, images: pa.Table) -> pa.Table:
     boxes["size"] = np.sqrt(boxes["width"] * boxes["height"])
     grouped = boxes.groupby(["image_id", "category_id"], sort=True)
     summed = grouped.agg(
-        count=("size", "size"),
+        count=("category_id", "size"),
         largest=("size", "max"),
         smallest=("size", "min"),
         height=("height", "mean"),

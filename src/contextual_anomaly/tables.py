@@ -27,7 +27,7 @@ ANNOTATIONS = pa.schema(
         "iscrowd": pa.bool_(),
     }
 )
-"""One object a row, sorted by image_id; boxes in pixels from the image's top left corner."""
+"""One object a row, sorted by image_id; boxes in pixels from the image's top left corner, null where an object has none."""
 
 IMAGES = pa.schema(
     {
@@ -60,7 +60,7 @@ LAYOUTS = pa.schema(
         "off_center": pa.float32(),  # mean distance of the centre from the image's middle column, 0 to 1/2
     }
 )
-"""One (image, class) that has objects a row, sorted by both."""
+"""One (image, class) that has objects a row, sorted by both; sizes and places are null where none of them has a box."""
 
 DETECTIONS = pa.schema(
     {

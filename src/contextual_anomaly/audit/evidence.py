@@ -54,7 +54,8 @@ def pairs(first: pd.DataFrame, second: pd.DataFrame) -> Pairs:
     high = np.minimum(one[a, :2] + one[a, 2:], two[b, :2] + two[b, 2:])
     shared = np.maximum(high - low, 0).prod(1)
     area, other = one[:, 2:].prod(1)[a], two[:, 2:].prod(1)[b]
-    return Pairs(a, b, shared / (area + other - shared), shared / area)
+    # An object without a box overlaps nothing.
+    return Pairs(a, b, np.nan_to_num(shared / (area + other - shared)), np.nan_to_num(shared / area))
 
 
 def largest(rows: int, at: np.ndarray, values: np.ndarray) -> np.ndarray:

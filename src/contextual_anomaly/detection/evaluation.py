@@ -8,7 +8,7 @@ import pandas as pd
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from contextual_anomaly.coco_truth import numbered, truth_of
+from contextual_anomaly.coco_truth import numbered, truth_of, with_box
 
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 """pycocotools' twelve figures, in its order."""
@@ -27,7 +27,7 @@ def evaluate(
         columns metric, category (empty: all of them), value (in 0 to 1; NaN where nothing of the kind is annotated),
         images and instances: how many hold such a class, and of how many objects, crowds not counted.
     """
-    annotations, detections = (numbered(table, image_ids) for table in (annotations, detections))
+    annotations, detections = (numbered(table, image_ids) for table in (with_box(annotations), detections))
     numbers = range(len(image_ids))
     # pycocotools prints as it goes.
     with contextlib.redirect_stdout(io.StringIO()):

@@ -80,7 +80,8 @@ def _with_boxes(image: np.ndarray, objects: pd.DataFrame, odd: list[str]) -> np.
     scale = WIDTH / image.shape[1]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = cv2.resize(image, (WIDTH, round(image.shape[0] * scale)), interpolation=method)
-    loud_last = objects.assign(loud=objects["name"].isin(odd)).sort_values("loud", kind="stable")
+    boxed = objects[objects["width"].notna()]
+    loud_last = boxed.assign(loud=boxed["name"].isin(odd)).sort_values("loud", kind="stable")
     for box in loud_last.itertuples():
         size = box.width * scale, box.height * scale
         draw_box(image, box.name, (box.x * scale, box.y * scale), size, box.loud)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pycocotools.cocoeval import COCOeval
 
-from contextual_anomaly.coco_truth import numbered, truth_of
+from contextual_anomaly.coco_truth import numbered, truth_of, with_box
 from contextual_anomaly.experiments.rescoring.tallies import tallied
 
 DETECTIONS = 100
@@ -36,7 +36,7 @@ class Matches:
         """
         self.images = len(image_ids)
         boxes = numbered(detections, image_ids)
-        found = numbered(annotations, image_ids)
+        found = numbered(with_box(annotations), image_ids)
         self.image = boxes["image_id"].to_numpy()
         self.score = boxes["score"].to_numpy(np.float64)
         ids = categories["category_id"].to_numpy()

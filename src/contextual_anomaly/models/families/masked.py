@@ -90,7 +90,9 @@ class Masked(Conditional):
             seen[..., 0] = layout[..., 0]
         seen[:, self.asked, 0] = evidence
         if known:
-            features = (layout[..., 1:] - self.tensors["mean"]) / self.tensors["scale"]
+            features = np.nan_to_num(
+                (layout[..., 1:] - self.tensors["mean"]) / self.tensors["scale"]
+            )  # not known: typical
             seen[..., 1:] = features * (seen[..., :1] * layout[..., :1])
         return seen
 
@@ -185,11 +187,12 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
 def _typical(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
     """Of the images to fit on, the mean [A, F] of each class's features, and their spread [F] around it."""
     _, column, values = data.layout_pairs(~data.held_out)
-    total = np.zeros((len(data.layouts.classes), values.shape[1]), np.float32)
-    np.add.at(total, column, values)
-    number = np.bincount(column, minlength=len(total)).astype(np.float32)
-    mean = total / np.maximum(number, 1)[:, None]
-    return mean, np.sqrt(np.maximum(((values - mean[column]) ** 2).sum(0) / number.sum(), 1e-8))
+    known = ~np.isnan(values)
+    total, number = np.zeros((2, len(data.layouts.classes), values.shape[1]), np.float32)
+    np.add.at(total, column, np.where(known, values, 0))
+    np.add.at(number, column, known)
+    mean = total / np.maximum(number, 1)
+    return mean, np.sqrt(np.maximum(np.nansum((values - mean[column]) ** 2, 0) / np.maximum(known.sum(0), 1), 1e-8))
 
 
 def _told(model: Masked, data: TrainingData, images: np.ndarray) -> "Scene":
