@@ -11,8 +11,8 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 
 from contextual_anomaly.config import DatasetKind, ImageDownload, read_config
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.source_digest import source_digest
-from contextual_anomaly.workflow_lock import free_locks_of_killed_runs
+from contextual_anomaly.workflow.source_digest import source_digest
+from contextual_anomaly.workflow.locks import free_locks_of_killed_runs
 
 try:
     SETTINGS = read_config(config)

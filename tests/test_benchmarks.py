@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextual_anomaly.coco import read_instances
+from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.scenes import count_instances
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

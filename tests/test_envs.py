@@ -10,7 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from contextual_anomaly.source_digest import _imports, _reached
+from contextual_anomaly.workflow.source_digest import _imports, _reached
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))

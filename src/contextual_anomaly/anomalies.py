@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from contextual_anomaly.links import EXPLORE
+from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.models.base import ContextModel, sigmoid_in_place
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain

@@ -8,9 +8,9 @@ from importlib import import_module
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.granted import granted
-from contextual_anomaly.progress import say
-from contextual_anomaly.provenance import recorded
+from contextual_anomaly.runtime.progress import say
+from contextual_anomaly.runtime.provenance import recorded
+from contextual_anomaly.runtime.threads import granted
 
 # In the order of the workflow, and of --help.
 COMMANDS = (

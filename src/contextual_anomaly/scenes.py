@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
-from contextual_anomaly.arrow import from_numpy, to_numpy
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.arrow import from_numpy, to_numpy
 
 
 @dataclass(frozen=True)

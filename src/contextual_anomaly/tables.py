@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from contextual_anomaly.arrow import to_numpy
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file, write_aside
-from contextual_anomaly.provenance import made_by
+from contextual_anomaly.runtime.arrow import to_numpy
+from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.provenance import made_by
 
 ROWS_AT_ONCE = 32_768  # as many are encoded in memory before they are written
 

@@ -7,7 +7,7 @@ import pytest
 
 from contextual_anomaly.download.archive import unpack_file, unpack_folder
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.file_names import leaves_folder
+from contextual_anomaly.runtime.paths import leaves_folder
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.download import transfer
-from contextual_anomaly.download.lock import only_one
 from contextual_anomaly.download.transfer import Absent, Patience, RemoteFile, fetch, new_session
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.locks import only_one
 from tests.download.server import Misbehaviour
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

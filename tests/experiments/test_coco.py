@@ -11,10 +11,10 @@ import pytest
 from contextual_anomaly import scenes, tables
 from contextual_anomaly.anomalies import Thresholds, list_anomalies
 from contextual_anomaly.experiments import corrected, published
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.models.calibration import calibrate
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.families import autoencoder, frequency
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 pytestmark = pytest.mark.coco
 

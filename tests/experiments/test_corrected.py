@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.corrected import CLEAN, make_trials, measure
 from contextual_anomaly.experiments.published import RAREST
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 CLASSES = 30
 

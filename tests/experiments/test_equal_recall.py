@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.equal_recall import precision_gain
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 def _by_sklearn(score, annotated, kept):

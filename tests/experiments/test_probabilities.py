@@ -6,9 +6,9 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
 from contextual_anomaly.experiments import probabilities
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.differences import differences
 from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 @pytest.fixture

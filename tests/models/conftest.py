@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from contextual_anomaly.layouts import FEATURES, Layouts
 from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.object_geometry import FEATURES, Layouts
 from contextual_anomaly.scenes import Scenes
 
 CLASSES = ("bed", "book", "cat", "cup", "fork", "knife")

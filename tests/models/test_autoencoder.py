@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.autoencoder_net import AutoencoderNet
 from contextual_anomaly.models.base import Member, member_index
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.registry import load_model, save
+from contextual_anomaly.models.training.autoencoder_net import AutoencoderNet
 
 CLASSES = ("bed", "book", "cat", "cup", "fork")
 

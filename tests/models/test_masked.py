@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.models.families import masked
-from contextual_anomaly.models.masked_net import Effort, MaskedNet, _Program
+from contextual_anomaly.models.training.masked import Effort, MaskedNet, _Program
 
 
 @pytest.mark.parametrize("layout", [False, True])

@@ -8,7 +8,7 @@ import pytest
 
 from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import curves_of
-from contextual_anomaly.experiments.rescoring.judging import COLUMNS, judge_presence
+from contextual_anomaly.experiments.rescoring.evaluation import COLUMNS, judge_presence
 from contextual_anomaly.report.audit import audit_section
 from contextual_anomaly.report.rescoring import added_by_context
 from contextual_anomaly.report.results import Results

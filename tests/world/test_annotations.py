@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from contextual_anomaly.coco import read_instances
+from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.commands.world_annotations import world_annotations
 from contextual_anomaly.world.annotations import outline
 

@@ -9,7 +9,7 @@ from contextual_anomaly.audit.evidence import Context
 from contextual_anomaly.audit.labels import doubt_labels
 from contextual_anomaly.audit.missing import judge_detections
 from contextual_anomaly.audit.reasons import reasons
-from contextual_anomaly.links import EXPLORE
+from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.tables import FINDINGS
 
 MISSING, LABEL = "missing", "label"

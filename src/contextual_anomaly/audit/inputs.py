@@ -9,9 +9,9 @@ from contextual_anomaly import tables
 from contextual_anomaly.audit.evidence import Context
 from contextual_anomaly.audit.findings import Audited
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
 from contextual_anomaly.models.base import member_index, require_same_classes
 from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.scenes import read_scenes
 
 

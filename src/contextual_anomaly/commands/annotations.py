@@ -21,8 +21,8 @@ def annotations(
     from concurrent.futures import ThreadPoolExecutor
 
     from contextual_anomaly import tables
-    from contextual_anomaly.coco import read_instances
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.coco.reader import read_instances
+    from contextual_anomaly.runtime.progress import say
 
     say(f"reading {instances}")
     objects, pictures, classes = read_instances(instances, threads)

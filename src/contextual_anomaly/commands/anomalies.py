@@ -48,12 +48,12 @@ def anomalies(
     from contextual_anomaly import tables
     from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies, reasons_table
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.layouts import read_layouts
     from contextual_anomaly.models.base import member_index, require_same_classes
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.object_geometry import read_layouts
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
 
     if (missing_above is None) != (unexpected_below is None):

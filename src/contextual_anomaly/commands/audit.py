@@ -48,8 +48,8 @@ def audit(
     from contextual_anomaly.audit.findings import audit as all_findings
     from contextual_anomaly.audit.findings import explained
     from contextual_anomaly.audit.inputs import read_audited
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
 
     audited = read_audited(
         annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed

@@ -24,11 +24,11 @@ def compare_models(
     import numpy as np
 
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.experiments.bootstrap import Bootstrap
     from contextual_anomaly.experiments.differences import differences
     from contextual_anomaly.experiments.tables import TRIALS
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.stats.bootstrap import Bootstrap
     from contextual_anomaly.tables import read_table
 
     if len(name) != len(trials) or reference not in name:

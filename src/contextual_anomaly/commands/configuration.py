@@ -19,7 +19,7 @@ def configuration(
     import yaml
 
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.files import write_aside
+    from contextual_anomaly.runtime.atomic import write_aside
 
     try:
         values = json.loads(settings)

@@ -26,8 +26,8 @@ def darknet_to_onnx(
     import onnx
 
     from contextual_anomaly.detection.darknet.convert import convert
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
 
     model = convert(cfg, weights, batch or None, size or None)
     with write_aside(output) as aside:

@@ -84,7 +84,7 @@ def detect(
     from contextual_anomaly.detection.inference import run, shard_of
     from contextual_anomaly.detection.names import match_names, read_names
     from contextual_anomaly.detection.network import Network
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
 
     rows = shard_of(tables.read_table(image_table, tables.IMAGES).to_pandas(), images, shard, shards)
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()

@@ -31,10 +31,10 @@ def download(
     """
     import re
 
-    from contextual_anomaly.download.lock import only_one
     from contextual_anomaly.download.transfer import Patience, RemoteFile, fetch, new_session
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.progress import say, track_bytes
+    from contextual_anomaly.runtime.locks import only_one
+    from contextual_anomaly.runtime.progress import say, track_bytes
 
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise UserError(f"--sha256 {sha256!r}: 64 hexadecimal digits were expected.")

@@ -42,16 +42,16 @@ def experiment_corrected(
     from threadpoolctl import threadpool_limits
 
     from contextual_anomaly.experiments import corrected, probabilities
-    from contextual_anomaly.experiments.bootstrap import Bootstrap
-    from contextual_anomaly.experiments.metrics import rank
     from contextual_anomaly.experiments.tables import TRIALS, member_columns, write_summary
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.layouts import read_layouts
     from contextual_anomaly.models.base import member_index, require_same_classes
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.object_geometry import read_layouts
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
+    from contextual_anomaly.stats.bootstrap import Bootstrap
+    from contextual_anomaly.stats.ranking import rank
     from contextual_anomaly.tables import write_table
 
     judge, examples = load_model(model), read_scenes(scenes)

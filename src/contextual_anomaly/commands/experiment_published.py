@@ -35,7 +35,7 @@ def experiment_published(
     from contextual_anomaly.experiments.tables import DRAWS, member_columns, share, write_summary
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.tables import write_table
 

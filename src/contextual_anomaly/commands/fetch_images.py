@@ -31,9 +31,9 @@ def fetch_images(
     """
     from contextual_anomaly import tables
     from contextual_anomaly.download.images import MISSING, fetch_images
-    from contextual_anomaly.download.lock import only_one
     from contextual_anomaly.download.transfer import Patience
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.locks import only_one
+    from contextual_anomaly.runtime.progress import say
 
     wanted = tables.read_table(image_table, tables.IMAGES).to_pandas().head(count)
     with only_one(store):

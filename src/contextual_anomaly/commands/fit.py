@@ -38,13 +38,13 @@ def fit(
     import numpy as np
     import pandas as pd
 
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.layouts import read_layouts
     from contextual_anomaly.models import registry
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.calibration import calibrate, write_calibration
     from contextual_anomaly.models.data import TrainingData
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.object_geometry import read_layouts
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
 
     chosen = registry.read_settings(settings)

@@ -40,14 +40,14 @@ def fuse(
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.rescoring import fusion
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
-    from contextual_anomaly.experiments.rescoring.folds import folds_of
-    from contextual_anomaly.experiments.rescoring.log_odds import log_odds
     from contextual_anomaly.experiments.rescoring.presence import read_presence
     from contextual_anomaly.experiments.tables import FUSED, RESCORED_BOXES
     from contextual_anomaly.models.base import member_index, require_same_classes
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
+    from contextual_anomaly.stats.folds import folds_of
+    from contextual_anomaly.stats.log_odds import log_odds
 
     judge, common = load_model(model), read_scenes(train_scenes)
     require_same_classes(judge, common.classes, str(train_scenes))

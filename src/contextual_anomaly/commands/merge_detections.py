@@ -29,7 +29,7 @@ def merge_detections(
     """
     from contextual_anomaly.detection.results import merge, read_results
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
 
     if shards is not None:  # a command line is too short for the names of a thousand
         named = [_numbered(names, shards) for names in (shard_detections, shard_class_scores, shard_image_report)]

@@ -42,12 +42,12 @@ def report(
     from hashlib import sha256
 
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.files import require_file, write_aside
-    from contextual_anomaly.progress import say
     from contextual_anomaly.report.audit import audit_section
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
     from contextual_anomaly.report.results import Results
+    from contextual_anomaly.runtime.atomic import require_file, write_aside
+    from contextual_anomaly.runtime.progress import say
 
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:

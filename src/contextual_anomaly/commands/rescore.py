@@ -42,16 +42,16 @@ def rescore(
     import pyarrow as pa
 
     from contextual_anomaly import tables
+    from contextual_anomaly.coco.links import EXPLORE
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.experiments.bootstrap import Bootstrap
     from contextual_anomaly.experiments.rescoring import gate
     from contextual_anomaly.experiments.rescoring.presence import read_presence
     from contextual_anomaly.experiments.tables import RESCORED
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.links import EXPLORE
     from contextual_anomaly.models.base import member_index
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.stats.bootstrap import Bootstrap
 
     judge = load_model(model)
     presence = read_presence(class_scores, annotations, judge)

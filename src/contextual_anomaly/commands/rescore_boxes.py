@@ -34,10 +34,10 @@ def rescore_boxes(
     from contextual_anomaly.experiments.rescoring.box_features import Slots, box_features
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.box_training import corrections
-    from contextual_anomaly.experiments.rescoring.folds import folds_of
-    from contextual_anomaly.experiments.rescoring.log_odds import log_odds
     from contextual_anomaly.experiments.tables import RESCORED_BOXES, ran_on
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.stats.folds import folds_of
+    from contextual_anomaly.stats.log_odds import log_odds
 
     given = tables.read_table(boxes, RESCORED_BOXES)
     rows = given.to_pandas()

@@ -37,8 +37,8 @@ def scenes(
     from concurrent.futures import ThreadPoolExecutor
 
     from contextual_anomaly import tables
-    from contextual_anomaly.files import write_aside
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import class_counts as count_classes
     from contextual_anomaly.scenes import count_instances, same_categories, write_scenes
 

@@ -19,7 +19,7 @@ def unpack(
     --output data/annotations/instances_val2017.json`
     """
     from contextual_anomaly.download.archive import unpack_file, unpack_folder
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
 
     if member.endswith("/"):
         say(f"{output}: {unpack_folder(archive, member, output):,} files")

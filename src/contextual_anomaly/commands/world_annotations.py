@@ -22,7 +22,7 @@ def world_annotations(
     Example: contextual-anomaly world-annotations --train results/world/annotations/instances_train2017.json
     --val results/world/annotations/instances_val2017.json
     """
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.world.annotations import write_annotations
     from contextual_anomaly.world.mixture import load_world
 

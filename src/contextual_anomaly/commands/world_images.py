@@ -21,7 +21,7 @@ def world_images(
     Example: contextual-anomaly world-images --annotations results/world/annotations/instances_val2017.json
     --output results/world/val2017
     """
-    from contextual_anomaly.progress import say
+    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.world.images import write_images
     from contextual_anomaly.world.mixture import load_world
 

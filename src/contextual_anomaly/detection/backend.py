@@ -2,7 +2,7 @@
 
 import cv2
 
-from contextual_anomaly.progress import say
+from contextual_anomaly.runtime.progress import say
 
 CPU = "cpu"
 BACKENDS: dict[str, tuple[int, int]] = {

@@ -8,7 +8,7 @@ import pandas as pd
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from contextual_anomaly.coco_truth import numbered, truth_of, with_box
+from contextual_anomaly.coco.to_pycocotools import numbered, truth_of, with_box
 
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 """pycocotools' twelve figures, in its order."""

@@ -15,7 +15,7 @@ from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import ABSENT, REPORT, RUN, UNREADABLE, Results
 from contextual_anomaly.detection.suppression import suppress
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.progress import say, track
+from contextual_anomaly.runtime.progress import say, track
 
 MANY = 0.1  # of the boxes; a few of no confidence may be anything
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
+from contextual_anomaly.runtime.atomic import require_file
 
 SPELLINGS = (
     ("airplane", "aeroplane"),

@@ -13,8 +13,8 @@ from contextual_anomaly.detection.backend import BACKENDS, CPU
 from contextual_anomaly.detection.family import Family, Size
 from contextual_anomaly.detection.letterbox import Placement, letterbox, stretch
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
-from contextual_anomaly.progress import say
+from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.progress import say
 
 
 class Network:

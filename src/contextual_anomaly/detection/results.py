@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file, write_aside
+from contextual_anomaly.runtime.atomic import require_file, write_aside
 
 RUN, ABSENT, UNREADABLE = "run", "absent", "unreadable"
 """What became of an image: the network ran on it, it is not in the folder, or it cannot be read."""

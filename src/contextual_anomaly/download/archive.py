@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.file_names import leaves_folder
-from contextual_anomaly.files import require_file, write_aside
-from contextual_anomaly.progress import say, track
+from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.paths import leaves_folder
+from contextual_anomaly.runtime.progress import say, track
 
 
 def unpack_file(archive: Path, member: str, target: Path) -> None:

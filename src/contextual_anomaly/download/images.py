@@ -13,9 +13,9 @@ import pandas as pd
 
 from contextual_anomaly.download.transfer import Absent, Patience, RemoteFile, fetch, new_session
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.file_names import leaves_folder
-from contextual_anomaly.files import write_aside
-from contextual_anomaly.progress import say, track
+from contextual_anomaly.runtime.atomic import write_aside
+from contextual_anomaly.runtime.paths import leaves_folder
+from contextual_anomaly.runtime.progress import say, track
 
 COCO_HOST = "images.cocodataset.org"
 COCO_OVER_TLS = "https://s3.amazonaws.com/images.cocodataset.org"

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.progress import say
+from contextual_anomaly.runtime.progress import say
 
 CHUNK = 1 << 18
 GONE = (401, 403, 404, 410, 451)  # asking again gives the same answer

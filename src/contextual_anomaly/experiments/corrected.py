@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
-from contextual_anomaly.experiments.metrics import rank, ranking
 from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
 from contextual_anomaly.models import posterior
+from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.ranking import rank, ranking
 
 REMOVE_MINIMUM = 2  # classes in the scene, so that one is left to tell from
 CLEAN = -1  # in place of the changed class

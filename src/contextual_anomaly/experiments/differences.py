@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 SCORES = {
     "hit_at_1": lambda rank: (rank == 1).astype(float),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 def precision_gain(

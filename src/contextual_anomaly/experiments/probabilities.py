@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.corrected import Measure
 from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 RATES = {"unexpected": (0.01, 0.05, 0.10, 0.20), "missing": (0.0005, 0.001, 0.01)}
 """Nominal rates of false alarms; a scene has some seventy absent classes, so that theirs are smaller."""

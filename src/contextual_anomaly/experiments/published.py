@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 INJECTED_BELOW = 0.5  # an added class is found where its expectation is below
 REMOVED_ABOVE = 0.25  # a class taken out is found where its expectation is above

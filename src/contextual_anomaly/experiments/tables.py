@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file, write_aside
 from contextual_anomaly.models.base import Member
+from contextual_anomaly.runtime.atomic import require_file, write_aside
 from contextual_anomaly.tables import DETECTIONS, SUMMARY, write_table
 
 DRAWS = pa.schema(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.layouts import Layouts
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.object_geometry import Layouts
 from contextual_anomaly.scenes import Scenes
 
 if TYPE_CHECKING:

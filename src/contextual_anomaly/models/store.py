@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file, write_aside
-from contextual_anomaly.provenance import made_by
+from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.provenance import made_by
 
 # One entry: safetensors writes several in a different order every time.
 METADATA = "contextual_anomaly"

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from contextual_anomaly.report.published_figures import EXPERIMENT_1
+from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1
 from contextual_anomaly.report.style import COLOURS, RC
 
 PARTS = {

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.file_names import leaves_folder
-from contextual_anomaly.files import write_aside
+from contextual_anomaly.runtime.atomic import write_aside
+from contextual_anomaly.runtime.paths import leaves_folder
 
 WIDTH = 480  # pixels of a picture in the page
 UNEXPECTED, OTHER, PAPER = (0, 94, 213), (235, 235, 235), (255, 255, 255)  # BGR

@@ -9,10 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import __version__
 from contextual_anomaly.report import figures, models
-from contextual_anomaly.report.chapter import chapter
 from contextual_anomaly.report.gallery import Picture
 from contextual_anomaly.report.html_tables import shown, with_interval
-from contextual_anomaly.report.published_figures import SOURCE
+from contextual_anomaly.report.reproduction.chapter import chapter
+from contextual_anomaly.report.reproduction.published_figures import SOURCE
 from contextual_anomaly.report.rescoring import added_by_context
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded, svg

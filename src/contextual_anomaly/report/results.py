@@ -10,10 +10,10 @@ import pandas as pd
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
+from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.scenes import Scenes, read_scenes
 
 FINISHED = re.compile(r"^finished in ([\d.]+) s, peak memory (\d+) MB$")

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from contextual_anomaly.files import write_aside
+from contextual_anomaly.runtime.atomic import write_aside
 from contextual_anomaly.world.mixture import World
 from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, Objects, sample_objects
 

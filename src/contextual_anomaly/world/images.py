@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from contextual_anomaly.coco import read_instances
+from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import aside_of
-from contextual_anomaly.progress import track
+from contextual_anomaly.runtime.atomic import aside_of
+from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.drawing import draw_scene, stamps
 from contextual_anomaly.world.mixture import World
 from contextual_anomaly.world.sprites import sprites

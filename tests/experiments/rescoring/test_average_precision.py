@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.rescoring.average_precision import Pooled, macro_average_precision
 from contextual_anomaly.experiments.rescoring.risk_coverage import area_under_risk, risk_coverage
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 @pytest.fixture(params=[1, 9], ids=["equal scores", "different scores"])

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.detection.evaluation import evaluate
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.rescoring.box_precision import Matches
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 CATEGORIES = pd.DataFrame({"category_id": [3, 18, 44], "name": ["car", "dog", "bottle"], "supercategory": ""})
 

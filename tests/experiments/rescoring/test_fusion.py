@@ -6,10 +6,10 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, log_loss
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.experiments.rescoring.folds import folds_of
 from contextual_anomaly.experiments.rescoring.fusion import fuse, fuse_boxes
-from contextual_anomaly.experiments.rescoring.log_odds import log_odds
 from contextual_anomaly.models.families.oracle import Oracle
+from contextual_anomaly.stats.folds import folds_of
+from contextual_anomaly.stats.log_odds import log_odds
 
 PROBABILITY = np.array([[0.9, 0.8, 0.85, 0.02, 0.02, 0.1], [0.02, 0.03, 0.02, 0.9, 0.8, 0.3]])
 SHARE = np.array([0.4, 0.6])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.rescoring.gate import Rescored, agreed_cells, agreement, summary
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 #                        sure     weak, expected   weak, odd   nothing
 HAND = Rescored(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
+from contextual_anomaly.runtime.atomic import require_file
 
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 """Other names that Darknet has for a section."""

@@ -1,7 +1,7 @@
 """Which keys of a cfg say what the network computes, which only how it was trained, and which nothing here computes."""
 
 from contextual_anomaly.detection.darknet.cfg import Section
-from contextual_anomaly.progress import say
+from contextual_anomaly.runtime.progress import say
 
 READ = {
     "net": {"width", "height", "channels"},

@@ -6,7 +6,7 @@ import numpy as np
 
 from contextual_anomaly.detection.darknet.cfg import Section
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.files import require_file
+from contextual_anomaly.runtime.atomic import require_file
 
 
 class Weights:

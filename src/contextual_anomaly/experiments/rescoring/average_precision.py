@@ -6,7 +6,7 @@ resamples draws each image. Equal scores are taken together, as scikit-learn doe
 
 import numpy as np
 
-from contextual_anomaly.experiments.rescoring.tallies import by_falling_score, tallied
+from contextual_anomaly.stats.weighted_counts import by_falling_score, tallied
 
 
 def macro_average_precision(score: np.ndarray, annotated: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.rescoring.log_odds import log_odds
+from contextual_anomaly.stats.log_odds import log_odds
 
 BOXES = 40
 """Of an image, as many of its most confident boxes are looked at; the others keep their confidence."""

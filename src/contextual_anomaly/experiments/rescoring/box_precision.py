@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from pycocotools.cocoeval import COCOeval
 
-from contextual_anomaly.coco_truth import numbered, truth_of, with_box
-from contextual_anomaly.experiments.rescoring.tallies import tallied
+from contextual_anomaly.coco.to_pycocotools import numbered, truth_of, with_box
+from contextual_anomaly.stats.weighted_counts import tallied
 
 DETECTIONS = 100
 """Boxes of an image and class that are judged, as COCO has it."""

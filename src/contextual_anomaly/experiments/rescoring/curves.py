@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.rescoring.judging import DETECTOR
+from contextual_anomaly.experiments.rescoring.evaluation import DETECTOR
 from contextual_anomaly.experiments.rescoring.risk_coverage import risk_coverage
-from contextual_anomaly.experiments.rescoring.tallies import by_falling_score
+from contextual_anomaly.stats.weighted_counts import by_falling_score
 
 POINTS = 200
 

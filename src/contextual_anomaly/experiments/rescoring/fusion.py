@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.experiments.rescoring.log_odds import log_odds
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.stats.log_odds import log_odds
 
 ROUNDS = 2
 """Context is read from calibrated confidences, then once more from the fused ones."""

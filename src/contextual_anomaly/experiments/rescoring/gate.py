@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
-from contextual_anomaly.experiments.bootstrap import Bootstrap
 from contextual_anomaly.experiments.equal_recall import precision_gain
+from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ different orders, so that neither a threshold nor a calibration decides (El-Yani
 
 import numpy as np
 
-from contextual_anomaly.experiments.rescoring.tallies import by_falling_score, tallied
+from contextual_anomaly.stats.weighted_counts import by_falling_score, tallied
 
 
 def risk_coverage(score: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -134,7 +134,7 @@ class Autoencoder:
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """Train every bottleneck and weight seed side by side."""
-    from contextual_anomaly.training import RECIPES, train_sweep
+    from contextual_anomaly.models.training.autoencoder import RECIPES, train_sweep
 
     model, history = train_sweep(
         data.scenes,

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from contextual_anomaly.layouts import FEATURES
 from contextual_anomaly.models.base import Conditional, Member
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
+from contextual_anomaly.object_geometry import FEATURES
 
 if TYPE_CHECKING:
-    from contextual_anomaly.models.masked_net import Scene
+    from contextual_anomaly.models.training.masked import Scene
 
 ROWS = 1024  # scenes or answers at a time: bounds the arrays to some 40 MB
 
@@ -151,7 +151,7 @@ def _silu(x: np.ndarray) -> np.ndarray:
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """Train a network for each seed."""
-    from contextual_anomaly.models import masked_net
+    from contextual_anomaly.models.training import masked as masked_net
 
     features = len(FEATURES) if settings.layout else 0
     seen_classes = data.layouts.classes if settings.layout and data.layouts else data.classes
@@ -197,7 +197,7 @@ def _typical(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
 
 def _told(model: Masked, data: TrainingData, images: np.ndarray) -> "Scene":
     """What the network is told of images [N]: the classes that are there, which are few, so that many images fit into memory."""
-    from contextual_anomaly.models.masked_net import Scene
+    from contextual_anomaly.models.training.masked import Scene
 
     features = model.tensors["scale"].shape[0]
     parts = []

@@ -9,7 +9,7 @@ from contextual_anomaly.models.base import Member
 from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct
 from contextual_anomaly.models.settings import Count, Counts, Positive, Section, Seeds
-from contextual_anomaly.progress import say
+from contextual_anomaly.runtime.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     """
     import pandas as pd
 
-    from contextual_anomaly.models.mixture_em import fit_mixtures
+    from contextual_anomaly.models.training.mixture_em import fit_mixtures
 
     fitted_on, held_out = distinct(data.presence), distinct(data.held_out_presence)
     mixtures: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}

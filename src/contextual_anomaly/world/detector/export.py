@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from contextual_anomaly.files import write_aside
+from contextual_anomaly.runtime.atomic import write_aside
 from contextual_anomaly.world.detector import network
 from contextual_anomaly.world.detector.network import COLOURS, CORE, FAR, HEIGHT, NEAR, SHRINKS, STRIDE, WIDTH
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from contextual_anomaly.progress import track
+from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.detector.examples import SIDE, Examples
 from contextual_anomaly.world.detector.network import LONGEST, STRIDE, Head, cells, corners, features
 

@@ -1,0 +1,115 @@
+"""How far the audit can be trusted: errors are planted into the annotations, and it is asked to find them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly.audit.evidence import SAME_OBJECT, largest, pairs
+from contextual_anomaly.audit.findings import LABEL, MISSING, Audited, audit
+from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.ranking import ranking
+
+BY = {"detector and context": (True, True), "detector": (True, False), "context": (False, True)}
+"""What the audit is told: detections or not, context or not."""
+
+
+def plant(audited: Audited, share: float, seed: int) -> tuple[Audited, pd.DataFrame, pd.DataFrame]:
+    """Take out a share of the annotated objects, and give as many others the label of another object.
+
+    Returns:
+        what is left to be audited; the objects taken out; and of those left, in order, those with a wrong label.
+        Labels are exchanged at random among the classes by how common they are, so that rarity alone tells nothing.
+    """
+    rng = np.random.default_rng(seed)
+    inside = np.isin(audited.objects["image_id"], audited.image_ids)
+    objects = audited.objects[inside].reset_index(drop=True)
+    eligible = np.flatnonzero(~objects["iscrowd"].to_numpy() & (audited.columns_of(objects) >= 0))
+    count = max(1, round(share * len(eligible)))
+    chosen = rng.permutation(eligible)[: 2 * count]
+    taken, swapped = chosen[:count], chosen[count:]
+    labels = objects["category_id"].to_numpy().copy()
+    given = labels[rng.choice(eligible, len(swapped))]
+    labels[swapped] = given
+    wrong = labels != objects["category_id"].to_numpy()  # some got their own
+    planted = objects.assign(category_id=labels.astype(np.int32), wrong=wrong)
+    kept = planted.drop(index=taken).reset_index(drop=True)
+    return replace(audited, objects=kept.drop(columns="wrong")), objects.iloc[np.sort(taken)], kept[kept["wrong"]]
+
+
+def check(audited: Audited, share: float, seed: int, resamples: int) -> pd.DataFrame:
+    """Plant errors, audit with the detector, with context and with both, and say how the planted ones rank.
+
+    An object that was taken out counts as found in a detection of its class that overlaps it by half, or, without
+    a detector, in its class being expected in its image. What is not planted counts as no error, though some are.
+
+    Returns:
+        columns kind, by, measure (auroc, average_precision, precision_at_k with k planted errors), value, low, high,
+        planted (errors that could be ranked), candidates.
+    """
+    changed, taken, wrong = plant(audited, share, seed)
+    weights = Bootstrap(len(audited.image_ids), resamples, seed).weights
+    rows = []
+    for name, (detector, context) in BY.items():
+        if detector and audited.detections is None:
+            continue
+        asked = replace(
+            changed,
+            detections=audited.detections if detector else None,
+            context=audited.context if context else None,
+        )
+        findings = audit(asked)
+        for kind, positive in ((LABEL, _is_in(findings, wrong)), (MISSING, _of_taken(findings, taken, audited))):
+            of_kind = (findings["kind"] == kind).to_numpy()
+            image = audited.rows_of(findings)[of_kind]
+            score, right = findings["score"].to_numpy()[of_kind], positive[of_kind]
+            if right.any() and not right.all():
+                rows += [
+                    {"kind": kind, "by": name, **row, "planted": right.sum(), "candidates": len(right)}
+                    for row in _measures(image, score, right, weights)
+                ]
+    return pd.DataFrame(rows)
+
+
+def _is_in(findings: pd.DataFrame, wrong: pd.DataFrame) -> np.ndarray:
+    """Which findings are of the annotations in ``wrong``: the same image and box."""
+    keys = ["image_id", "x", "y", "width", "height"]
+    return pd.MultiIndex.from_frame(findings[keys]).isin(pd.MultiIndex.from_frame(wrong[keys]))
+
+
+def _of_taken(findings: pd.DataFrame, taken: pd.DataFrame, audited: Audited) -> np.ndarray:
+    """Which findings are of an object that was taken out: by its box, or by image and class where there is no box."""
+    name = audited.categories.set_index("category_id")["name"]
+    taken = taken.assign(category=name.loc[taken["category_id"]].to_numpy())
+    pair = pairs(findings, taken)
+    same = findings["category"].to_numpy()[pair.first] == taken["category"].to_numpy()[pair.second]
+    boxless = findings["x"].isna().to_numpy()
+    matched = same & (boxless[pair.first] | (pair.union >= SAME_OBJECT))
+    return largest(len(findings), pair.first[matched], np.ones(matched.sum())) > 0
+
+
+def _measures(image: np.ndarray, score: np.ndarray, right: np.ndarray, weights: np.ndarray) -> list[dict]:
+    exact = ranking(right, score)
+    resampled = {"auroc": [], "average_precision": [], "precision_at_k": []}
+    order = np.argsort(-score, kind="stable")
+    image, right, score = image[order], right[order], score[order]
+    k = right.sum()
+    values = {
+        "auroc": exact["auroc"],
+        "average_precision": exact["average_precision"],
+        "precision_at_k": right[:k].mean(),
+    }
+    drawn = weights[:, image]
+    true, taken = (drawn * right).cumsum(1), drawn.cumsum(1)
+    found, false = true[:, -1:], taken[:, -1:] - true[:, -1:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Of each wrong one, the share of right ones above it; half of those that are drawn with it do not matter here.
+        resampled["auroc"] = (true * drawn * ~right).sum(1) / (found * false)[:, 0]
+        resampled["average_precision"] = (true / np.maximum(taken, 1) * drawn * right).sum(1) / found[:, 0]
+        at = np.minimum((taken < found).sum(1), len(right) - 1)
+        rows = np.arange(len(weights))
+        resampled["precision_at_k"] = true[rows, at] / np.maximum(taken[rows, at], 1)
+    return [
+        {"measure": m, "value": values[m], "low": low, "high": high}
+        for m, (low, high) in ((m, np.nanquantile(v, [0.025, 0.975])) for m, v in resampled.items())
+    ]

@@ -1,0 +1,1 @@
+"""COCO annotation files: reading, checking, and handing them to pycocotools."""

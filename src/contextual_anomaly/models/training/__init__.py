@@ -1,0 +1,1 @@
+"""Trainers: of autoencoders, masked networks and mixtures."""

@@ -1,0 +1,1 @@
+"""The chapter that sets the published figures beside ours."""

@@ -1,0 +1,117 @@
+"""The published list of anomalies beside those of our autoencoders of the same size."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.report.reproduction.published_anomalies import MISSING, UNEXPECTED
+from contextual_anomaly.scenes import Scenes
+
+KINDS = ("unexpected", "missing")
+ROUNDED = 5e-7  # the published expectations have six decimals
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where an expectation is surprising."""
+
+    name: str
+    unexpected_below: float
+    missing_above: float
+
+
+LIST = Thresholds("as in the published list", 0.001, 0.9)
+"""The published list holds nothing between 0.001 and 0.9, so that these made it."""
+CODE = Thresholds("as in the code", 0.01, 0.85)
+"""What the published code says."""
+
+
+@dataclass(frozen=True)
+class AnomalyLists:
+    """The published flags of classes and images that are in the scenes, and what S members expect of every class."""
+
+    flags: pd.DataFrame  # image_id, kind, category, published (what the original's autoencoder expects), row, column
+    presence: np.ndarray  # [N, C]
+    expected: np.ndarray  # [S, N, C], of one weight seed each
+
+    @classmethod
+    def of(cls, model: ContextModel, scenes: Scenes, bottleneck: int) -> "AnomalyLists":
+        """All weight seeds of that size, on the validation scenes."""
+        flags = pd.DataFrame(
+            [
+                (image, kind, category, published)
+                for kind, lists in zip(KINDS, (UNEXPECTED, MISSING), strict=True)
+                for category, images in lists.items()
+                for image, published in images.items()
+            ],
+            columns=["image_id", "kind", "category", "published"],
+        )
+        flags["row"] = pd.Index(scenes.image_ids).get_indexer(flags["image_id"])
+        flags["column"] = pd.Index(scenes.classes).get_indexer(flags["category"])
+        flags = flags[(flags["row"] >= 0) & (flags["column"] >= 0)].reset_index(drop=True)
+        members = [index for index, member in enumerate(model.members) if member.bottleneck == bottleneck]
+        return cls(flags, scenes.presence, model.expected(scenes.presence)[members])
+
+    def flagged(self, kind: str, at: Thresholds) -> np.ndarray:
+        """[S, N, C] bool: the flags of our own lists."""
+        if kind == "missing":
+            return (self.presence == 0) & (self.expected > at.missing_above)
+        return (self.presence > 0) & (self.expected < at.unexpected_below)
+
+    def each(self, at: Thresholds) -> pd.DataFrame:
+        """One published flag a row.
+
+        Returns:
+            image_id, kind, category, published, expected (median over weight seeds), difference (of the mean log-odds
+            from the published, in standard deviations over weight seeds), flagged_by (how many weight seeds).
+        """
+        flags = self.flags
+        ours = self.expected[:, flags["row"], flags["column"]]
+        odds = _log_odds(ours)
+        count = [
+            self.flagged(kind, at)[:, row, column].sum()
+            for kind, row, column in zip(flags["kind"], flags["row"], flags["column"], strict=True)
+        ]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = odds.std(0, ddof=1) if len(odds) > 1 else np.full(len(flags), np.nan)
+            difference = (odds.mean(0) - _log_odds(flags["published"].to_numpy())) / spread
+        columns = {"expected": np.median(ours, axis=0), "difference": difference, "flagged_by": count}
+        return flags.drop(columns=["row", "column"]).assign(**columns)
+
+    def counts(self, at: Thresholds) -> pd.DataFrame:
+        """How far the lists are the same.
+
+        Returns:
+            a kind a row, and both: kind, published (flags), ours (flags of a seed, mean over seeds), found (of the
+            published by a seed, mean), by_one (by at least one seed), by_all, other_seed (share of a seed's flags that
+            another seed has too, mean over pairs): what may be expected of two lists that differ in nothing but seeds.
+        """
+        each = self.each(at)
+        rows = []
+        for kinds in (("unexpected",), ("missing",), KINDS):
+            ours = np.concatenate([self.flagged(kind, at).reshape(len(self.expected), -1) for kind in kinds], axis=1)
+            by = each.loc[each["kind"].isin(kinds), "flagged_by"]
+            seeds = len(ours)
+            same = ours.astype(np.float32) @ ours.T.astype(np.float32)  # [S, S] flags in common
+            own = np.diag(same)
+            pairs = ~np.eye(seeds, dtype=bool)
+            shares = (same / np.maximum(own, 1)[:, None])[pairs]
+            rows.append(
+                (
+                    "both" if len(kinds) > 1 else kinds[0],
+                    len(by),
+                    own.mean(),
+                    by.sum() / seeds,
+                    (by > 0).sum(),
+                    (by == seeds).sum(),
+                    shares.mean() if len(shares) else np.nan,
+                )
+            )
+        return pd.DataFrame(rows, columns=["kind", "published", "ours", "found", "by_one", "by_all", "other_seed"])
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    inside = np.clip(probability.astype(np.float64), ROUNDED, 1 - ROUNDED)
+    return np.log(inside / (1 - inside))

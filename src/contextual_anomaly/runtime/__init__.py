@@ -1,0 +1,1 @@
+"""What a process needs apart from the science: threads, files, progress, provenance."""

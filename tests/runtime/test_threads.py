@@ -1,0 +1,99 @@
+"""What a command starts and takes: no library that it does not need, no more cores than granted, nothing compiled twice."""
+
+import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.cli import COMMANDS
+from contextual_anomaly.runtime.threads import ONE_CORE, granted
+from contextual_anomaly.scenes import Scenes, write_scenes
+
+SLOW_TO_START = ("jax", "flax", "optax", "pandas", "cv2", "scipy", "sklearn", "matplotlib", "onnx", "pyarrow", "numpy")
+
+
+def started(*command_lines):
+    """The slow libraries that are loaded after these command lines, run in one new process."""
+    program = f"""
+import sys
+from contextual_anomaly.cli import main
+for line in {[list(map(str, line)) for line in command_lines]!r}:
+    sys.argv = ["contextual-anomaly", *line]
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code, line
+import json
+print("loaded:", json.dumps([name for name in {SLOW_TO_START!r} if name in sys.modules]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.rpartition("loaded:")[2])
+
+
+def test_help_starts_no_slow_library():
+    assert started(["--help"], *([name.replace("_", "-"), "--help"] for name in COMMANDS)) == []
+
+
+def test_tables_and_scenes_start_neither_jax_nor_pandas(write_json, instances, tmp_path):
+    read = [f"--{name}={tmp_path / name}" for name in ("annotations", "images", "categories")]
+    splits = [f"--{s}-{name}={tmp_path / name}" for s in ("train", "val") for name in ("annotations", "categories")]
+    names = ("train-scenes", "val-scenes", "every-train-scene", "every-val-scene", "class-counts")
+    written = [f"--{name}={tmp_path / name}" for name in names]
+    loaded = started(
+        ["annotations", write_json(instances), *read],
+        ["scenes", "--dataset=x", "--minimum-classes=1", *splits, *written],
+    )
+    assert loaded == ["pyarrow", "numpy"]
+
+
+@pytest.mark.parametrize(("options", "cores"), [({}, "1"), ({"threads": 3}, "3")])
+def test_libraries_are_told_the_cores(monkeypatch, options, cores):
+    names = ("PJRT_NPROC", *ONE_CORE)
+    for variable in (*names, "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        # Set and deleted, so that it is put back after the test.
+        monkeypatch.setenv(variable, "")
+        monkeypatch.delenv(variable)
+    told = granted(lambda **_: [os.environ[name] for name in names])(**options)
+    assert told == [cores, *["1"] * len(ONE_CORE)]
+
+
+def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    kept = ("OMP_NUM_THREADS", "JAX_COMPILATION_CACHE_DIR")
+    assert granted(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
+
+
+def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
+    made, kept = [], []
+    for run, seed in enumerate((0, 0, 1)):
+        counts = (np.random.default_rng(seed).random((100, 12)) < 0.3).astype(np.uint16)
+        scenes = Scenes(np.arange(100), counts, tuple("abcdefghijkl"), tuple(range(12)), "random")
+        write_scenes(scenes, tmp_path / "scenes.parquet")
+        output = tmp_path / f"{run}.safetensors"
+        settings = {
+            "family": "autoencoder",
+            "recipe": "published",
+            "bottlenecks": [3],
+            "weight_seeds": [0],
+            "epochs": 2,
+        }
+        options = ["--name=m", "--settings", json.dumps(settings | {"chosen_bottleneck": 3})]
+        options += [f"--scenes={tmp_path}/scenes.parquet", f"--output={output}", f"--history={tmp_path}/h.csv"]
+        options += [f"--calibration={tmp_path}/c.parquet"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {
+            "XDG_CACHE_HOME": str(tmp_path)
+        }
+        subprocess.run(["contextual-anomaly", "fit", *options], check=True, capture_output=True, env=environment)
+        made.append(sha256(output.read_bytes()).hexdigest())
+        kept.append({path.name for path in (tmp_path / "contextual-anomaly" / "jax").rglob("*-cache")})
+    assert any("epoch" in name for name in kept[0])
+    assert kept[1] == kept[0]
+    assert made[1] == made[0]
+    # Other data of the same shape are learnt from by the same program, which holds none.
+    assert kept[2] == kept[0]
+    assert made[2] != made[0]

@@ -1,0 +1,56 @@
+"""Layouts of a hand-made image, and in the order that they are asked for."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from contextual_anomaly import tables
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.object_geometry import FEATURES, lay_out, read_layouts
+
+
+def images(width=100):
+    return pa.table([[4, 9], ["4.jpg", "9.jpg"], [width, 200], [50, 100], ["", ""], ["", ""]], schema=tables.IMAGES)
+
+
+OBJECTS = pa.table(
+    [[4, 4, 9], [1, 1, 3], [0.0, 50, 20], [0.0, 25, 0], [50.0, 10, 100], [25.0, 10, 100], [1.0] * 3, [False] * 3],
+    schema=tables.ANNOTATIONS,
+)  # fmt: skip
+
+
+def test_boxes_are_summed_up_by_image_and_class(tmp_path):
+    table = lay_out(OBJECTS, images())
+    rows = table.to_pandas()
+    assert rows[["image_id", "category_id", "count"]].to_numpy().tolist() == [[4, 1, 2], [9, 3, 1]]
+    first = rows.iloc[0]
+    assert first["largest"] == pytest.approx(np.sqrt(0.5 * 0.5))
+    assert first["smallest"] == pytest.approx(np.sqrt(0.1 * 0.2))
+    assert first["width"] == pytest.approx((0.5 + 0.1) / 2)
+    assert first["height"] == pytest.approx((0.5 + 0.2) / 2)
+    assert first["center_y"] == pytest.approx(((0.25 - 0.5) + (0.6 - 0.5)) / 2)
+    assert first["off_center"] == pytest.approx((0.25 + 0.05) / 2)
+
+    tables.write_table(table, tables.LAYOUTS, tmp_path / "l.parquet")
+    named = pa.table([[1, 2, 3], ["a", "b", "c"], ["x"] * 3], schema=tables.CATEGORIES)
+    tables.write_table(named, tables.CATEGORIES, tmp_path / "c.parquet")
+    dense = read_layouts(tmp_path / "l.parquet", tmp_path / "c.parquet").of(np.array([9, 7, 4]))
+    assert dense.shape == (3, 3, 1 + len(FEATURES))
+    np.testing.assert_array_equal(dense[..., 0], [[0, 0, 1], [0, 0, 0], [1, 0, 0]])
+    assert dense[2, 0, 1] == pytest.approx(np.log(3))
+    assert dense[0, 2, 2] == pytest.approx(np.sqrt(0.5 * 1.0))
+
+
+def test_an_image_without_a_size_is_named():
+    with pytest.raises(UserError, match="image 4: width and height above 0 were expected"):
+        lay_out(OBJECTS, images(width=0))
+
+
+def test_an_object_without_a_box_counts_and_says_nothing_of_size_and_place(tmp_path):
+    columns = OBJECTS.to_pydict()
+    for side in ("x", "y", "width", "height"):
+        columns[side][1:] = [None, None]
+    table = lay_out(pa.table(columns, schema=tables.ANNOTATIONS), images())
+    both, alone = table.to_pylist()
+    assert (both["count"], both["largest"], both["smallest"]) == (2, pytest.approx(0.5), pytest.approx(0.5))
+    assert (alone["count"], alone["largest"], alone["center_y"]) == (1, None, None)

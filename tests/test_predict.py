@@ -1,0 +1,77 @@
+"""One scene at a time: against the model asked in bulk, and in the words of a person's mistake."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.calibration import Calibration, write_calibration
+from contextual_anomaly.models.families.oracle import Oracle
+from contextual_anomaly.models.registry import save
+from contextual_anomaly.predict import Judge, read_objects
+
+CLASSES = ("fork", "knife", "cell phone", "surfboard")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A kitchen and a beach."""
+    share = np.array([[0.8, 0.7, 0.3, 0.01], [0.02, 0.02, 0.2, 0.6]])
+    save(Oracle("m", CLASSES, np.array([0.6, 0.4]), share), tmp_path / "m.safetensors")
+    write_calibration(Calibration(np.linspace(-6, 2, 99), np.linspace(0, 2, 50), 999), tmp_path / "c.parquet")
+    return tmp_path / "m.safetensors", tmp_path / "c.parquet"
+
+
+def test_the_odd_one_comes_first_and_the_missing_one_is_named(files):
+    judge = Judge.from_files(*files)
+    answer = judge.answer({"fork": 1, "surfboard": 1, "knife": 1})
+    assert answer.objects[0].category == "surfboard"
+    assert answer.missing[0].category == "cell phone"
+    evidence = np.array([[1, 1, 0, 1]], np.float32)
+    exact = judge.model.expected(evidence)[0, 0]
+    said = {verdict.category: verdict.expected for verdict in answer.objects + answer.missing}
+    assert said == pytest.approx(dict(zip(CLASSES, exact.tolist(), strict=True)), rel=1e-5)
+    odds = np.log(exact[3] / (1 - exact[3]))
+    assert answer.objects[0].p_value == pytest.approx((1 + (np.linspace(-6, 2, 99) <= odds).sum()) / 100)
+    assert sum(verdict.changed for verdict in answer.objects) < 1
+
+
+def test_doubtful_objects_say_less(files):
+    judge = Judge.from_files(files[0])
+    sure, doubtful = (judge.answer({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
+    assert sure.category == doubtful.category == "surfboard"
+    assert sure.expected < doubtful.expected
+
+
+@pytest.mark.parametrize(
+    ("said", "objects"),
+    [
+        (["fork", "cell phone=0.25"], {"fork": 1.0, "cell phone": 0.25}),
+        ("fork, cell phone", {"fork": 1.0, "cell phone": 1.0}),
+        ('{"fork": 0.5}', {"fork": 0.5}),
+    ],
+)
+def test_scenes_are_read_as_people_and_programs_write_them(said, objects):
+    assert read_objects(said) == objects
+
+
+def test_a_mistake_is_named(files):
+    judge = Judge.from_files(files[0])
+    with pytest.raises(UserError, match="'frok' is no class of model 'm': did you mean fork"):
+        judge.answer({"frok": 1})
+    with pytest.raises(UserError, match=r"'fork': a probability from 0 to 1 was expected, found 1\.5"):
+        judge.answer({"fork": 1.5})
+    with pytest.raises(UserError, match="a JSON object of class and probability was expected"):
+        read_objects('{"fork": ')
+
+
+def test_scenes_of_a_stream_are_answered_one_by_one(files):
+    command = ["contextual-anomaly", "ask", "--model", str(files[0]), "--calibration", str(files[1])]
+    done = subprocess.run(
+        command, input='fork, knife, surfboard\n\n{"knife": 0.7}\n', text=True, capture_output=True, check=True
+    )
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["objects"][0]["category"] == "surfboard"
+    assert [verdict["category"] for verdict in second["objects"]] == ["knife"]
