@@ -13,7 +13,7 @@ BENCHMARKS := annotations annotations_ten sweep experiment1 detection workflow l
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-run: $(READY)  ## the whole workflow on the embedded world, to results/report.html
+run: $(READY)  ## the whole workflow on the synthetic world, to results/report.html
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --cores all $(SNAKEMAKE_ARGS)
 
 test: $(READY)  ## the tests, fast ones first

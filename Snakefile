@@ -44,13 +44,13 @@ rule all:
         CONVERTED,
         expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
         expand(rules.merge_detections.output, detector=DETECTORS),
-        expand(rules.evaluate.output, detector=DETECTORS),
+        expand(rules.evaluate_detector.output, detector=DETECTORS),
         expand(rules.rescore.output, detector=DETECTORS),
         expand(rules.fuse.output, detector=DETECTORS),
         expand(rules.rescore_boxes.output, detector=DETECTORS),
-        expand(rules.judge_rescoring.output, detector=DETECTORS),
+        expand(rules.evaluate_rescoring.output, detector=DETECTORS),
         expand(rules.audit.output, auditor=AUDITORS),
-        expand(rules.audit_check.output, auditor=AUDITORS),
+        expand(rules.evaluate_audit.output, auditor=AUDITORS),
         rules.configuration.output,
 
 
@@ -79,5 +79,5 @@ rule experiment1:
 rule experiment2:
     input:
         expand(rules.rescore.output.summary, detector=DETECTORS),
-        expand(rules.judge_rescoring.output.judged, detector=DETECTORS),
-        expand(rules.evaluate.output.table, detector=DETECTORS),
+        expand(rules.evaluate_rescoring.output.judged, detector=DETECTORS),
+        expand(rules.evaluate_detector.output.table, detector=DETECTORS),

@@ -30,7 +30,7 @@ def encode(train: Path, val: Path, out: Path):
         for split, folder in (("train", train), ("val", val))
         for name in ("annotations", "categories")
     ]
-    names = ("train-scenes", "val-scenes", "every-train-scene", "every-val-scene", "class-counts")
+    names = ("train-scenes", "val-scenes", "train-scenes-unfiltered", "val-scenes-unfiltered", "class-counts")
     targets = [f"--{name}={out / name}.parquet" for name in names]
     return run(*command("scenes", "--dataset", "COCO 2017", "--minimum-classes", 2, "--threads", 2, *sources, *targets))
 

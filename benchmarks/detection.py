@@ -25,7 +25,7 @@ from contextual_anomaly.detection.families import FAMILIES
 from contextual_anomaly.detection.images import read_image
 from contextual_anomaly.detection.inference import run, shard_of
 from contextual_anomaly.detection.network import Network
-from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.detection.suppression import box_non_max_suppression
 
 SHARED = ROOT.parent / "shared/coco"
 Turn = Callable[[], object]
@@ -55,7 +55,7 @@ def loop(how: argparse.Namespace) -> Turn:
         for path in _pictures(how):
             place, blob = network.prepare(read_image(path))
             ((boxes, scores),) = network.detect(blob)
-            place.to_image(suppress(boxes, scores, SCORE_THRESHOLD, NMS_THRESHOLD)[0])
+            place.to_image(box_non_max_suppression(boxes, scores, SCORE_THRESHOLD, NMS_THRESHOLD)[0])
 
     return turn
 

@@ -1,6 +1,6 @@
 """`python benchmarks/gpu.py [--epochs N] [--masked-epochs N]`: what a GPU is for, whole fits on COCO.
 
-75 autoencoders (15 bottlenecks × 5 seeds) of the published recipe over 1,500 epochs, and the masked networks of the COCO
+75 autoencoders (15 bottlenecks × 5 seeds) of the published objective over 1,500 epochs, and the masked networks of the COCO
 configuration. It runs on whatever device JAX sees and names it in the table; on processor cores the defaults take long. The
 rounds' own time is that of the device, as the command's log tells it, without start and compilation.
 """

@@ -1,7 +1,7 @@
 """`python benchmarks/live.py [--models FOLDER] [--calls N]`: a context model asked about one scene after another.
 
 Every model of a folder, of whatever family, is loaded once and asked `expected` of single scenes; then the time from
-the start of `contextual-anomaly ask` to its answer.
+the start of `contextual-anomaly predict` to its answer.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def answers(path: Path, calls: int) -> tuple[float, float, int]:
     seconds = []
     for scene in scenes:
         start = time.perf_counter()
-        model.expected(scene[None])
+        model.predict_proba(scene[None])
         seconds.append(time.perf_counter() - start)
     parameters = sum(tensor.size for tensor in read_model(path)[1].values())
     return median(seconds[WARM_UP:]), float(np.quantile(seconds[WARM_UP:], 0.99)), parameters
@@ -49,9 +49,9 @@ def main() -> None:
             work=f"{parameters:,} parameters to read; 99 of 100 calls within {1000 * slow:.2f} ms",
         )  # fmt: skip
     for path in paths:
-        members = load_model(path).members
-        asked = ["laptop", "keyboard", "surfboard", "--model", path, "--bottleneck", members[0].bottleneck or 1]
-        first = [run(*command("ask", *asked)) for _ in range(options.runs)]
+        variants = load_model(path).variants
+        asked = ["laptop", "keyboard", "surfboard", "--model", path, "--bottleneck", variants[0].bottleneck or 1]
+        first = [run(*command("predict", *asked)) for _ in range(options.runs)]
         report(
             f"command line to the first answer, model {path.stem}", "", middle(first)[0], runs=options.runs,
             peak_mb=middle(first)[1], work=f"{path.stat().st_size / 1e6:.2f} MB of model to read",

@@ -41,9 +41,9 @@ def presence_file() -> Path:
 
 
 def published(bottlenecks, seeds, epochs: int) -> dict:
-    """Settings of a sweep by the published recipe."""
+    """Settings of a sweep by the published objective."""
     return {
-        "family": "autoencoder", "recipe": "published", "bottlenecks": list(bottlenecks), "weight_seeds": list(seeds),
+        "family": "autoencoder", "objective": "published", "bottlenecks": list(bottlenecks), "weight_seeds": list(seeds),
         "epochs": epochs, "batch_size": BATCH_SIZE, "chosen_bottleneck": 10,
     }  # fmt: skip
 

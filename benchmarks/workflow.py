@@ -1,4 +1,4 @@
-"""`python benchmarks/workflow.py [--runs N]`: what the workflow adds to the work of its commands, on the embedded world.
+"""`python benchmarks/workflow.py [--runs N]`: what the workflow adds to the work of its commands, on the synthetic world.
 
 A whole run into an empty folder, less the time in which at least one command was at work, as their logs say; then the
 same run again, which finds nothing to do.
@@ -56,7 +56,7 @@ def main() -> None:
     steps = len(list(logs.glob("*.log")))
     if whole:
         report(
-            "workflow overhead, embedded world", "", sorted(added)[len(added) // 2], runs=options.runs,
+            "workflow overhead, synthetic world", "", sorted(added)[len(added) // 2], runs=options.runs,
             peak_mb=middle(whole)[1], work=f"{steps} commands; the whole run took {middle(whole)[0]:.0f} s",
         )  # fmt: skip
     idle = [run(*snakemake) for _ in range(options.again)]

@@ -6,7 +6,7 @@ rule list_anomalies:
     input:
         model=MODEL,
         calibration=CALIBRATION,
-        layout=lambda wildcards: layout_files(wildcards.model, "val"),
+        geometry=lambda wildcards: geometry_files(wildcards.model, "val"),
         scenes=SCENES.format(split="val"),
         images=IMAGES.format(split="val"),
     output:
@@ -18,7 +18,7 @@ rule list_anomalies:
             labels={"model": "{model}"},
         ),
         text=f"{R}/anomalies/{{model}}.txt",
-        reasons=f"{R}/anomalies/{{model}}.reasons.parquet",
+        reasons=f"{R}/anomalies/{{model}}.attributions.parquet",
     log:
         f"{R}/logs/list_anomalies.{{model}}.log",
     conda:
@@ -29,10 +29,12 @@ rule list_anomalies:
         runtime=growing(10),
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
-        layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),
+        geometry=lambda wildcards: geometry_options(
+            geometry_files(wildcards.model, "val")
+        ),
         limits=lambda wildcards: listing_limits(wildcards.model),
-        source=lambda wildcards: source("anomalies", wildcards.model),
+        source=lambda wildcards: source("list_anomalies", wildcards.model),
     shell:
-        "contextual-anomaly anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
-        " --images {input.images} {params.layout} --bottleneck {params.bottleneck} {params.limits}"
-        " --output {output.table} --csv {output.csv} --text {output.text} --reasons {output.reasons} 2>&1 | tee {log}"
+        "contextual-anomaly list-anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
+        " --images {input.images} {params.geometry} --bottleneck {params.bottleneck} {params.limits}"
+        " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} 2>&1 | tee {log}"

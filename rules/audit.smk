@@ -37,20 +37,20 @@ rule audit:
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),
-        least_score=SETTINGS.audit.least_score,
-        listed=SETTINGS.audit.listed,
+        min_score=SETTINGS.audit.min_score,
+        listed=SETTINGS.audit.max_issues,
         folds=SETTINGS.rescoring.folds,
         seed=SETTINGS.experiments.seed,
         source=source("audit", SETTINGS.audit.model),
     shell:
         "contextual-anomaly audit --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
-        " --bottleneck {params.bottleneck} --least-score {params.least_score} --listed {params.listed}"
+        " --bottleneck {params.bottleneck} --min-score {params.min_score} --max-issues {params.listed}"
         " --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
         " 2>&1 | tee {log}"
 
 
-rule audit_check:
+rule evaluate_audit:
     """Plant errors into the annotations and see how high the audit ranks them."""
     input:
         unpack(auditor_inputs),
@@ -61,13 +61,13 @@ rule audit_check:
         train_scenes=SCENES.format(split="train"),
     output:
         table=report(
-            f"{R}/audit/{{auditor}}.check.csv",
-            caption="../workflow/report/audit_check.rst",
+            f"{R}/audit/{{auditor}}.evaluation.csv",
+            caption="../workflow/report/audit_evaluation.rst",
             category="Audit",
             labels={"by": "{auditor}", "table": "planted errors"},
         ),
     log:
-        f"{R}/logs/audit_check.{{auditor}}.log",
+        f"{R}/logs/evaluate_audit.{{auditor}}.log",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -77,13 +77,13 @@ rule audit_check:
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),
-        share=SETTINGS.audit.planted,
+        share=SETTINGS.audit.label_noise,
         folds=SETTINGS.rescoring.folds,
-        bootstrap=SETTINGS.experiments.bootstrap,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
-        source=source("audit_check", SETTINGS.audit.model),
+        source=source("evaluate_audit", SETTINGS.audit.model),
     shell:
-        "contextual-anomaly audit-check --annotations {input.annotations} --categories {input.categories}"
+        "contextual-anomaly evaluate-audit --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --share {params.share} --folds {params.folds}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log}"

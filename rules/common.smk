@@ -24,12 +24,12 @@ if workflow.exec_mode == ExecMode.DEFAULT and free_locks_of_killed_runs():
     logger.info("The last run here was killed; its work goes on.")
 
 R = SETTINGS.results
-EMBEDDED = SETTINGS.dataset.kind is DatasetKind.embedded
+SYNTHETIC = SETTINGS.dataset.kind is DatasetKind.synthetic
 SPLITS = ["train", "val"]
 
 # The configured models, and the oracle where the world's own figures are known.
 FAMILY = {name: settings.family for name, settings in SETTINGS.models.items()}
-if EMBEDDED:
+if SYNTHETIC:
     FAMILY["oracle"] = "oracle"
 MODELS = list(FAMILY)
 SWEEPS = [name for name in MODELS if FAMILY[name] == "autoencoder"]
@@ -52,9 +52,9 @@ ANNOTATIONS = f"{R}/annotations/{{split}}.parquet"
 IMAGES = f"{R}/images/{{split}}.parquet"
 CATEGORIES = f"{R}/categories/{{split}}.parquet"
 SCENES = f"{R}/scenes/{{split}}.parquet"
-EVERY_SCENE = f"{R}/scenes/{{split}}_every.parquet"
+UNFILTERED_SCENES = f"{R}/scenes/{{split}}_unfiltered.parquet"
 CLASS_COUNTS = f"{R}/scenes/class_counts.csv"
-LAYOUTS = f"{R}/layouts/{{split}}.parquet"
+OBJECT_GEOMETRY = f"{R}/object_geometry/{{split}}.parquet"
 MODEL = f"{R}/models/{{model}}.safetensors"
 CALIBRATION = f"{R}/models/{{model}}.calibration.parquet"
 
@@ -97,7 +97,7 @@ def in_local_copy(name):
 
 def raw(split):
     """The annotation file of a split: the world's, of the local copy, or out of COCO's archive."""
-    if EMBEDDED:
+    if SYNTHETIC:
         return f"{R}/world/annotations/instances_{split}2017.json"
     return (
         local(getattr(SETTINGS.dataset, f"{split}_annotations"))
@@ -107,7 +107,7 @@ def raw(split):
 
 def image_folder():
     """The images that go through the detectors and into the gallery; none where there are none."""
-    if EMBEDDED:
+    if SYNTHETIC:
         return f"{R}/world/val2017"
     if there := local(SETTINGS.dataset.val_images):
         return there
@@ -124,38 +124,40 @@ if DETECTORS and not VAL_IMAGES:
     )
 
 
-def parts(model):
+def estimators(model):
     """The models that an ensemble puts together; of others, none."""
-    return getattr(SETTINGS.models.get(model), "parts", [])
+    return getattr(SETTINGS.models.get(model), "estimators", [])
 
 
 @cache
 def source(command, *models):
     """Digest of all source that a command runs; of models, their families' files as well, which are loaded by name."""
-    families = {FAMILY[name] for model in models for name in (model, *parts(model))}
+    families = {
+        FAMILY[name] for model in models for name in (model, *estimators(model))
+    }
     return source_digest(
         command, *sorted(f"models.families.{family}" for family in families)
     )
 
 
-def looks_at_layout(model):
+def uses_geometry(model):
     """Whether a model, or a part of it, is told where objects are and how large."""
     return any(
-        getattr(SETTINGS.models.get(name), "layout", False)
-        for name in (model, *parts(model))
+        getattr(SETTINGS.models.get(name), "geometry", False)
+        for name in (model, *estimators(model))
     )
 
 
-def layout_files(model, split):
+def geometry_files(model, split):
     """The tables that a model needs beside the scenes, if any."""
-    if not looks_at_layout(model):
+    if not uses_geometry(model):
         return []
-    return [LAYOUTS.format(split=split), CATEGORIES.format(split=split)]
+    return [OBJECT_GEOMETRY.format(split=split), CATEGORIES.format(split=split)]
 
 
-def layout_options(files):
+def geometry_options(files):
     """The options that name them."""
-    return f"--layouts {files[0]} --categories {files[1]}" if files else ""
+    return f"--object-geometry {files[0]} --categories {files[1]}" if files else ""
 
 
 def repeated(option, values):
@@ -169,14 +171,14 @@ def growing(amount):
 
 
 def chosen_bottleneck(model):
-    """The member of a sweep that stands for it in listings; other families have one member."""
+    """The variant of a sweep that stands for it in listings; other families have one variant."""
     return getattr(SETTINGS.models.get(model), "chosen_bottleneck", 1)
 
 
 def listing_limits(model):
     """Rates of false alarms; the paper's autoencoders, whose outputs are no probabilities, keep the paper's thresholds."""
     limits = SETTINGS.anomalies
-    if getattr(SETTINGS.models.get(model), "recipe", "") == "published":
+    if getattr(SETTINGS.models.get(model), "objective", "") == "published":
         return f"--missing-above {limits.missing_above} --unexpected-below {limits.unexpected_below}"
     return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
 
@@ -200,7 +202,7 @@ def auditor_options(wildcards):
 
 
 def weights(detector):
-    """The ONNX file of a detector; made of Darknet's, and the embedded world's own where none is configured."""
+    """The ONNX file of a detector; made of Darknet's, and the synthetic world's own where none is configured."""
     if DETECTORS[detector].cfg:
         return f"{R}/detectors/{detector}.onnx"
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
@@ -226,11 +228,11 @@ REPRODUCED = (
     else []
 )
 
-# What the embedded world is made of, before anything looks at it.
+# What the synthetic world is made of, before anything looks at it.
 WORLD_FILES = (
     [raw(split) for split in SPLITS]
     + [VAL_IMAGES]
     + [weights(name) for name in DETECTORS]
-    if EMBEDDED
+    if SYNTHETIC
     else []
 )

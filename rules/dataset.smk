@@ -1,9 +1,9 @@
 # From COCO annotation files, the world's own or a local copy, to tables and scenes.
 
-if EMBEDDED:
+if SYNTHETIC:
 
     rule world_annotations:
-        """Sample the embedded world's scenes and write them as COCO annotation files."""
+        """Sample the synthetic world's scenes and write them as COCO annotation files."""
         output:
             train=raw("train"),
             val=raw("val"),
@@ -42,11 +42,11 @@ if EMBEDDED:
             runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
-            drawn_images=SETTINGS.world.drawn_images,
+            rendered_images=SETTINGS.world.rendered_images,
             source=source("world_images"),
         shell:
             "contextual-anomaly world-images --annotations {input.annotations} --seed {params.seed}"
-            " --count {params.drawn_images} --output {output.images} 2>&1 | tee {log}"
+            " --count {params.rendered_images} --output {output.images} 2>&1 | tee {log}"
 
 
 rule annotations:
@@ -74,15 +74,15 @@ rule annotations:
         " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log}"
 
 
-rule layouts:
+rule object_geometry:
     """Sum up how many objects of each class an image has, how large and where."""
     input:
         annotations=ANNOTATIONS,
         images=IMAGES,
     output:
-        layouts=LAYOUTS,
+        object_geometry=OBJECT_GEOMETRY,
     log:
-        f"{R}/logs/layouts.{{split}}.log",
+        f"{R}/logs/object_geometry.{{split}}.log",
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
@@ -92,10 +92,10 @@ rule layouts:
         runtime=growing(10),
     params:
         split=lambda wildcards: wildcards.split,
-        source=source("layouts"),
+        source=source("object_geometry"),
     shell:
-        "contextual-anomaly layouts --annotations {input.annotations} --images {input.images}"
-        " --output {output.layouts} 2>&1 | tee {log}"
+        "contextual-anomaly object-geometry --annotations {input.annotations} --images {input.images}"
+        " --output {output.object_geometry} 2>&1 | tee {log}"
 
 
 rule scenes:
@@ -108,8 +108,8 @@ rule scenes:
     output:
         train=SCENES.format(split="train"),
         val=SCENES.format(split="val"),
-        every_train=EVERY_SCENE.format(split="train"),
-        every_val=EVERY_SCENE.format(split="val"),
+        train_unfiltered=UNFILTERED_SCENES.format(split="train"),
+        val_unfiltered=UNFILTERED_SCENES.format(split="val"),
         counts=report(
             CLASS_COUNTS,
             caption="../workflow/report/class_counts.rst",
@@ -138,6 +138,6 @@ rule scenes:
         " --minimum-classes {params.minimum_classes}"
         " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
-        " --train-scenes {output.train} --val-scenes {output.val} --every-train-scene {output.every_train}"
-        " --every-val-scene {output.every_val}"
+        " --train-scenes {output.train} --val-scenes {output.val} --train-scenes-unfiltered {output.train_unfiltered}"
+        " --val-scenes-unfiltered {output.val_unfiltered}"
         " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log}"

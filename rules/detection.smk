@@ -1,9 +1,9 @@
 # Detectors through OpenCV: the network runs once an image, and everything later reads its tables.
 
-if EMBEDDED:
+if SYNTHETIC:
 
     rule world_detector:
-        """Build the embedded world's own detector."""
+        """Build the synthetic world's own detector."""
         output:
             weights=f"{R}/world/detector.onnx",
         log:
@@ -17,11 +17,11 @@ if EMBEDDED:
             runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
-            pictures=SETTINGS.world.detector_pictures,
-            steps=SETTINGS.world.detector_steps,
+            pictures=SETTINGS.world.detector_train_images,
+            steps=SETTINGS.world.detector_train_steps,
             source=source("world_detector"),
         shell:
-            "contextual-anomaly world-detector --seed {params.seed} --pictures {params.pictures}"
+            "contextual-anomaly world-detector --seed {params.seed} --train-images {params.pictures}"
             " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
 
 
@@ -133,8 +133,8 @@ rule merge_detections:
         " 2>&1 | tee {log}"
 
 
-rule evaluate:
-    """Judge a detector by COCO's own measures."""
+rule evaluate_detector:
+    """Predictor a detector by COCO's own measures."""
     input:
         detections=rules.merge_detections.output.detections,
         images=rules.merge_detections.output.images,
@@ -148,7 +148,7 @@ rule evaluate:
             labels={"detector": "{detector}", "table": "COCO measures"},
         ),
     log:
-        f"{R}/logs/evaluate.{{detector}}.log",
+        f"{R}/logs/evaluate_detector.{{detector}}.log",
     conda:
         "../envs/detection.yaml"
     threads: 1
@@ -156,7 +156,7 @@ rule evaluate:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        source=source("evaluate"),
+        source=source("evaluate_detector"),
     shell:
-        "contextual-anomaly evaluate --detections {input.detections} --image-report {input.images}"
+        "contextual-anomaly evaluate-detector --detections {input.detections} --image-report {input.images}"
         " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log}"

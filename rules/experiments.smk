@@ -25,13 +25,13 @@ rule experiment_published:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        draws=SETTINGS.experiments.published_draws,
-        bootstrap=SETTINGS.experiments.bootstrap,
+        draws=SETTINGS.experiments.n_draws_published,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_published", wildcards.model),
     shell:
         "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes}"
-        " --train-scenes {input.train_scenes} --draws {params.draws} --bootstrap {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
+        " --train-scenes {input.train_scenes} --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
         " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
 
 
@@ -40,7 +40,7 @@ rule experiment_corrected:
     input:
         model=MODEL,
         calibration=CALIBRATION,
-        layout=lambda wildcards: layout_files(wildcards.model, "val"),
+        geometry=lambda wildcards: geometry_files(wildcards.model, "val"),
         scenes=SCENES.format(split="val"),
         train_scenes=SCENES.format(split="train"),
     output:
@@ -63,15 +63,17 @@ rule experiment_corrected:
         runtime=growing(30),
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
-        layout=lambda wildcards: layout_options(layout_files(wildcards.model, "val")),
-        draws=SETTINGS.experiments.corrected_draws,
-        bootstrap=SETTINGS.experiments.bootstrap,
+        geometry=lambda wildcards: geometry_options(
+            geometry_files(wildcards.model, "val")
+        ),
+        draws=SETTINGS.experiments.n_draws_corrected,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_corrected", wildcards.model),
     shell:
         "contextual-anomaly experiment-corrected --model {input.model} --calibration {input.calibration}"
-        " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.layout} --bottleneck {params.bottleneck}"
-        " --draws {params.draws} --bootstrap {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
+        " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.geometry} --bottleneck {params.bottleneck}"
+        " --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
         " --curve {output.curve} --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
 
 
@@ -98,9 +100,9 @@ rule compare_models:
         trials=lambda wildcards, input: repeated("--trials", input.trials),
         names=repeated("--name", MODELS),
         reference=LISTING_MODELS[0],
-        bootstrap=SETTINGS.experiments.bootstrap,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
         source=source("compare_models"),
     shell:
         "contextual-anomaly compare-models {params.trials} {params.names} --reference {params.reference}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log}"

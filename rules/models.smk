@@ -7,12 +7,12 @@ rule fit:
         # How small a scene may be says nothing about which classes belong together: all learn from every scene, except
         # what repeats the original.
         scenes=lambda wildcards: (
-            EVERY_SCENE.format(split="train")
+            UNFILTERED_SCENES.format(split="train")
             if getattr(SETTINGS.models[wildcards.model], "single_class_images", True)
             else SCENES.format(split="train")
         ),
-        layout=lambda wildcards: layout_files(wildcards.model, "train"),
-        parts=lambda wildcards: expand(MODEL, model=parts(wildcards.model)),
+        geometry=lambda wildcards: geometry_files(wildcards.model, "train"),
+        estimators=lambda wildcards: expand(MODEL, model=estimators(wildcards.model)),
     output:
         model=MODEL,
         calibration=CALIBRATION,
@@ -38,23 +38,25 @@ rule fit:
         name=lambda wildcards: wildcards.model,
         settings=lambda wildcards: SETTINGS.models[wildcards.model].model_dump_json(),
         minimum_classes=SETTINGS.scenes.minimum_classes,
-        layout=lambda wildcards: layout_options(layout_files(wildcards.model, "train")),
-        parts=lambda wildcards: repeated(
-            "--part", expand(MODEL, model=parts(wildcards.model))
+        geometry=lambda wildcards: geometry_options(
+            geometry_files(wildcards.model, "train")
+        ),
+        estimators=lambda wildcards: repeated(
+            "--estimator", expand(MODEL, model=estimators(wildcards.model))
         ),
         source=lambda wildcards: source("fit", wildcards.model),
     shell:
         "contextual-anomaly fit --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
-        " {params.layout} {params.parts} --minimum-classes {params.minimum_classes} --threads {threads}"
+        " {params.geometry} {params.estimators} --minimum-classes {params.minimum_classes} --threads {threads}"
         " --output {output.model} --history {output.history} --calibration {output.calibration} 2>&1 | tee {log}"
 
 
-if EMBEDDED:
+if SYNTHETIC:
 
     rule world_oracle:
-        """Write the embedded world's exact conditionals: what no model can beat."""
+        """Write the synthetic world's exact conditionals: what no model can beat."""
         input:
-            scenes=EVERY_SCENE.format(split="train"),
+            scenes=UNFILTERED_SCENES.format(split="train"),
         output:
             model=MODEL.format(model="oracle"),
             calibration=CALIBRATION.format(model="oracle"),

@@ -36,16 +36,16 @@ rule write_report:
         published=expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         corrected=expand(rules.experiment_corrected.output, model=MODELS),
         differences=rules.compare_models.output.differences,
-        evaluated=expand(rules.evaluate.output, detector=DETECTORS),
+        evaluated=expand(rules.evaluate_detector.output, detector=DETECTORS),
         rescored=expand(rules.rescore.output, detector=DETECTORS),
-        judged=expand(rules.judge_rescoring.output, detector=DETECTORS),
+        judged=expand(rules.evaluate_rescoring.output, detector=DETECTORS),
         audited=expand(rules.audit.output.table, auditor=AUDITORS),
-        checked=expand(rules.audit_check.output.table, auditor=AUDITORS),
+        checked=expand(rules.evaluate_audit.output.table, auditor=AUDITORS),
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,
         # The published list of anomalies is compared with what the autoencoders expect.
         models=expand(MODEL, model=REPRODUCED),
-        every=expand(EVERY_SCENE, split=SPLITS),
+        every=expand(UNFILTERED_SCENES, split=SPLITS),
     output:
         html=report(
             f"{R}/report.html",
@@ -74,9 +74,9 @@ rule write_report:
         images=optional("--images", VAL_IMAGES),
         fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
-        source=source("report", *REPRODUCED),
+        source=source("write_report", *REPRODUCED),
     shell:
-        "contextual-anomaly report --results {params.results} --dataset-name {params.name:q}"
+        "contextual-anomaly write-report --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --output {output.html} 2>&1 | tee {log}"

@@ -16,13 +16,16 @@ rule rescore:
             labels={"detector": "{detector}", "table": "precision and recall"},
         ),
         trials=f"{R}/experiments/rescoring/{{detector}}.trials.parquet",
-        agreement=report(
-            f"{R}/experiments/rescoring/{{detector}}.agreement.csv",
-            caption="../workflow/report/agreement.rst",
+        supported=report(
+            f"{R}/experiments/rescoring/{{detector}}.context_supported_false_positives.csv",
+            caption="../workflow/report/context_supported_false_positives.rst",
             category="Experiment 2",
-            labels={"detector": "{detector}", "table": "agreement"},
+            labels={
+                "detector": "{detector}",
+                "table": "false positives that context supports",
+            },
         ),
-        agreement_images=f"{R}/experiments/rescoring/{{detector}}.agreement_images.csv",
+        supported_images=f"{R}/experiments/rescoring/{{detector}}.context_supported_false_positive_images.csv",
     log:
         f"{R}/logs/rescore.{{detector}}.log",
     conda:
@@ -37,16 +40,16 @@ rule rescore:
         keep_above=SETTINGS.rescoring.keep_above,
         context_threshold=SETTINGS.rescoring.context_threshold,
         minimum_classes=SETTINGS.rescoring.minimum_classes,
-        bootstrap=SETTINGS.experiments.bootstrap,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
         source=source("rescore", SETTINGS.rescoring.model),
     shell:
         "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
         " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"
         " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
-        " --minimum-classes {params.minimum_classes} --bootstrap {params.bootstrap} --seed {params.seed}"
-        " --summary {output.summary} --trials {output.trials} --agreement {output.agreement}"
-        " --agreement-images {output.agreement_images} 2>&1 | tee {log}"
+        " --minimum-classes {params.minimum_classes} --n-resamples {params.bootstrap} --seed {params.seed}"
+        " --summary {output.summary} --trials {output.trials} --supported {output.supported}"
+        " --supported-images {output.supported_images} 2>&1 | tee {log}"
 
 
 rule fuse:
@@ -111,8 +114,8 @@ rule rescore_boxes:
         " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} 2>&1 | tee {log}"
 
 
-rule judge_rescoring:
-    """Judge the detector alone and with context, with paired intervals."""
+rule evaluate_rescoring:
+    """Predictor the detector alone and with context, with paired intervals."""
     input:
         presence=rules.fuse.output.presence,
         fused=rules.fuse.output.boxes,
@@ -122,14 +125,14 @@ rule judge_rescoring:
         categories=CATEGORIES.format(split="val"),
     output:
         judged=report(
-            f"{R}/experiments/rescoring/{{detector}}.judged.csv",
-            caption="../workflow/report/judged.rst",
+            f"{R}/experiments/rescoring/{{detector}}.metrics.csv",
+            caption="../workflow/report/rescoring_metrics.rst",
             category="Experiment 2",
             labels={"detector": "{detector}", "table": "what context adds"},
         ),
         curves=f"{R}/experiments/rescoring/{{detector}}.curves.csv",
     log:
-        f"{R}/logs/judge_rescoring.{{detector}}.log",
+        f"{R}/logs/evaluate_rescoring.{{detector}}.log",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -139,12 +142,12 @@ rule judge_rescoring:
     params:
         thresholds=repeated("--threshold", SETTINGS.rescoring.thresholds),
         minimum_classes=SETTINGS.rescoring.minimum_classes,
-        bootstrap=SETTINGS.experiments.bootstrap,
+        bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
-        source=source("judge_rescoring"),
+        source=source("evaluate_rescoring"),
     shell:
-        "contextual-anomaly judge-rescoring --presence {input.presence} --fused-boxes {input.fused}"
+        "contextual-anomaly evaluate-rescoring --presence {input.presence} --fused-boxes {input.fused}"
         " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
         " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
-        " --bootstrap {params.bootstrap} --seed {params.seed} --output {output.judged} --curves {output.curves}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.judged} --curves {output.curves}"
         " 2>&1 | tee {log}"

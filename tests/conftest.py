@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from contextual_anomaly.runtime.progress import configure_logging
+
+configure_logging()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

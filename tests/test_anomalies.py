@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, list_anomalies, reasons_table
-from contextual_anomaly.models.base import Conditional, Member
+from contextual_anomaly.anomalies import Rates, Thresholds, as_table, as_text, attributions_table, list_anomalies
+from contextual_anomaly.models.base import Conditional, Variant
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.linear import Linear
 from contextual_anomaly.scenes import Scenes
@@ -26,12 +26,12 @@ CALIBRATION = Calibration(
 class Told(Conditional):
     """Answers that the test gives; those of other scenes, which explanations ask for, are those of the first."""
 
-    name, members, classes = "m", (Member(),), CLASSES
+    name, variants, classes = "m", (Variant(),), CLASSES
 
     def __init__(self, expected):
         self.odds = np.log(np.maximum(expected, 1e-6)) - np.log1p(-expected)
 
-    def log_odds(self, evidence, layout=None):
+    def log_odds(self, evidence, geometry=None):
         return self.odds[None] if len(evidence) == len(self.odds) else np.repeat(self.odds[:1], len(evidence), 0)[None]
 
 
@@ -79,16 +79,16 @@ def test_the_text_shows_each_image_once(kitchen):
         "",
         "image 11  11.jpg  https://cocodataset.org/#explore?id=11",
         "  shows: fork, surfboard",
-        "  unexpected: surfboard (expected 0.0030)",
-        "  missing: knife (expected 0.9600)",
+        "  unexpected: surfboard (probability 0.0030)",
+        "  missing: knife (probability 0.9600)",
         "",
         "image 12  12.jpg",
         "  shows: fork, knife, laptop",
-        "  unexpected: laptop (expected 0.0090)",
+        "  unexpected: laptop (probability 0.0090)",
         "",
         "image 13  13.jpg",
         "  shows: laptop, surfboard",
-        "  missing: knife (expected 0.8600)",
+        "  missing: knife (probability 0.8600)",
     ]
 
 
@@ -110,10 +110,10 @@ def test_the_reasons_of_a_flag_add_up_to_its_log_odds(kitchen):
     np.fill_diagonal(weights, 0)
     model = Linear("pairwise", "m", CLASSES, np.array([-2.0, 0, 1, -3]), weights)
     listing, reasons = list_anomalies(model, 0, known, scenes, images, Thresholds(0.4, 0.6))
-    table = reasons_table(listing, reasons, CLASSES).to_pandas()
-    total = table.groupby(["image_id", "category"])["weight"].sum()
+    table = attributions_table(listing, reasons, CLASSES).to_pandas()
+    total = table.groupby(["image_id", "category"])["attribution"].sum()
     assert len(total) == len(listing) > 2
     for flag in listing.itertuples():
-        odds = np.log(flag.expected / (1 - flag.expected))
+        odds = np.log(flag.probability / (1 - flag.expected))
         assert total[flag.image_id, flag.category] == pytest.approx(odds, abs=1e-3)
     assert table["given"].iloc[0] == "(base)"

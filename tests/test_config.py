@@ -59,23 +59,23 @@ def test_the_json_schema_is_that_of_the_types():
         ),
         ({"scenes": {"minimum_classes": True}}, "scenes.minimum_classes: Input should be a valid integer, found True"),
         ({"anomalies": {"missing_above": 1.5}}, "anomalies.missing_above: Input should be less than or equal to 1"),
-        ({"dataset": {"kind": "imagenet"}}, "dataset.kind: Input should be 'embedded', 'coco' or 'own'"),
+        ({"dataset": {"kind": "imagenet"}}, "dataset.kind: Input should be 'synthetic', 'coco' or 'own'"),
         (
-            {"models": {"a": {"family": "autoencoder", "recipe": "published", "bottlenecks": [5]}}},
+            {"models": {"a": {"family": "autoencoder", "objective": "published", "bottlenecks": [5]}}},
             "models.a: chosen_bottleneck 10 is not among",
         ),
         ({"models": {"a": {"family": "mixture", "steps": "many"}}}, "models.a.steps: Input should be a valid integer"),
         ({"models": {"a": {"family": "mixture", "depth": 3}}}, "there is no setting models.a.depth"),
         ({"models": {"a": {"family": "transformer"}}}, "models.a: Input tag 'transformer' found using 'family'"),
-        ({"models": {"oracle": {"family": "frequency"}}}, "'oracle' belongs to the embedded world"),
+        ({"models": {"oracle": {"family": "frequency"}}}, "'oracle' belongs to the synthetic world"),
         ({"models": {"../x": {"family": "frequency"}}}, "models.../x"),
         (
             {
-                "models": {"a": {"family": "ensemble", "parts": ["x", "y"]}},
+                "models": {"a": {"family": "ensemble", "estimators": ["x", "y"]}},
                 "anomalies": {"models": ["a"]},
                 "rescoring": {"model": "a"},
             },
-            "models.a.parts: 'x' is not a model to put together",
+            "models.a.estimators: 'x' is not a model to put together",
         ),
         ({"anomalies": {"models": ["a"]}}, "anomalies.models: there is no model 'a'"),
         ({"results": "$(reboot)"}, "results: String should match pattern"),
@@ -147,7 +147,7 @@ def test_a_model_can_be_removed_by_a_later_file():
     values["models"]["denoising"] = None
     assert "denoising" not in read_config(values).models
     values["models"]["mixture"] = None
-    with pytest.raises(UserError, match=r"models\.ensemble\.parts: 'mixture' is not a model to put together"):
+    with pytest.raises(UserError, match=r"models\.ensemble\.estimators: 'mixture' is not a model to put together"):
         read_config(values)
 
 

@@ -22,7 +22,7 @@ def scenes(tmp_path):
 
 
 SETTINGS = [
-    {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 5], "weight_seeds": [0, 1, 2],
+    {"family": "autoencoder", "objective": "published", "bottlenecks": [2, 5], "weight_seeds": [0, 1, 2],
      "epochs": 3, "batch_size": 64, "chosen_bottleneck": 5},
     {"family": "masked", "units": 8, "seeds": [0, 1, 2], "epochs": 2, "batch_size": 64},
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Layouts of a hand-made image, and in the order that they are asked for."""
+"""ObjectGeometry of a hand-made image, and in the order that they are asked for."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,7 +6,7 @@ import pytest
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.object_geometry import FEATURES, lay_out, read_layouts
+from contextual_anomaly.object_geometry import FEATURES, geometry_features, read_object_geometry
 
 
 def images(width=100):
@@ -20,7 +20,7 @@ OBJECTS = pa.table(
 
 
 def test_boxes_are_summed_up_by_image_and_class(tmp_path):
-    table = lay_out(OBJECTS, images())
+    table = geometry_features(OBJECTS, images())
     rows = table.to_pandas()
     assert rows[["image_id", "category_id", "count"]].to_numpy().tolist() == [[4, 1, 2], [9, 3, 1]]
     first = rows.iloc[0]
@@ -31,10 +31,10 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
     assert first["center_y"] == pytest.approx(((0.25 - 0.5) + (0.6 - 0.5)) / 2)
     assert first["off_center"] == pytest.approx((0.25 + 0.05) / 2)
 
-    tables.write_table(table, tables.LAYOUTS, tmp_path / "l.parquet")
+    tables.write_table(table, tables.OBJECT_GEOMETRY, tmp_path / "l.parquet")
     named = pa.table([[1, 2, 3], ["a", "b", "c"], ["x"] * 3], schema=tables.CATEGORIES)
     tables.write_table(named, tables.CATEGORIES, tmp_path / "c.parquet")
-    dense = read_layouts(tmp_path / "l.parquet", tmp_path / "c.parquet").of(np.array([9, 7, 4]))
+    dense = read_object_geometry(tmp_path / "l.parquet", tmp_path / "c.parquet").of(np.array([9, 7, 4]))
     assert dense.shape == (3, 3, 1 + len(FEATURES))
     np.testing.assert_array_equal(dense[..., 0], [[0, 0, 1], [0, 0, 0], [1, 0, 0]])
     assert dense[2, 0, 1] == pytest.approx(np.log(3))
@@ -43,14 +43,14 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
 
 def test_an_image_without_a_size_is_named():
     with pytest.raises(UserError, match="image 4: width and height above 0 were expected"):
-        lay_out(OBJECTS, images(width=0))
+        geometry_features(OBJECTS, images(width=0))
 
 
 def test_an_object_without_a_box_counts_and_says_nothing_of_size_and_place(tmp_path):
     columns = OBJECTS.to_pydict()
     for side in ("x", "y", "width", "height"):
         columns[side][1:] = [None, None]
-    table = lay_out(pa.table(columns, schema=tables.ANNOTATIONS), images())
+    table = geometry_features(pa.table(columns, schema=tables.ANNOTATIONS), images())
     both, alone = table.to_pylist()
     assert (both["count"], both["largest"], both["smallest"]) == (2, pytest.approx(0.5), pytest.approx(0.5))
     assert (alone["count"], alone["largest"], alone["center_y"]) == (1, None, None)

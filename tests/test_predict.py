@@ -10,7 +10,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.calibration import Calibration, write_calibration
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import save
-from contextual_anomaly.predict import Judge, read_objects
+from contextual_anomaly.predict import Predictor, read_objects
 
 CLASSES = ("fork", "knife", "cell phone", "surfboard")
 
@@ -25,24 +25,24 @@ def files(tmp_path):
 
 
 def test_the_odd_one_comes_first_and_the_missing_one_is_named(files):
-    judge = Judge.from_files(*files)
-    answer = judge.answer({"fork": 1, "surfboard": 1, "knife": 1})
+    judge = Predictor.from_files(*files)
+    answer = judge.predict({"fork": 1, "surfboard": 1, "knife": 1})
     assert answer.objects[0].category == "surfboard"
     assert answer.missing[0].category == "cell phone"
     evidence = np.array([[1, 1, 0, 1]], np.float32)
-    exact = judge.model.expected(evidence)[0, 0]
-    said = {verdict.category: verdict.expected for verdict in answer.objects + answer.missing}
+    exact = judge.model.predict_proba(evidence)[0, 0]
+    said = {prediction.category: prediction.probability for prediction in answer.objects + answer.missing}
     assert said == pytest.approx(dict(zip(CLASSES, exact.tolist(), strict=True)), rel=1e-5)
     odds = np.log(exact[3] / (1 - exact[3]))
     assert answer.objects[0].p_value == pytest.approx((1 + (np.linspace(-6, 2, 99) <= odds).sum()) / 100)
-    assert sum(verdict.changed for verdict in answer.objects) < 1
+    assert sum(prediction.changed for prediction in answer.objects) < 1
 
 
 def test_doubtful_objects_say_less(files):
-    judge = Judge.from_files(files[0])
-    sure, doubtful = (judge.answer({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
+    judge = Predictor.from_files(files[0])
+    sure, doubtful = (judge.predict({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
     assert sure.category == doubtful.category == "surfboard"
-    assert sure.expected < doubtful.expected
+    assert sure.probability < doubtful.probability
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_scenes_are_read_as_people_and_programs_write_them(said, objects):
 
 
 def test_a_mistake_is_named(files):
-    judge = Judge.from_files(files[0])
+    judge = Predictor.from_files(files[0])
     with pytest.raises(UserError, match="'frok' is no class of model 'm': did you mean fork"):
-        judge.answer({"frok": 1})
+        judge.predict({"frok": 1})
     with pytest.raises(UserError, match=r"'fork': a probability from 0 to 1 was expected, found 1\.5"):
-        judge.answer({"fork": 1.5})
+        judge.predict({"fork": 1.5})
     with pytest.raises(UserError, match="a JSON object of class and probability was expected"):
         read_objects('{"fork": ')
 
 
 def test_scenes_of_a_stream_are_answered_one_by_one(files):
-    command = ["contextual-anomaly", "ask", "--model", str(files[0]), "--calibration", str(files[1])]
+    command = ["contextual-anomaly", "predict", "--model", str(files[0]), "--calibration", str(files[1])]
     done = subprocess.run(
         command, input='fork, knife, surfboard\n\n{"knife": 0.7}\n', text=True, capture_output=True, check=True
     )
     first, second = map(json.loads, done.stdout.splitlines())
     assert first["objects"][0]["category"] == "surfboard"
-    assert [verdict["category"] for verdict in second["objects"]] == ["knife"]
+    assert [prediction["category"] for prediction in second["objects"]] == ["knife"]

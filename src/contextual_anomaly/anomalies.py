@@ -12,7 +12,7 @@ from contextual_anomaly.models.base import ContextModel, sigmoid_in_place
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
 from contextual_anomaly.scenes import Scenes
-from contextual_anomaly.tables import ANOMALIES, REASONS
+from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Rates:
     unexpected: float
     missing: float
 
-    def flags(self, present: np.ndarray, expected: np.ndarray, p_value: np.ndarray) -> np.ndarray:
+    def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
         """[N, C] bool."""
         return np.where(present, p_value <= self.unexpected, p_value <= self.missing)
 
@@ -40,9 +40,9 @@ class Thresholds:
     unexpected_below: float
     missing_above: float
 
-    def flags(self, present: np.ndarray, expected: np.ndarray, p_value: np.ndarray) -> np.ndarray:
+    def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
         """[N, C] bool."""
-        return np.where(present, expected < self.unexpected_below, expected > self.missing_above)
+        return np.where(present, probability < self.unexpected_below, probability > self.missing_above)
 
     def __str__(self) -> str:
         return (
@@ -53,37 +53,37 @@ class Thresholds:
 
 def list_anomalies(
     model: ContextModel,
-    member: int,
+    variant: int,
     calibration: Calibration,
     scenes: Scenes,
     images: pa.Table,
     limits: Rates | Thresholds,
-    layout: np.ndarray | None = None,
+    geometry: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, Explanation]:
     """Flag every (image, class) whose presence contradicts its expectation.
 
     Args:
-        member: which of the model's members judges.
-        calibration: of that member.
+        variant: which of the model's variants judges.
+        calibration: of that variant.
         images: rows of `tables.IMAGES`; images with a COCO address get a link to COCO's explorer.
-        layout: [N, A, F] of the scenes, for models that look at it.
+        geometry: [N, A, F] of the scenes, for models that look at it.
 
     Returns:
         columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there;
         and what each flag is made of.
     """
     presence = scenes.presence
-    odds = model.log_odds(presence, layout)[member]
-    expected = sigmoid_in_place(odds.copy())
+    odds = model.log_odds(presence, geometry)[variant]
+    probability = sigmoid_in_place(odds.copy())
     present = presence > 0
     p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
-    row, column = np.nonzero(limits.flags(present, expected, p_value))
+    row, column = np.nonzero(limits.flags(present, probability, p_value))
     there = present[row, column]
     surprise = np.where(there, odds[row, column], -odds[row, column])
     # Equal surprises stay in the order of images and classes.
     order = np.argsort(surprise, kind="stable")
     row, column, there = row[order], column[order], there[order]
-    reasons = explain(model, member, presence[row], column, None if layout is None else layout[row])
+    reasons = explain(model, variant, presence[row], column, None if geometry is None else geometry[row])
     about = images.to_pandas().set_index("image_id").reindex(scenes.image_ids[row])
     links = [
         f"{EXPLORE}{image}" if url else "" for image, url in zip(about.index, about["coco_url"].fillna(""), strict=True)
@@ -93,25 +93,25 @@ def list_anomalies(
             "image_id": about.index.to_numpy(),
             "category": np.array(scenes.classes)[column],
             "kind": np.where(there, "unexpected", "missing"),
-            "expected": expected[row, column],
+            "probability": probability[row, column],
             "p_value": p_value[row, column],
-            "because": [reasons.text(flag, scenes.classes) for flag in range(len(row))],
+            "explanation": [reasons.text(flag, scenes.classes) for flag in range(len(row))],
             "file_name": about["file_name"].fillna("").to_numpy(),
             "link": links,
         }
-    ).astype({"category": object, "kind": object, "because": object})
+    ).astype({"category": object, "kind": object, "explanation": object})
     return listing, reasons
 
 
-def reasons_table(listing: pd.DataFrame, reasons: Explanation, classes: tuple[str, ...]) -> pa.Table:
-    """`tables.REASONS` of every flag."""
+def attributions_table(listing: pd.DataFrame, reasons: Explanation, classes: tuple[str, ...]) -> pa.Table:
+    """`tables.ATTRIBUTIONS` of every flag."""
     rows = [
         (image, category, *part)
         for flag, (image, category) in enumerate(zip(listing["image_id"], listing["category"], strict=True))
         for part in reasons.parts(flag, classes)
     ]
-    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(REASONS)
-    return pa.table([pa.array(c, t) for c, t in zip(columns, REASONS.types, strict=True)], schema=REASONS)
+    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(ATTRIBUTIONS)
+    return pa.table([pa.array(c, t) for c, t in zip(columns, ATTRIBUTIONS.types, strict=True)], schema=ATTRIBUTIONS)
 
 
 def as_table(listing: pd.DataFrame) -> pa.Table:
@@ -133,7 +133,7 @@ def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
         lines.append(f"image {image}  {of_image[0].file_name}  {of_image[0].link}".rstrip())
         lines.append(f"  shows: {', '.join(there)}")
         for flag in of_image:
-            because = f": {flag.because}" if flag.because else ""
-            lines.append(f"  {flag.kind}: {flag.category} (expected {flag.expected:.4f}{because})")
+            explanation = f": {flag.explanation}" if flag.explanation else ""
+            lines.append(f"  {flag.kind}: {flag.category} (probability {flag.probability:.4f}{explanation})")
         lines.append("")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """The command line: `contextual-anomaly COMMAND --help` explains each stage."""
 
+import logging
 import resource
 import sys
 import time
@@ -8,9 +9,11 @@ from importlib import import_module
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.progress import say
+from contextual_anomaly.runtime.progress import configure_logging
 from contextual_anomaly.runtime.provenance import recorded
-from contextual_anomaly.runtime.threads import granted
+from contextual_anomaly.runtime.threads import limit_threads
+
+logger = logging.getLogger(__name__)
 
 # In the order of the workflow, and of --help.
 COMMANDS = (
@@ -22,26 +25,26 @@ COMMANDS = (
     "fetch_images",
     "annotations",
     "scenes",
-    "layouts",
+    "object_geometry",
     "fit",
     "world_oracle",
-    "ask",
-    "anomalies",
+    "predict",
+    "list_anomalies",
     "experiment_published",
     "experiment_corrected",
     "compare_models",
     "darknet_to_onnx",
     "detect",
     "merge_detections",
-    "evaluate",
+    "evaluate_detector",
     "rescore",
     "fuse",
     "rescore_boxes",
-    "judge_rescoring",
+    "evaluate_rescoring",
     "audit",
-    "audit_check",
+    "evaluate_audit",
     "configuration",
-    "report",
+    "write_report",
 )
 
 
@@ -74,22 +77,23 @@ def application(commands: Iterable[str]):
 
     for name in commands:
         command = getattr(import_module(f"contextual_anomaly.commands.{name}"), name)
-        app.command(name.replace("_", "-"))(recorded(granted(command)))
+        app.command(name.replace("_", "-"))(recorded(limit_threads(command)))
     return app
 
 
 def main() -> None:
     """Run the command; a user's mistake ends in one message and status 1, never in a traceback."""
+    configure_logging()
     start = time.monotonic()
     asked = [name for name in COMMANDS if sys.argv[1:2] == [name.replace("_", "-")]]
     try:
         application(asked or COMMANDS)()
     except UserError as error:
-        say(f"error: {error}")
+        logger.error(f"error: {error}")
         sys.exit(1)
     except SystemExit as stop:
         if not stop.code and len(sys.argv) > 1 and not sys.argv[1].startswith("-") and "--help" not in sys.argv:
             # The report reads this line back from the log as the step's cost.
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            say(f"finished in {time.monotonic() - start:.2f} s, peak memory {peak:.0f} MB")
+            logger.info(f"finished in {time.monotonic() - start:.2f} s, peak memory {peak:.0f} MB")
         raise

@@ -33,7 +33,7 @@ ModelSettings = Annotated[Union[tuple(module.Settings for module in with_setting
 class DatasetKind(StrEnum):
     """Where images and annotations come from."""
 
-    embedded = "embedded"
+    synthetic = "synthetic"
     coco = "coco"
     own = "own"
 
@@ -41,8 +41,8 @@ class DatasetKind(StrEnum):
 class Dataset(Section):
     """The data."""
 
-    name: Annotated[str, Field(min_length=1)] = "embedded world"
-    kind: Annotated[DatasetKind, Field(strict=False)] = DatasetKind.embedded
+    name: Annotated[str, Field(min_length=1)] = "synthetic world"
+    kind: Annotated[DatasetKind, Field(strict=False)] = DatasetKind.synthetic
     local_copy: str = ""
     train_annotations: str = "annotations/instances_train2017.json"
     val_annotations: str = "annotations/instances_val2017.json"
@@ -120,14 +120,14 @@ class Downloads(Section):
 
 
 class World(Section):
-    """The embedded world."""
+    """The synthetic world."""
 
     seed: Seed = 0
     train_images: Count = 40_000
     val_images: Count = 4_000
-    drawn_images: Count = 400
-    detector_pictures: Annotated[int, Field(ge=40)] = 4_500
-    detector_steps: Annotated[int, Field(ge=10)] = 7_000
+    rendered_images: Count = 400
+    detector_train_images: Annotated[int, Field(ge=40)] = 4_500
+    detector_train_steps: Annotated[int, Field(ge=10)] = 7_000
 
 
 class SceneSettings(Section):
@@ -151,9 +151,9 @@ class Experiments(Section):
     """Injection and removal."""
 
     seed: Seed = 0
-    published_draws: Count = 20
-    corrected_draws: Count = 3
-    bootstrap: Count = 1_000
+    n_draws_published: Count = 20
+    n_draws_corrected: Count = 3
+    n_resamples: Count = 1_000
 
 
 class Detector(Section):
@@ -226,9 +226,9 @@ class Audit(Section):
     """Probable annotation errors."""
 
     model: Name = "masked"
-    least_score: Share = 0.5
-    listed: Count = 500
-    planted: Annotated[float, Field(gt=0, le=0.3)] = 0.05
+    min_score: Share = 0.5
+    max_issues: Count = 500
+    label_noise: Annotated[float, Field(gt=0, le=0.3)] = 0.05
 
 
 class Report(Section):
@@ -242,18 +242,20 @@ def _default_models() -> dict[str, Section]:
     alone = ("frequency", "naive_bayes", "chow_liu", "ease", "pairwise", "mixture")
     return {
         **{name: family(name).Settings(family=name) for name in alone},
-        "published": autoencoder.Settings(family="autoencoder", recipe="published"),
+        "published": autoencoder.Settings(family="autoencoder", objective="published"),
         "denoising": autoencoder.Settings(
             family="autoencoder",
-            recipe="denoising",
+            objective="denoising",
             bottlenecks=[10, 64],
             epochs=30,
             single_class_images=True,
             chosen_bottleneck=64,
         ),
         "masked": masked.Settings(family="masked"),
-        "masked_layout": masked.Settings(family="masked", layout=True),
-        "ensemble": ensemble.Settings(family="ensemble", parts=["pairwise", "mixture", "masked", "masked_layout"]),
+        "masked_geometry": masked.Settings(family="masked", geometry=True),
+        "ensemble": ensemble.Settings(
+            family="ensemble", estimators=["pairwise", "mixture", "masked", "masked_geometry"]
+        ),
     }
 
 
@@ -282,23 +284,25 @@ class Configuration(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> "Configuration":
         if "oracle" in self.models:
-            raise ValueError("models: the name 'oracle' belongs to the embedded world's own, choose another")
+            raise ValueError("models: the name 'oracle' belongs to the synthetic world's own, choose another")
         for name, settings in self.models.items():
-            for part in getattr(settings, "parts", []):
-                if part not in self.models or hasattr(self.models[part], "parts"):
-                    fit = sorted(other for other in self.models if not hasattr(self.models[other], "parts"))
-                    raise ValueError(f"models.{name}.parts: {part!r} is not a model to put together, only {fit} are")
-        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.embedded else set())
+            for part in getattr(settings, "estimators", []):
+                if part not in self.models or hasattr(self.models[part], "estimators"):
+                    fit = sorted(other for other in self.models if not hasattr(self.models[other], "estimators"))
+                    raise ValueError(
+                        f"models.{name}.estimators: {part!r} is not a model to put together, only {fit} are"
+                    )
+        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.synthetic else set())
         asked = [("anomalies.models", name) for name in self.anomalies.models]
         asked += [("rescoring.model", self.rescoring.model), ("rescoring.fusion_model", self.rescoring.fusion_model)]
         for where, name in [*asked, ("audit.model", self.audit.model)]:
             if name not in known:
                 raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
-        if self.dataset.kind is not DatasetKind.embedded:
+        if self.dataset.kind is not DatasetKind.synthetic:
             for detector in self.detection.detectors:
                 if not detector.weights:
                     raise ValueError(
-                        f"detection.detectors: {detector.name!r} has no weights; only the embedded world builds its "
+                        f"detection.detectors: {detector.name!r} has no weights; only the synthetic world builds its "
                         "own. Give an ONNX file, or set detection.detectors to []"
                     )
         return self
@@ -320,7 +324,7 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise UserError("configuration: " + "; ".join(problems)) from None
-    if settings.dataset.kind is DatasetKind.embedded:
+    if settings.dataset.kind is DatasetKind.synthetic:
         return settings
     folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")
     if folder and not Path(folder).is_dir():

@@ -1,4 +1,4 @@
-"""Layouts: of each class in an image, how many objects, how large, and where. What presence leaves out."""
+"""ObjectGeometry: of each class in an image, how many objects, how large, and where. What presence leaves out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 
 FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
-"""What a model is told of the objects of a class: log(1 + number), the rest as in `tables.LAYOUTS`."""
+"""What a model is told of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""
 
 
 @dataclass(frozen=True)
-class Layouts:
+class ObjectGeometry:
     """The (image, class) pairs of a split that have objects, over all A classes of the data set.
 
     Those that scenes leave out are among them: a person is not asked for, but says a lot about the rest.
@@ -46,7 +46,7 @@ class Layouts:
         return dense
 
 
-def lay_out(annotations: pa.Table, images: pa.Table) -> pa.Table:
+def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
     """Sum up the boxes of each class in each annotated image.
 
     Args:
@@ -54,12 +54,12 @@ def lay_out(annotations: pa.Table, images: pa.Table) -> pa.Table:
         images: rows of `tables.IMAGES`.
 
     Returns:
-        rows of `tables.LAYOUTS`.
+        rows of `tables.OBJECT_GEOMETRY`.
 
     Raises:
         UserError: an image has no size.
     """
-    import pandas as pd  # here: models that are asked live know of layouts as well, and need no pandas
+    import pandas as pd  # here: models that are asked live know of object_geometry as well, and need no pandas
 
     sizes = images.select(["image_id", "width", "height"]).to_pandas()
     if (sizes[["width", "height"]] <= 0).to_numpy().any():
@@ -89,25 +89,27 @@ def lay_out(annotations: pa.Table, images: pa.Table) -> pa.Table:
         center_y=("center_y", "mean"),
         off_center=("off_center", "mean"),
     ).reset_index()
-    return pa.Table.from_pandas(summed, schema=tables.LAYOUTS, preserve_index=False).replace_schema_metadata(None)
+    return pa.Table.from_pandas(summed, schema=tables.OBJECT_GEOMETRY, preserve_index=False).replace_schema_metadata(
+        None
+    )
 
 
-def read_layouts(path: str | Path, categories: str | Path) -> Layouts:
-    """The layouts of a split.
+def read_object_geometry(path: str | Path, categories: str | Path) -> ObjectGeometry:
+    """The object_geometry of a split.
 
     Args:
-        path: a table of `tables.LAYOUTS`.
+        path: a table of `tables.OBJECT_GEOMETRY`.
         categories: the data set's classes, a table of `tables.CATEGORIES`.
 
     Raises:
         UserError: a file is missing or of another schema.
     """
-    table, known = tables.read_table(path, tables.LAYOUTS), tables.read_table(categories, tables.CATEGORIES)
+    table, known = tables.read_table(path, tables.OBJECT_GEOMETRY), tables.read_table(categories, tables.CATEGORIES)
     values = np.empty((table.num_rows, len(FEATURES)), np.float32)
     values[:, 0] = np.log1p(table["count"].to_numpy())
     for place, name in enumerate(FEATURES[1:], start=1):
         values[:, place] = table[name].to_numpy()
-    return Layouts(
+    return ObjectGeometry(
         image_ids=table["image_id"].to_numpy(),
         category_ids=table["category_id"].to_numpy(),
         values=values,

@@ -9,29 +9,29 @@ import numpy as np
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
-from contextual_anomaly.models.base import ContextModel, member_index
+from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClassPrediction:
     """What the others say of one class."""
 
     category: str
-    expected: float  # P(present | the others)
+    probability: float  # P(present | the others)
     p_value: float | None  # share of genuine cases that look as odd; None without a calibration
     changed: float  # P(it was added, or taken out), were at most one class of the scene
-    because: str
+    explanation: str
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """Of one scene: its objects, the least expected first, and absent classes, the most expected first."""
 
-    objects: list[Verdict]
-    missing: list[Verdict]
+    objects: list[ClassPrediction]
+    missing: list[ClassPrediction]
 
     def as_json(self) -> str:
         """In one line."""
@@ -39,18 +39,18 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Predictor:
     """A model that answers for scenes one by one."""
 
     model: ContextModel
-    member: int
+    variant: int
     calibration: Calibration | None
     clean_share: float = 0.9  # of all scenes, before looking at them, those that nothing was added to or taken from
 
     @classmethod
     def from_files(
         cls, model: str | Path, calibration: str | Path | None = None, bottleneck: int = 10, clean_share: float = 0.9
-    ) -> "Judge":
+    ) -> "Predictor":
         """A fitted model and, for p-values, its calibration.
 
         Raises:
@@ -58,10 +58,10 @@ class Judge:
         """
         loaded = load_model(model)
         known = read_calibration(calibration) if calibration else None
-        return cls(loaded, member_index(loaded, bottleneck), known, clean_share)
+        return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
 
-    def answer(self, objects: dict[str, float], missing: int = 5) -> Answer:
-        """Judge one scene.
+    def predict(self, objects: dict[str, float], missing: int = 5) -> Prediction:
+        """Predict for one scene.
 
         Args:
             objects: class -> how probable it is, 0 to 1.
@@ -80,31 +80,35 @@ class Judge:
             if not 0 <= probability <= 1:
                 raise UserError(f"{name!r}: a probability from 0 to 1 was expected, found {probability}.")
             evidence[0, classes.index(name)] = probability
-        odds = self.model.log_odds(evidence)[self.member][0].astype(np.float64)
+        odds = self.model.log_odds(evidence)[self.variant][0].astype(np.float64)
         there = np.array([classes.index(name) for name in objects], np.intp)
         absent = np.setdiff1d(np.arange(len(classes)), there)
         there = there[np.argsort(odds[there], kind="stable")]
         absent = absent[np.argsort(-odds[absent], kind="stable")][:missing]
-        return Answer(self._verdicts(evidence, odds, there, True), self._verdicts(evidence, odds, absent, False))
+        return Prediction(
+            self._predictions(evidence, odds, there, True), self._predictions(evidence, odds, absent, False)
+        )
 
-    def _verdicts(self, evidence: np.ndarray, odds: np.ndarray, asked: np.ndarray, present: bool) -> list[Verdict]:
+    def _predictions(
+        self, evidence: np.ndarray, odds: np.ndarray, asked: np.ndarray, present: bool
+    ) -> list[ClassPrediction]:
         if not len(asked):
             return []
-        reasons = explain(self.model, self.member, np.repeat(evidence, len(asked), axis=0), asked)
+        reasons = explain(self.model, self.variant, np.repeat(evidence, len(asked), axis=0), asked)
         known = self.calibration
         p_values = [None] * len(asked)
         if known is not None:
             p_values = (known.unexpected if present else known.missing)(odds[asked]).tolist()
-        expected = 1 / (1 + np.exp(-odds[asked]))
+        probability = 1 / (1 + np.exp(-odds[asked]))
         judge = posterior.added if present else posterior.removed
         changed, _ = judge(odds[None], evidence > 0, self.clean_share)
         return [
-            Verdict(
+            ClassPrediction(
                 category=self.model.classes[c],
-                expected=float(expected[i]),
+                probability=float(probability[i]),
                 p_value=p_values[i],
                 changed=float(changed[0, c]),
-                because=reasons.text(i, self.model.classes),
+                explanation=reasons.text(i, self.model.classes),
             )
             for i, c in enumerate(asked)
         ]
@@ -135,16 +139,16 @@ def read_objects(said: list[str] | str) -> dict[str, float]:
     return objects
 
 
-def as_table(answer: Answer) -> str:
+def as_table(answer: Prediction) -> str:
     """For a person at a terminal."""
-    lines = [f"{'in the scene':<20} {'expected':>9} {'p-value':>8} {'P(added)':>11}  because"]
-    lines += [_line(verdict) for verdict in answer.objects]
+    lines = [f"{'in the scene':<20} {'probability':>11} {'p-value':>8} {'P(added)':>11}  explanation"]
+    lines += [_line(prediction) for prediction in answer.objects]
     if answer.missing:
-        lines += ["", f"{'not in it':<20} {'expected':>9} {'p-value':>8} {'P(removed)':>11}  because"]
-        lines += [_line(verdict) for verdict in answer.missing]
+        lines += ["", f"{'not in it':<20} {'probability':>11} {'p-value':>8} {'P(removed)':>11}  explanation"]
+        lines += [_line(prediction) for prediction in answer.missing]
     return "\n".join(lines)
 
 
-def _line(verdict: Verdict) -> str:
-    p_value = "" if verdict.p_value is None else f"{verdict.p_value:.4f}"
-    return f"{verdict.category:<20} {verdict.expected:>9.4f} {p_value:>8} {verdict.changed:>11.3f}  {verdict.because}".rstrip()
+def _line(prediction: ClassPrediction) -> str:
+    p_value = "" if prediction.p_value is None else f"{prediction.p_value:.4f}"
+    return f"{prediction.category:<20} {prediction.probability:>11.4f} {p_value:>8} {prediction.changed:>11.3f}  {prediction.explanation}".rstrip()

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import to_numpy
-from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.runtime.provenance import made_by
 
 ROWS_AT_ONCE = 32_768  # as many are encoded in memory before they are written
@@ -47,7 +47,7 @@ CATEGORIES = pa.schema({"category_id": pa.int32(), "name": pa.string(), "superca
 CALIBRATION = pa.schema({"kind": pa.string(), "log_odds": pa.float32()})
 """One held-out (image, class) a row: "unexpected" of those present, "missing" of the most expected absent; rising."""
 
-LAYOUTS = pa.schema(
+OBJECT_GEOMETRY = pa.schema(
     {
         "image_id": pa.int64(),
         "category_id": pa.int32(),
@@ -80,9 +80,9 @@ ANOMALIES = pa.schema(
         "image_id": pa.int64(),
         "category": pa.string(),
         "kind": pa.string(),  # "unexpected" or "missing"
-        "expected": pa.float32(),
+        "probability": pa.float32(),  # of the class, given the others
         "p_value": pa.float64(),  # share of genuine cases that look as odd; null where the model is not calibrated
-        "because": pa.string(),  # the classes that speak for it and against it
+        "explanation": pa.string(),  # the classes that speak for it and against it
         "file_name": pa.string(),
         "link": pa.string(),
     }
@@ -110,15 +110,15 @@ FINDINGS = pa.schema(
 """One suspected annotation error a row, the likeliest first; boxes in pixels."""
 
 
-REASONS = pa.schema(
+ATTRIBUTIONS = pa.schema(
     {
         "image_id": pa.int64(),
         "category": pa.string(),  # the flagged class
         "given": pa.string(),  # a class that is there; "(base)" before any is looked at, "(rest)" what they leave
-        "weight": pa.float32(),  # what it adds to the log-odds of the flagged class
+        "attribution": pa.float32(),  # what it adds to the log-odds of the flagged class
     }
 )
-"""What each flag of a listing is made of, in its order: the weights of one flag add up to its log-odds."""
+"""What each flag of a listing is made of, in its order: the attributions of one flag add up to its log-odds."""
 
 
 def scenes_schema(classes: int) -> pa.Schema:
@@ -143,11 +143,11 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
     if table.schema.remove_metadata() != schema:
         raise ValueError(f"{path}: columns are {table.schema.remove_metadata()}, expected {schema}")
     stamped = {**made_by(), **(metadata or {})}
-    with write_aside(path) as aside:
+    with atomic_write(path) as temporary:
         # Coordinates and scores hardly repeat; zstd finds what does, in half the time that dictionaries take.
         pq.write_table(
             table.replace_schema_metadata(stamped),
-            aside,
+            temporary,
             row_group_size=ROWS_AT_ONCE,
             compression="zstd",
             use_dictionary=False,

@@ -96,7 +96,7 @@ def test_without_a_detector_context_alone_speaks(files, tmp_path):
 
 
 def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
-    findings = run(files, tmp_path, least_score=0.2)
+    findings = run(files, tmp_path, min_score=0.2)
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(tmp_path / "audit.json"))
         results = coco.loadRes(coco.dataset["annotations"])
@@ -124,7 +124,7 @@ def test_the_same_bytes_again(files, tmp_path):
 
 
 def test_at_most_so_many_are_listed(files, tmp_path):
-    assert len(run(files, tmp_path, least_score=0.0, listed=3)) == 3
+    assert len(run(files, tmp_path, min_score=0.0, max_issues=3)) == 3
 
 
 def test_mistakes_are_said(files, tmp_path):

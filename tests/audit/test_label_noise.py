@@ -1,4 +1,4 @@
-"""Errors planted into the embedded world's scenes, seen by a detector that misses, confuses and doubts."""
+"""Errors planted into the synthetic world's scenes, seen by a detector that misses, confuses and doubts."""
 
 import numpy as np
 import pandas as pd

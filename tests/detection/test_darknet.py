@@ -14,7 +14,7 @@ from contextual_anomaly.detection.darknet.convert import convert
 from contextual_anomaly.detection.families import FAMILIES
 from contextual_anomaly.detection.names import read_names
 from contextual_anomaly.detection.network import Network
-from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.detection.suppression import box_non_max_suppression
 from contextual_anomaly.errors import UserError
 from tests.detection.darknet_forward import outputs, random_weights, write
 
@@ -158,7 +158,7 @@ def test_yolo_fastest_sees_dog_bicycle_and_car(shared_coco, fastest):
     names = read_names(shared_coco / "weights/coco.names")
     network = Network(fastest, "darknet", FAMILIES["darknet"], stretched=True)  # as it was trained
     place, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
-    corners, of_class, score = suppress(*network.detect(blob)[0], 0.3, 0.45)
+    corners, of_class, score = box_non_max_suppression(*network.detect(blob)[0], 0.3, 0.45)
     boxes = place.to_image(corners)
     best = {}
     for box, c in zip(boxes, of_class, strict=True):

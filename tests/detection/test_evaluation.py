@@ -12,7 +12,7 @@ from pycocotools.cocoeval import COCOeval
 
 from contextual_anomaly import tables
 from contextual_anomaly.coco.reader import read_instances
-from contextual_anomaly.commands.evaluate_detector import evaluate as evaluate_command
+from contextual_anomaly.commands.evaluate_detector import evaluate_detector as evaluate_command
 from contextual_anomaly.detection.evaluation import evaluate
 
 CATEGORIES = [{"id": i, "name": n} for i, n in ((2, "car"), (5, "dog"), (9, "bottle"), (11, "sofa"))]

@@ -13,7 +13,7 @@ from contextual_anomaly.detection.families import FAMILIES
 from contextual_anomaly.detection.inference import run
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import RUN
-from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.detection.suppression import box_non_max_suppression
 from contextual_anomaly.errors import UserError
 
 pytestmark = pytest.mark.coco
@@ -39,7 +39,7 @@ def test_most_of_what_is_large_is_found(network, shared_coco):
     wanted = found = invented = 0
     for path in sorted((shared_coco / "images/val2017").glob("*.jpg"))[:12]:
         box, blob = network.prepare(cv2.imread(str(path)))
-        corners, of_class, _ = suppress(*network.detect(blob)[0], 0.4, 0.5)
+        corners, of_class, _ = box_non_max_suppression(*network.detect(blob)[0], 0.4, 0.5)
         corners = box.to_image(corners)
         seen = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
         objects = truth[(truth["image_id"] == int(path.stem)) & ~truth["iscrowd"].astype(bool)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
-from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.detection.suppression import box_non_max_suppression
 
 
 def _by_hand(boxes, scores, score_threshold, nms_threshold):
@@ -28,7 +28,7 @@ def test_the_same_boxes_stay_as_in_a_loop(seed):
     corner = rng.uniform(-40, 120, (120, 2))  # some beyond the image's edges
     boxes = np.hstack([corner, corner + rng.uniform(20, 90, (120, 2))])
     scores = (rng.uniform(0, 1, (120, 4)) ** 3).astype(np.float32)
-    corners, of_class, score = suppress(boxes, scores, 0.2, 0.45)
+    corners, of_class, score = box_non_max_suppression(boxes, scores, 0.2, 0.45)
     index = {tuple(box): i for i, box in enumerate(boxes)}
     found = {(index[tuple(c)], int(k)) for c, k in zip(corners, of_class, strict=True)}
     assert found == _by_hand(boxes, scores, 0.2, 0.45)
@@ -37,6 +37,6 @@ def test_the_same_boxes_stay_as_in_a_loop(seed):
 
 
 def test_nothing_above_the_threshold_is_nothing():
-    corners, of_class, score = suppress(np.zeros((3, 4)), np.full((3, 2), 0.1, np.float32), 0.5, 0.5)
+    corners, of_class, score = box_non_max_suppression(np.zeros((3, 4)), np.full((3, 2), 0.1, np.float32), 0.5, 0.5)
     assert corners.shape == (0, 4)
     assert len(of_class) == len(score) == 0

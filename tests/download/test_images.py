@@ -6,13 +6,12 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.download import images as images_module
-from contextual_anomaly.download import transfer
 from contextual_anomaly.download.images import addresses_of, fetch_images
-from contextual_anomaly.download.transfer import Patience
+from contextual_anomaly.download.transfer import RetryPolicy
 from contextual_anomaly.errors import UserError
 from tests.download.server import Misbehaviour
 
-IMPATIENT = Patience(tries=2, back_off=0.01, stall=0.5)
+IMPATIENT = RetryPolicy(tries=2, back_off=0.01, stall=0.5)
 
 
 def jpeg(number: int, width: int = 32, height: int = 24) -> bytes:
@@ -129,14 +128,13 @@ def test_a_name_that_points_outside_is_refused_before_anything_is_fetched(site, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_gave_up_is_asked_last_from_then_on(site, images, get, monkeypatch):
+def test_a_server_that_gave_up_is_asked_last_from_then_on(site, images, get, monkeypatch, caplog):
     """One silent server costs the first images their tries, not every image."""
     dead = "http://127.0.0.1:9"
     monkeypatch.setattr(images_module, "addresses_of", lambda url: (url.replace(site.address, dead), url))
-    said = []
-    monkeypatch.setattr(transfer, "say", said.append)
+    caplog.clear()
     assert get(images)["status"].eq("present").all()
-    assert len([line for line in said if dead in line]) <= 4  # one try more for each of four connections
+    assert len([line for line in caplog.messages if dead in line]) <= 4  # one try more for each of four connections
 
 
 def test_coco_comes_over_tls_first():

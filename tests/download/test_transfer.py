@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.download import transfer
-from contextual_anomaly.download.transfer import Absent, Patience, RemoteFile, fetch, new_session
+from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.locks import only_one
 from tests.download.server import Misbehaviour
@@ -18,7 +18,7 @@ from tests.download.server import Misbehaviour
 CONTENT = np.random.default_rng(0).bytes(300_000)
 OTHER = np.random.default_rng(1).bytes(300_000)
 SIZE, DIGEST = len(CONTENT), sha256(CONTENT).hexdigest()
-IMPATIENT = Patience(tries=3, back_off=0.01, stall=0.5)
+IMPATIENT = RetryPolicy(tries=3, back_off=0.01, stall=0.5)
 PATH = "/file.zip"
 
 

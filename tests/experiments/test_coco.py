@@ -36,7 +36,7 @@ def coco(shared_coco):
 @pytest.fixture(scope="module")
 def ten_units(coco):
     """The published autoencoder with d = 10, one weight seed, trained here."""
-    settings = {"family": "autoencoder", "recipe": "published", "bottlenecks": [10], "weight_seeds": [0]}
+    settings = {"family": "autoencoder", "objective": "published", "bottlenecks": [10], "weight_seeds": [0]}
     return autoencoder.fit(TrainingData(coco[0]), "published", autoencoder.Settings(**settings), 2).model
 
 
@@ -81,7 +81,7 @@ def test_class_frequency_finds_removals_as_in_the_pilot(coco):
             model.log_odds(trials["remove"].evidence), trials["remove"], Bootstrap(len(presence), 2, 0)
         )
     }
-    pilot = {"hit_at_1_per_image": 0.054, "hit_at_5_per_image": 0.226, "mean_reciprocal_rank_per_image": 0.159}
+    pilot = {"recall_at_1_per_image": 0.054, "recall_at_5_per_image": 0.226, "mean_reciprocal_rank_per_image": 0.159}
     for metric, value in pilot.items():
         error = np.sqrt(value * (1 - value) / len(presence))  # at most that of a share over the images
         assert found[metric] == pytest.approx(value, abs=2 * error)

@@ -29,7 +29,7 @@ def world():
 
 
 def odds_of(function, trials):
-    """[1, T, C] of one member that answers by the function."""
+    """[1, T, C] of one variant that answers by the function."""
     p = np.clip(function(trials.evidence).astype(float), 1e-300, None)
     return (np.log(p) - np.log1p(-p))[None]
 
@@ -80,7 +80,7 @@ def test_the_exact_conditional_reaches_the_theoretical_ceiling(world):
         candidate = evidence > 0 if name != "remove" else evidence == 0
         share = odds(conditional(evidence).astype(float)) * candidate
         ceiling = (share.max(1) / share.sum(1)).mean()
-        figure = found[name, "hit_at_1"]
+        figure = found[name, "recall_at_1"]
         assert figure.low - 0.01 < ceiling < figure.high + 0.01
     assert found["inject_uniform", "auroc"].value > found["inject_uniform", "prevalence"].value
 
@@ -93,17 +93,19 @@ def test_figures_lie_in_their_intervals_and_ranks_agree(world):
             assert figure.low <= figure.value <= figure.high
     for name in ("inject_uniform", "remove"):
         assert (
-            found[name, "hit_at_1"].value <= found[name, "mean_reciprocal_rank"].value <= found[name, "hit_at_5"].value
+            found[name, "recall_at_1"].value
+            <= found[name, "mean_reciprocal_rank"].value
+            <= found[name, "recall_at_5"].value
         )
-    assert found["remove", "hit_at_5"].value <= found["remove", "hit_at_10"].value
+    assert found["remove", "recall_at_5"].value <= found["remove", "recall_at_10"].value
 
 
 def test_a_detection_rate_stands_beside_its_false_alarms(world):
     """Expecting nothing finds every injection at the published threshold, and flags every genuine object too."""
     presence, _ = world
     found = figures(np.zeros_like, presence)
-    assert found["inject_uniform", "detected"].value == 1
-    assert found["inject_uniform", "false_alarms"].value == 1
+    assert found["inject_uniform", "tpr"].value == 1
+    assert found["inject_uniform", "fpr"].value == 1
     assert found["inject_uniform", "auroc"].value == 0.5
 
 
@@ -124,14 +126,14 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
             flags += [expected[c] < 0.5 if injection else expected[c] > 0.25 for c in candidates]
         places, changed, flags = np.array(places), np.array(changed), np.array(flags)
         figure = {f.metric: f for f in measure(odds_of(conditional, trials), trials, Bootstrap(len(presence), 20, 0))}
-        wanted = {f"hit_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}
+        wanted = {f"recall_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}
         wanted |= {"mean_reciprocal_rank": (1 / places).mean(), "ndcg": (1 / np.log2(1 + places)).mean()}
         if not injection:
             images = [np.array(p) for p in of_image.values()]
-            wanted |= {f"hit_at_{k}_per_image": np.mean([(p <= k).mean() for p in images]) for k in (1, 5, 10)}
+            wanted |= {f"recall_at_{k}_per_image": np.mean([(p <= k).mean() for p in images]) for k in (1, 5, 10)}
             wanted |= {"mean_reciprocal_rank_per_image": np.mean([(1 / p).mean() for p in images])}
             wanted |= {"ndcg_per_image": np.mean([(1 / np.log2(1 + p)).mean() for p in images])}
-        wanted |= {"detected": flags[changed].mean(), "false_alarms": flags[~changed].mean()}
+        wanted |= {"tpr": flags[changed].mean(), "fpr": flags[~changed].mean()}
         wanted |= {"prevalence": changed.mean(), "auroc": roc_auc_score(changed, scores)}
         wanted |= {"average_precision": average_precision_score(changed, scores)}
         for metric, value in wanted.items():
@@ -139,8 +141,8 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
         rates = {"fpr_at_95_tpr", "tpr_at_5_fpr"}
         posterior = {f"posterior_{metric}" for metric in {"auroc", "average_precision"} | rates}
         assert figure.keys() - wanted.keys() == rates | posterior
-        assert figure["hit_at_1"].trials == len(places)
-        assert figure["hit_at_1"].images == len(of_image)
+        assert figure["recall_at_1"].trials == len(places)
+        assert figure["recall_at_1"].images == len(of_image)
 
 
 def test_half_of_the_scenes_stay_clean_and_the_posterior_tells_which(world):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.calibration import Calibration, write_calibration
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.registry import save
@@ -33,8 +33,8 @@ def files(tmp_path_factory):
         "decoder": (encoder.transpose(0, 2, 1) / 4 + 0.1 * rng.normal(size=(3, 15, 79))).astype(np.float32),
         "decoder_bias": np.full((3, 79), -4, np.float32),
     }
-    members = tuple(Member(15, seed) for seed in range(3))
-    save(Autoencoder("sweep", CLASSES, members, weights, leave_one_out=False), folder / "sweep.safetensors")
+    variants = tuple(Variant(15, seed) for seed in range(3))
+    save(Autoencoder("sweep", CLASSES, variants, weights, leave_one_out=False), folder / "sweep.safetensors")
     odds = np.linspace(-8, 8, 1000, dtype=np.float32)
     write_calibration(Calibration(odds, odds[-50:], len(odds)), folder / "calibration.parquet")
     return folder
@@ -44,7 +44,7 @@ def run(command: str, files, folder, threads: int, *options: str) -> None:
     """The command as a person runs it, told how many cores NumPy's matrix products may use."""
     program = "from contextual_anomaly.cli import main; main()"
     arguments = [command, "--model", files / "sweep.safetensors", "--scenes", files / "scenes.parquet"]
-    arguments += ["--summary", folder / "s.parquet", "--csv", folder / "s.csv", "--bootstrap", "50", *options]
+    arguments += ["--summary", folder / "s.parquet", "--csv", folder / "s.csv", "--n-resamples", "50", *options]
     cores = {f"{library}_NUM_THREADS": str(threads) for library in ("OPENBLAS", "OMP", "MKL")}
     done = [sys.executable, "-c", program, *map(str, arguments)]
     subprocess.run(done, check=True, env=os.environ | cores, capture_output=True)

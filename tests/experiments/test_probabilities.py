@@ -56,7 +56,7 @@ def test_differences_are_paired(answers):
     }
     found = differences(ranks, "a", Bootstrap(200, 500, 0)).set_index("metric")
     gain = (better == 1).mean() - (rank == 1).mean()
-    row = found.loc["hit_at_1"]
+    row = found.loc["recall_at_1"]
     assert row["difference"] == pytest.approx(gain)
     assert 0 < row["low"] < gain < row["high"] < 0.15
     assert found.loc["mean_reciprocal_rank", "difference"] == pytest.approx((1 / better).mean() - (1 / rank).mean())

@@ -6,27 +6,29 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.experiments import published
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 
 CLASSES = 24
 FREQUENCY = np.random.default_rng(0).permutation(CLASSES) + 1.0  # class c is the FREQUENCY[c]-th rarest
 
 
-def model_of(function, members=1):
+def model_of(function, variants=1):
     """A model whose reconstruction is ``function`` of [N, C]."""
 
-    def expected(evidence):
-        return np.stack([function(evidence)] * members).astype(np.float32)
+    def predict_proba(evidence):
+        return np.stack([function(evidence)] * variants).astype(np.float32)
 
-    def toggled(evidence):
-        result = np.empty((members, *evidence.shape), np.float32)
+    def predict_proba_toggled(evidence):
+        result = np.empty((variants, *evidence.shape), np.float32)
         for c in range(evidence.shape[1]):
             changed = evidence.copy()
             changed[:, c] = 1 - changed[:, c]
-            result[:, :, c] = expected(changed)[:, :, c]
+            result[:, :, c] = predict_proba(changed)[:, :, c]
         return result
 
-    return SimpleNamespace(members=(Member(3, 0),) * members, expected=expected, toggled=toggled)
+    return SimpleNamespace(
+        variants=(Variant(3, 0),) * variants, predict_proba=predict_proba, predict_proba_toggled=predict_proba_toggled
+    )
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def test_a_model_that_knows_the_scene_finds_the_one_that_differs_most():
 
 
 def test_members_see_the_same_draws(presence, random_net):
-    done = list(published.run(model_of(random_net, members=2), presence, FREQUENCY, 3, seed=1, resamples=10))
+    done = list(published.run(model_of(random_net, variants=2), presence, FREQUENCY, 3, seed=1, resamples=10))
     for name in {o.experiment for o in done}:
         first, second = (o for o in done if o.experiment == name)
         np.testing.assert_array_equal(first.found, second.found)

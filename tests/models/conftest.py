@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.models.data import TrainingData
-from contextual_anomaly.object_geometry import FEATURES, Layouts
+from contextual_anomaly.object_geometry import FEATURES, ObjectGeometry
 from contextual_anomaly.scenes import Scenes
 
 CLASSES = ("bed", "book", "cat", "cup", "fork", "knife")
@@ -21,7 +21,7 @@ def world() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def data(world) -> TrainingData:
-    """4,000 scenes of it, with layouts over the six classes and a seventh that is not asked for."""
+    """4,000 scenes of it, with object_geometry over the six classes and a seventh that is not asked for."""
     weight, share = world
     rng = np.random.default_rng(0)
     counts = (rng.random((4000, 6)) < share[rng.choice(3, 4000, p=weight)]).astype(np.uint16)
@@ -30,5 +30,5 @@ def data(world) -> TrainingData:
     image, column = np.nonzero(there)
     values = rng.random((len(image), len(FEATURES))).astype(np.float32)
     ids = tuple(range(1, 8))
-    layouts = Layouts(image, np.array(ids, np.int32)[column], values, ("person", *CLASSES), ids)
-    return TrainingData(scenes, layouts)
+    object_geometry = ObjectGeometry(image, np.array(ids, np.int32)[column], values, ("person", *CLASSES), ids)
+    return TrainingData(scenes, object_geometry)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import Member, member_index
+from contextual_anomaly.models.base import Variant, variant_index
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.registry import load_model, save
 from contextual_anomaly.models.training.autoencoder_net import AutoencoderNet
@@ -15,7 +15,7 @@ CLASSES = ("bed", "book", "cat", "cup", "fork")
 
 @pytest.fixture
 def make():
-    """Two members, of 2 and 3 units, with random weights; the first is padded."""
+    """Two variants, of 2 and 3 units, with random weights; the first is padded."""
     rng = np.random.default_rng(0)
     weights = {
         "encoder": rng.normal(size=(2, 5, 3)),
@@ -25,7 +25,7 @@ def make():
     }
     weights["encoder"][0, :, 2] = weights["encoder_bias"][0, 2] = weights["decoder"][0, 2] = 0
     weights = {name: tensor.astype(np.float32) for name, tensor in weights.items()}
-    return lambda leave_one_out: Autoencoder("test", CLASSES, (Member(2, 0), Member(3, 0)), weights, leave_one_out)
+    return lambda leave_one_out: Autoencoder("test", CLASSES, (Variant(2, 0), Variant(3, 0)), weights, leave_one_out)
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def evidence():
     return np.random.default_rng(1).integers(0, 2, (7, 5)).astype(np.float32)
 
 
-def flax_forward(model, member, evidence):
-    width = model.members[member].bottleneck
+def flax_forward(model, variant, evidence):
+    width = model.variants[variant].bottleneck
     params = {
-        "encoder": {"kernel": model.encoder[member][:, :width], "bias": model.encoder_bias[member, :width]},
-        "decoder": {"kernel": model.decoder[member][:width], "bias": model.decoder_bias[member]},
+        "encoder": {"kernel": model.encoder[variant][:, :width], "bias": model.encoder_bias[variant, :width]},
+        "decoder": {"kernel": model.decoder[variant][:width], "bias": model.decoder_bias[variant]},
     }
     logits = AutoencoderNet(5, width).apply({"params": params}, evidence)
     return 1 / (1 + jnp.exp(-logits))
@@ -56,35 +56,35 @@ def with_own_evidence(model, evidence, replace):
 def test_the_published_expectation_is_the_reconstruction(make, evidence):
     model = make(leave_one_out=False)
     expected = np.stack([flax_forward(model, m, evidence) for m in range(2)])
-    np.testing.assert_allclose(model.expected(evidence), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(evidence), expected, atol=1e-6)
 
 
 def test_leave_one_out_does_not_see_the_class_that_it_answers_for(make, evidence):
     model = make(leave_one_out=True)
     answer = with_own_evidence(model, evidence, np.zeros_like)
-    np.testing.assert_allclose(model.expected(evidence), answer, atol=1e-6)
-    np.testing.assert_allclose(model.toggled(evidence), answer, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(evidence), answer, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba_toggled(evidence), answer, atol=1e-6)
 
 
 def test_toggled_is_one_pass_for_every_single_change(make, evidence):
     model = make(leave_one_out=False)
     np.testing.assert_allclose(
-        model.toggled(evidence), with_own_evidence(model, evidence, lambda own: 1 - own), atol=1e-6
+        model.predict_proba_toggled(evidence), with_own_evidence(model, evidence, lambda own: 1 - own), atol=1e-6
     )
 
 
 def test_a_model_comes_back_as_it_was_written(make, evidence, tmp_path):
     model = make(leave_one_out=True)
-    save(model, tmp_path / "m.safetensors", {"recipe": "test"})
+    save(model, tmp_path / "m.safetensors", {"objective": "test"})
     again = load_model(tmp_path / "m.safetensors")
-    assert (again.name, again.classes, again.members) == (model.name, model.classes, model.members)
-    np.testing.assert_array_equal(again.expected(evidence), model.expected(evidence))
+    assert (again.name, again.classes, again.variants) == (model.name, model.classes, model.variants)
+    np.testing.assert_array_equal(again.predict_proba(evidence), model.predict_proba(evidence))
 
 
 def test_a_missing_bottleneck_is_named(make):
-    assert member_index(make(leave_one_out=True), 3) == 1
+    assert variant_index(make(leave_one_out=True), 3) == 1
     with pytest.raises(UserError, match=r"no bottleneck 10, it has \[2, 3\]"):
-        member_index(make(leave_one_out=True), 10)
+        variant_index(make(leave_one_out=True), 10)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):

@@ -87,7 +87,7 @@ def test_ease_is_ridge_regression_of_each_class_on_the_others(data):
             weights / np.linalg.norm(weights), coefficients / np.linalg.norm(coefficients), atol=1e-5
         )
     presence = data.held_out_presence
-    assert model.expected(presence)[0].mean() == pytest.approx(presence.mean(), rel=0.02)
+    assert model.predict_proba(presence)[0].mean() == pytest.approx(presence.mean(), rel=0.02)
 
 
 def test_pairwise_finds_the_terms_of_an_ising_model(data):
@@ -104,7 +104,7 @@ def test_pairwise_finds_the_terms_of_an_ising_model(data):
 
     ids = tuple(range(6))
     sample = TrainingData(Scenes(np.arange(30_000), drawn.astype(np.uint16), tuple("abcdef"), ids, "ising"))
-    settings = pairwise.Settings(family="pairwise", penalty=0.01, sizes=2, iterations=300)
+    settings = pairwise.Settings(family="pairwise", l2=0.01, max_scene_size=2, iterations=300)
     model = pairwise.fit(sample, "m", settings, 1).model
     exact = scenes @ terms + bias
     np.testing.assert_array_equal(model.weights, model.weights.T)
@@ -122,7 +122,7 @@ def test_pairwise_is_logistic_regression_where_symmetry_asks_for_nothing():
     x = (rng.random((5000, 2)) < 0.4).astype(np.uint16)
     x[:, 1] |= x[:, 0] & (rng.random(5000) < 0.5)
     data = TrainingData(Scenes(np.arange(5000), x, ("a", "b"), (1, 2), "two"))
-    model = pairwise.fit(data, "m", pairwise.Settings(family="pairwise", penalty=1e-6, iterations=300), 1).model
+    model = pairwise.fit(data, "m", pairwise.Settings(family="pairwise", l2=1e-6, iterations=300), 1).model
     seen = data.presence
     for c in (0, 1):
         plain = LogisticRegression(C=np.inf).fit(seen[:, [1 - c]], seen[:, c])

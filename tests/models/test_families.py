@@ -17,14 +17,14 @@ SETTINGS = {
     "pairwise": {"iterations": 60},
     "mixture": {"components": [2, 3], "seeds": [0, 1], "steps": 40},
     "autoencoder": {
-        "recipe": "masked",
+        "objective": "masked",
         "bottlenecks": [3],
         "weight_seeds": [0],
         "epochs": 40,
         "chosen_bottleneck": 3,
     },
     "masked": {"units": 16, "seeds": [0, 1], "epochs": 8, "batch_size": 64},
-    "layout": {"layout": True, "units": 16, "seeds": [0], "epochs": 8, "batch_size": 64},
+    "geometry": {"geometry": True, "units": 16, "seeds": [0], "epochs": 8, "batch_size": 64},
 }
 
 
@@ -33,14 +33,14 @@ def fitted(data):
     """Each family, fitted on the small world, and an ensemble of three."""
 
     def fit(name, settings, data=data):
-        family = {"layout": "masked"}.get(name, name)
+        family = {"geometry": "masked"}.get(name, name)
         chosen = registry.read_settings(json.dumps({"family": family, **settings}))
         return registry.family(family).fit(data, name, chosen, 2).model
 
     models = {name: fit(name, settings) for name, settings in SETTINGS.items()}
-    parts = [models[name] for name in ("pairwise", "mixture", "layout")]
-    several = dataclasses.replace(data, parts=parts)
-    models["ensemble"] = fit("ensemble", {"parts": ["pairwise", "mixture", "layout"]}, several)
+    parts = [models[name] for name in ("pairwise", "mixture", "geometry")]
+    several = dataclasses.replace(data, estimators=parts)
+    models["ensemble"] = fit("ensemble", {"estimators": ["pairwise", "mixture", "geometry"]}, several)
     return models
 
 
@@ -57,15 +57,19 @@ def test_every_family_that_can_be_configured_is_here(fitted):
 def test_an_answer_does_not_look_at_its_own_class(fitted, data, name):
     """One class after another is set to the other value, whatever the model makes of all at once."""
     model, rows = fitted[name], np.arange(30)
-    evidence, layout = data.scenes.where(rows).presence, data.layout(rows)
-    answer = model.log_odds(evidence, layout)
-    assert answer.shape == (len(model.members), 30, 6)
+    evidence, geometry = data.scenes.where(rows).presence, data.geometry(rows)
+    answer = model.log_odds(evidence, geometry)
+    assert answer.shape == (len(model.variants), 30, 6)
     for c in range(6):
         other = evidence.copy()
         other[:, c] = 1 - other[:, c]
-        np.testing.assert_allclose(model.log_odds(other, layout)[:, :, c], answer[:, :, c], atol=2e-4)
-    np.testing.assert_allclose(model.expected(evidence, layout), 1 / (1 + np.exp(-answer.astype(float))), atol=1e-6)
-    np.testing.assert_allclose(model.toggled(evidence, layout), model.expected(evidence, layout), atol=1e-5)
+        np.testing.assert_allclose(model.log_odds(other, geometry)[:, :, c], answer[:, :, c], atol=2e-4)
+    np.testing.assert_allclose(
+        model.predict_proba(evidence, geometry), 1 / (1 + np.exp(-answer.astype(float))), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        model.predict_proba_toggled(evidence, geometry), model.predict_proba(evidence, geometry), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,27 +77,27 @@ def test_a_model_comes_back_from_its_file(fitted, data, name, tmp_path):
     model = fitted[name]
     registry.save(model, tmp_path / "m.safetensors")
     again = registry.load_model(tmp_path / "m.safetensors")
-    assert (again.family, again.name, again.classes, again.members) == (
+    assert (again.family, again.name, again.classes, again.variants) == (
         model.family,
         model.name,
         model.classes,
-        model.members,
+        model.variants,
     )
     rows = np.arange(20)
     soft = np.random.default_rng(0).random((20, 6)).astype(np.float32)
     for evidence in (data.scenes.where(rows).presence, soft):
         np.testing.assert_array_equal(
-            again.log_odds(evidence, data.layout(rows)), model.log_odds(evidence, data.layout(rows))
+            again.log_odds(evidence, data.geometry(rows)), model.log_odds(evidence, data.geometry(rows))
         )
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "frequency"])
 def test_context_tells_more_than_frequency(fitted, data, name):
     """Held-out pseudo-likelihood, far above the baseline's and not above what the world allows."""
-    presence, layout = data.held_out_presence, data.layout(data.held_out)
+    presence, geometry = data.held_out_presence, data.geometry(data.held_out)
 
     def surprise(model):
-        odds = model.log_odds(presence, layout)[0].astype(float)
+        odds = model.log_odds(presence, geometry)[0].astype(float)
         return np.logaddexp(0, np.where(presence > 0, -odds, odds)).sum(1).mean()
 
     assert surprise(fitted[name]) < 0.93 * surprise(fitted["frequency"])

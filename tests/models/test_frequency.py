@@ -16,5 +16,5 @@ def test_the_share_of_scenes_that_hold_each_class(tmp_path):
     save(fitted.model, tmp_path / "f.safetensors")
     model = load_model(tmp_path / "f.safetensors")
     evidence = np.array([[0, 1, 0], [1, 1, 1]], np.float32)
-    np.testing.assert_allclose(model.expected(evidence), [[[3.5 / 5, 2.5 / 5, 1.5 / 5]] * 2], rtol=1e-6)
-    np.testing.assert_array_equal(model.toggled(evidence), model.expected(evidence))
+    np.testing.assert_allclose(model.predict_proba(evidence), [[[3.5 / 5, 2.5 / 5, 1.5 / 5]] * 2], rtol=1e-6)
+    np.testing.assert_array_equal(model.predict_proba_toggled(evidence), model.predict_proba(evidence))

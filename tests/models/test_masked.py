@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.models.families import masked
-from contextual_anomaly.models.training.masked import Effort, MaskedNet, _Program
+from contextual_anomaly.models.training.masked import MaskedNet, TrainConfig, _Program
 
 
-@pytest.mark.parametrize("layout", [False, True])
-def test_every_answer_is_a_forward_pass_without_the_class(data, layout):
-    settings = masked.Settings(family="masked", layout=layout, units=8, blocks=2, seeds=[0], epochs=1, batch_size=64)
+@pytest.mark.parametrize("geometry", [False, True])
+def test_every_answer_is_a_forward_pass_without_the_class(data, geometry):
+    settings = masked.Settings(
+        family="masked", geometry=geometry, units=8, blocks=2, seeds=[0], epochs=1, batch_size=64
+    )
     model = masked.fit(data, "m", settings, 1).model
     weights = {name: tensor[0] for name, tensor in model.tensors.items() if name not in ("mean", "scale")}
     params = {
@@ -18,14 +20,14 @@ def test_every_answer_is_a_forward_pass_without_the_class(data, layout):
         **{f"block_{b}": {"kernel": weights["blocks"][b], "bias": weights["block_bias"][b]} for b in range(2)},
     }
     rows = np.arange(40)
-    presence, where = data.scenes.where(rows).presence, data.layout(rows)
+    presence, where = data.scenes.where(rows).presence, data.geometry(rows)
     presence[0] = np.linspace(0, 1, 6)  # soft evidence
     answer = model.log_odds(presence, where)[0]
-    inputs = np.zeros((40, 6, 7 if layout else 6, 8 if layout else 1))
+    inputs = np.zeros((40, 6, 7 if geometry else 6, 8 if geometry else 1))
     for n, c, a in np.ndindex(inputs.shape[:3]):
-        there = presence[n, a - layout] if a >= layout else where[n, 0, 0]
-        inputs[n, c, a, 0] = there = 0 if a - layout == c else there
-        if layout:
+        there = presence[n, a - geometry] if a >= geometry else where[n, 0, 0]
+        inputs[n, c, a, 0] = there = 0 if a - geometry == c else there
+        if geometry:
             features = (where[n, a, 1:] - model.tensors["mean"][a]) / model.tensors["scale"]
             inputs[n, c, a, 1:] = features * there * where[n, a, 0]
     passes = np.asarray(MaskedNet(6, 8, 2, 0.0).apply({"params": params}, inputs.reshape(240, -1))).reshape(40, 6, 6)
@@ -34,26 +36,26 @@ def test_every_answer_is_a_forward_pass_without_the_class(data, layout):
 
 def test_what_it_is_told_while_training_is_what_it_is_asked_later(data):
     """Scenes are kept as the classes that are there; unfolded, each is presence and standardised features."""
-    settings = masked.Settings(family="masked", layout=True, units=8, seeds=[0], epochs=1, batch_size=64)
+    settings = masked.Settings(family="masked", geometry=True, units=8, seeds=[0], epochs=1, batch_size=64)
     model = masked.fit(data, "m", settings, 1).model
     rows = np.array([3, 50, 7, 200])
-    program = _Program(MaskedNet(6, 8, 1, 0.0), 7, model.asked, 4, Effort(1, 2, 0.01, 0.0, 0.0))
+    program = _Program(MaskedNet(6, 8, 1, 0.0), 7, model.asked, 4, TrainConfig(1, 2, 0.01, 0.0, 0.0))
     seen, presence = program._dense(*masked._told(model, data, rows).arrays())
-    where = data.layout(rows)
+    where = data.geometry(rows)
     there = where[..., :1]
     spread = (where[..., 1:] - model.tensors["mean"]) / model.tensors["scale"]
     np.testing.assert_array_equal(presence, data.scenes.counts[rows] > 0)
     np.testing.assert_array_equal(seen[..., :1], there)
     np.testing.assert_allclose(seen[..., 1:], spread * there, rtol=1e-3, atol=1e-3)  # in half precision
-    of_fitted = data.layout(~data.held_out)
+    of_fitted = data.geometry(~data.held_out)
     mask = of_fitted[..., 0] > 0
     for a in range(7):
         np.testing.assert_allclose(model.tensors["mean"][a], of_fitted[mask[:, a], a, 1:].mean(0), rtol=1e-4)
 
 
 def test_objects_without_a_layout_are_typical(data):
-    """Without layouts the features are those of a class's mean object, and nobody is there who is not asked for."""
-    settings = masked.Settings(family="masked", layout=True, units=8, seeds=[0], epochs=1, batch_size=64)
+    """Without object_geometry the features are those of a class's mean object, and nobody is there who is not asked for."""
+    settings = masked.Settings(family="masked", geometry=True, units=8, seeds=[0], epochs=1, batch_size=64)
     model = masked.fit(data, "m", settings, 1).model
     rows = np.arange(10)
     presence = data.scenes.where(rows).presence
@@ -67,10 +69,10 @@ def test_learns_what_the_world_says(data, world):
     """After some epochs its answers are near the exact conditionals of the mixture."""
     from contextual_anomaly.models.families.oracle import Oracle
 
-    settings = masked.Settings(family="masked", units=32, seeds=[0], epochs=30, batch_size=128, hidden_share=0.05)
+    settings = masked.Settings(family="masked", units=32, seeds=[0], epochs=30, batch_size=128, mask_rate=0.05)
     fitted = masked.fit(data, "m", settings, 2)
     exact = Oracle("o", data.classes, *world)
     presence = data.held_out_presence
-    difference = fitted.model.expected(presence) - exact.expected(presence)
+    difference = fitted.model.predict_proba(presence) - exact.predict_proba(presence)
     assert np.abs(difference).mean() < 0.04
     assert fitted.history["val_loss"].iloc[-1] < fitted.history["val_loss"].iloc[0]

@@ -17,7 +17,7 @@ def fitted(data):
 
 def test_the_held_out_images_choose_the_size(fitted):
     history = fitted.history
-    assert len(fitted.model.members) == 3
+    assert len(fitted.model.variants) == 3
     assert fitted.model.weight.shape == (3, 3)
     first = history[history["seed"] == 0].set_index("components")["val_loss"]
     assert first[3] < first[1]
@@ -26,7 +26,7 @@ def test_the_held_out_images_choose_the_size(fitted):
 def test_the_worlds_scene_types_are_found(fitted, world):
     weight, share = world
     best = fitted.history.dropna().sort_values("loss")["seed"].iloc[0]
-    m = [member.seed for member in fitted.model.members].index(best)
+    m = [variant.seed for variant in fitted.model.variants].index(best)
     order = min(
         itertools.permutations(range(3)), key=lambda o: np.abs(fitted.model.probability[m][list(o)] - share).sum()
     )
@@ -36,7 +36,7 @@ def test_the_worlds_scene_types_are_found(fitted, world):
 
 def test_the_loss_is_the_likelihood_scene_by_scene(fitted, data):
     row = fitted.history.iloc[-1]
-    m = [member.seed for member in fitted.model.members].index(row["seed"])
+    m = [variant.seed for variant in fitted.model.variants].index(row["seed"])
     total = 0.0
     for x in data.held_out_presence:
         p = np.where(x, fitted.model.probability[m], 1 - fitted.model.probability[m]).prod(1)

@@ -38,7 +38,7 @@ def with_class(scene, c, value) -> tuple[int, ...]:
 
 def test_equals_enumeration_of_the_mixture(mixture):
     whole = joint(*mixture)
-    answer = Oracle("o", CLASSES, *mixture).expected(np.array(list(whole)))[0]
+    answer = Oracle("o", CLASSES, *mixture).predict_proba(np.array(list(whole)))[0]
     for (n, scene), c in itertools.product(enumerate(whole), range(5)):
         yes, no = whole[with_class(scene, c, 1)], whole[with_class(scene, c, 0)]
         assert answer[n, c] == pytest.approx(yes / (yes + no), abs=1e-6)
@@ -48,7 +48,7 @@ def test_fractional_evidence_is_virtual_evidence(mixture):
     """Brute force over all scenes, each weighed by how likely its presences make the evidence."""
     whole = joint(*mixture)
     evidence = np.array([0.9, 0.2, 0.5, 0.0, 1.0])
-    answer = Oracle("o", CLASSES, *mixture).expected(evidence[None])[0, 0]
+    answer = Oracle("o", CLASSES, *mixture).predict_proba(evidence[None])[0, 0]
     for c in range(5):
         weighed = [0.0, 0.0]
         for scene, p in whole.items():
@@ -60,7 +60,7 @@ def test_fractional_evidence_is_virtual_evidence(mixture):
 def test_almost_sharp_evidence_gives_the_answer_of_sharp_evidence(mixture):
     model = Oracle("o", CLASSES, *mixture)
     x = np.array([[1, 0, 1, 0, 0], [0, 0, 0, 0, 1]], float)
-    np.testing.assert_allclose(model.expected(abs(x - 1e-9)), model.expected(x), atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(abs(x - 1e-9)), model.predict_proba(x), atol=1e-6)
 
 
 def test_an_entry_does_not_look_at_its_own_class(mixture):
@@ -69,7 +69,9 @@ def test_an_entry_does_not_look_at_its_own_class(mixture):
     for c in range(5):
         other = x.copy()
         other[:, c] = 1 - other[:, c]
-        np.testing.assert_allclose(model.expected(other)[0, :, c], model.toggled(x)[0, :, c], rtol=1e-5)
+        np.testing.assert_allclose(
+            model.predict_proba(other)[0, :, c], model.predict_proba_toggled(x)[0, :, c], rtol=1e-5
+        )
 
 
 def write_world(folder, classes, images=50):
@@ -89,7 +91,7 @@ def test_is_calibrated_on_sampled_scenes(tmp_path):
     columns = [world.classes.index(c) for c in model.classes]
     types = rng.choice(len(world.weight), 20_000, p=world.weight)
     x = rng.random((20_000, 79)) < world.probability[:, columns][types]
-    answer = model.expected(x)[0]
+    answer = model.predict_proba(x)[0]
     bins = np.minimum((answer * 10).astype(int), 9)
     for b in range(10):
         inside = bins == b
@@ -101,7 +103,7 @@ def test_is_calibrated_on_sampled_scenes(tmp_path):
 def test_answers_for_the_classes_of_the_scenes(tmp_path):
     world_oracle(write_world(tmp_path, ("person", "cat")), tmp_path / "o.safetensors", tmp_path / "c.parquet")
     assert load_model(tmp_path / "o.safetensors").classes == ("person", "cat")
-    with pytest.raises(UserError, match="the embedded world, which has no class 'unicorn'"):
+    with pytest.raises(UserError, match="the synthetic world, which has no class 'unicorn'"):
         world_oracle(write_world(tmp_path, ("cat", "unicorn")), tmp_path / "x.safetensors", tmp_path / "x.parquet")
     assert not (tmp_path / "x.safetensors").exists()
 

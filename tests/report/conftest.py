@@ -40,15 +40,15 @@ def results(tmp_path_factory) -> Path:
     ]
     out = [
         f"--class-counts={folder}/scenes/class_counts.csv",
-        f"--every-train-scene={folder}/scenes/train_every.parquet",
-        f"--every-val-scene={folder}/scenes/val_every.parquet",
+        f"--train-scenes-unfiltered={folder}/scenes/train_unfiltered.parquet",
+        f"--val-scenes-unfiltered={folder}/scenes/val_unfiltered.parquet",
     ]
     run("scenes", *splits, "--dataset", "six things", *out)
     train = f"--scenes={folder}/scenes/train.parquet"
     val = f"--scenes={folder}/scenes/val.parquet"
     models = folder / "models"
     settings = {
-        "published": {"family": "autoencoder", "recipe": "published", "bottlenecks": [2, 10], "weight_seeds": [0],
+        "published": {"family": "autoencoder", "objective": "published", "bottlenecks": [2, 10], "weight_seeds": [0],
                       "epochs": 3, "batch_size": 32},
         "frequency": {"family": "frequency"},
         "mixture": {"family": "mixture", "components": [2], "seeds": [0], "steps": 20},
@@ -59,7 +59,7 @@ def results(tmp_path_factory) -> Path:
         run("fit", train, "--name", model, "--settings", json.dumps(chosen), *out, known)
         for protocol in ("published", "corrected")[model == "mixture" :]:
             out = folder / "experiments" / protocol
-            options = [f"--model={models}/{model}.safetensors", val, "--bootstrap=20"]
+            options = [f"--model={models}/{model}.safetensors", val, "--n-resamples=20"]
             options += [f"--summary={out}/{model}.summary.parquet", f"--csv={out}/{model}.summary.csv"]
             options += [f"--train-scenes={folder}/scenes/train.parquet"]
             if protocol == "published":
@@ -71,11 +71,11 @@ def results(tmp_path_factory) -> Path:
     names = [f"--name={model}" for model in settings]
     run("compare-models", *trials, *names, "--reference=published", f"--output={folder}/experiments/differences.csv")
     run(
-        "anomalies", f"--model={models}/published.safetensors", val, f"--images={folder}/images/val.parquet",
+        "list-anomalies", f"--model={models}/published.safetensors", val, f"--images={folder}/images/val.parquet",
         f"--calibration={models}/published.calibration.parquet",
         "--missing-above=0.4", "--unexpected-below=0.35", f"--output={folder}/anomalies/published.parquet",
         f"--csv={folder}/anomalies/published.csv", f"--text={folder}/anomalies/published.txt",
-        f"--reasons={folder}/anomalies/published.reasons.parquet",
+        f"--attributions={folder}/anomalies/published.attributions.parquet",
     )  # fmt: skip
     (folder / "logs").mkdir()
     (folder / "logs/fit.published.log").write_text(

@@ -20,7 +20,7 @@ def results(tmp_path):
     rng = np.random.default_rng(0)
     annotated = rng.random((50, 6)) < 0.3
     score = np.clip(rng.normal(0.3 + 0.2 * annotated, 0.2), 0, 1)
-    arms = {"detector": score, "calibrated": score, "fusion": np.clip(score + 0.2 * annotated, 0, 1)}
+    methods = {"detector": score, "calibrated": score, "fusion": np.clip(score + 0.2 * annotated, 0, 1)}
     folder = tmp_path / "experiments/rescoring"
     folder.mkdir(parents=True)
     boxes = pd.DataFrame(
@@ -30,9 +30,9 @@ def results(tmp_path):
         ],
         columns=COLUMNS,
     )
-    judged = pd.concat([judge_presence(arms, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
-    judged.to_csv(folder / "d.judged.csv", index=False)
-    curves_of(arms, annotated, [0.2]).to_csv(folder / "d.curves.csv", index=False)
+    judged = pd.concat([judge_presence(methods, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
+    judged.to_csv(folder / "d.metrics.csv", index=False)
+    curves_of(methods, annotated, [0.2]).to_csv(folder / "d.curves.csv", index=False)
 
     rows = [
         (1, "missing", "plate", "", 0.97, 0.8, 0.9, "p = 0.90 given fork, knife", 10.0, 5.0, 30.0, 20.0, "1.jpg", ""),
@@ -45,7 +45,7 @@ def results(tmp_path):
     pd.DataFrame(
         {"kind": "label", "by": "context", "measure": ["auroc", "precision_at_k"], "value": [0.9, 0.5]}
         | {"low": 0.4, "high": 0.95, "planted": 7, "candidates": 90}
-    ).to_csv(tmp_path / "audit/d.check.csv", index=False)
+    ).to_csv(tmp_path / "audit/d.evaluation.csv", index=False)
     objects = pd.DataFrame({"image_id": [1], "category_id": [1], "x": 2, "y": 2, "width": 8, "height": 8})
     objects = objects.assign(area=64, iscrowd=False)
     categories = pd.DataFrame({"category_id": [1], "name": ["fork"], "supercategory": [""]})
@@ -64,7 +64,7 @@ def results(tmp_path):
 
 def test_it_is_said_where_context_helps_and_where_it_harms(results):
     added = added_by_context(results, "d")
-    assert any("fused with context helps" in verdict for verdict in added["verdicts"])
+    assert any("fused with context helps" in prediction for prediction in added["verdicts"])
     assert any(v.startswith("boxes") and "harms, -0.0100 [-0.0200, -0.0050]" in v for v in added["verdicts"])
     titles = [part["title"] for part in added["measures"]]
     assert titles[0] == "Classes of images, 50 images"

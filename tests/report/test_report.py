@@ -33,7 +33,7 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-def write(results, output, kind="embedded", *more):
+def write(results, output, kind="synthetic", *more):
     options = [f"--results={results}", f"--output={output}", "--dataset-name=six things", f"--dataset-kind={kind}"]
     options += [f"--configuration={results}/configuration.yaml", f"--figure={output.with_suffix('.png')}"]
     options += [
@@ -43,7 +43,7 @@ def write(results, output, kind="embedded", *more):
         "--listing=published",
     ]
     options += [f"--images={results}/pictures", "--gallery=4", *more]
-    return subprocess.run(["contextual-anomaly", "report", *options], text=True, capture_output=True)
+    return subprocess.run(["contextual-anomaly", "write-report", *options], text=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_the_figure_is_a_picture(embedded):
 
 
 def test_a_missing_table_is_named_and_nothing_is_written(results, tmp_path):
-    done = write(results, tmp_path / "report.html", "embedded", "--detector=nothing")
+    done = write(results, tmp_path / "report.html", "synthetic", "--detector=nothing")
     assert done.returncode == 1
     assert "experiments/detection/nothing.csv" in done.stderr
     assert "Traceback" not in done.stderr

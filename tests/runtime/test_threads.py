@@ -1,4 +1,4 @@
-"""What a command starts and takes: no library that it does not need, no more cores than granted, nothing compiled twice."""
+"""What a command starts and takes: no library that it does not need, no more cores than limit_threads, nothing compiled twice."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.cli import COMMANDS
-from contextual_anomaly.runtime.threads import ONE_CORE, granted
+from contextual_anomaly.runtime.threads import ONE_CORE, limit_threads
 from contextual_anomaly.scenes import Scenes, write_scenes
 
 SLOW_TO_START = ("jax", "flax", "optax", "pandas", "cv2", "scipy", "sklearn", "matplotlib", "onnx", "pyarrow", "numpy")
@@ -41,7 +41,7 @@ def test_help_starts_no_slow_library():
 def test_tables_and_scenes_start_neither_jax_nor_pandas(write_json, instances, tmp_path):
     read = [f"--{name}={tmp_path / name}" for name in ("annotations", "images", "categories")]
     splits = [f"--{s}-{name}={tmp_path / name}" for s in ("train", "val") for name in ("annotations", "categories")]
-    names = ("train-scenes", "val-scenes", "every-train-scene", "every-val-scene", "class-counts")
+    names = ("train-scenes", "val-scenes", "train-scenes-unfiltered", "val-scenes-unfiltered", "class-counts")
     written = [f"--{name}={tmp_path / name}" for name in names]
     loaded = started(
         ["annotations", write_json(instances), *read],
@@ -57,7 +57,7 @@ def test_libraries_are_told_the_cores(monkeypatch, options, cores):
         # Set and deleted, so that it is put back after the test.
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
-    told = granted(lambda **_: [os.environ[name] for name in names])(**options)
+    told = limit_threads(lambda **_: [os.environ[name] for name in names])(**options)
     assert told == [cores, *["1"] * len(ONE_CORE)]
 
 
@@ -65,7 +65,7 @@ def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
     kept = ("OMP_NUM_THREADS", "JAX_COMPILATION_CACHE_DIR")
-    assert granted(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
+    assert limit_threads(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
 
 
 def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
@@ -77,7 +77,7 @@ def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
         output = tmp_path / f"{run}.safetensors"
         settings = {
             "family": "autoencoder",
-            "recipe": "published",
+            "objective": "published",
             "bottlenecks": [3],
             "weight_seeds": [0],
             "epochs": 2,

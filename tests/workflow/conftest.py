@@ -19,9 +19,9 @@ detection:
 world:
   train_images: 1500
   val_images: 200
-  drawn_images: 16
-  detector_pictures: 40
-  detector_steps: 20
+  rendered_images: 16
+  detector_train_images: 40
+  detector_train_steps: 20
 models:
   published:
     bottlenecks: [2, 5]
@@ -35,9 +35,9 @@ models:
   pairwise: {iterations: 5}
   mixture: {components: [8], seeds: [0], steps: 20}
   masked: {units: 8, seeds: [0], epochs: 1}
-  masked_layout: {units: 8, seeds: [0], epochs: 1}
+  masked_geometry: {units: 8, seeds: [0], epochs: 1}
 experiments:
-  published_draws: 3
+  n_draws_published: 3
   bootstrap: 50
 """
 

@@ -19,7 +19,7 @@ LISTING = "results/anomalies/published.csv"
 
 @pytest.fixture(scope="module")
 def world(finished, tmp_path_factory) -> tuple[Site, bytes]:
-    """The embedded world's own files as COCO's server has them, and its annotations as COCO's archive."""
+    """The synthetic world's own files as COCO's server has them, and its annotations as COCO's archive."""
     site = Site()
     with serving(site):
         folder = finished.folder / "results/world"
@@ -47,7 +47,7 @@ def coco(project, site: Site, archive: bytes, **downloads) -> str:
         }
     }
     settings = {
-        "dataset": {"name": "embedded world", "kind": "coco"},
+        "dataset": {"name": "synthetic world", "kind": "coco"},
         "downloads": {"files": files, **downloads},
         "detection": {"detectors": []},
     }
@@ -73,7 +73,7 @@ def test_a_dry_run_needs_no_network(fresh):
         "fetch_images",
         "darknet_to_onnx",
         "detect",
-        "evaluate",
+        "evaluate_detector",
         "write_report",
     ):
         assert f"rule {job}:" in planned

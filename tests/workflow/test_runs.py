@@ -68,9 +68,9 @@ def test_snakemakes_own_report(finished, tmp_path):
 
 def test_another_run_gives_the_same_bytes(finished, fresh):
     """Every stage's tables and models."""
-    rescored = ("world.summary.csv", "world.judged.csv")
+    rescored = ("world.summary.csv", "world.metrics.csv")
     made = [f"results/experiments/rescoring/{name}" for name in rescored]
-    fresh.snakemake(*made, "results/audit/world.csv", "results/audit/world.check.csv", "experiment1", "anomalies")
+    fresh.snakemake(*made, "results/audit/world.csv", "results/audit/world.evaluation.csv", "experiment1", "anomalies")
     first, second = finished.digests(), fresh.digests()
     assert len(second) > 50
     assert {name: first[name] for name in second} == second

@@ -72,7 +72,7 @@ def running(rule: str, snakemake: subprocess.Popen, after: str = "") -> str:
     raise AssertionError(f"no job of {rule} ran")
 
 
-def granted(job: str) -> tuple[str, str]:
+def limit_threads(job: str) -> tuple[str, str]:
     """Memory and time limit of a job."""
     shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=True).stdout
     return re.search(r"MinMemoryNode=(\S+)", shown)[1], re.search(r"TimeLimit=(\S+)", shown)[1]
@@ -83,9 +83,9 @@ def test_the_whole_workflow_gives_the_bytes_of_the_local_run_though_a_job_dies(c
     snakemake = start(fresh)
     try:
         killed = running("world_detector", snakemake)
-        asked = granted(killed)
+        asked = limit_threads(killed)
         subprocess.run(["scancel", "--full", "--signal=KILL", killed], check=True)
-        asked_again = granted(running("world_detector", snakemake, after=killed))
+        asked_again = limit_threads(running("world_detector", snakemake, after=killed))
         assert snakemake.wait(1800) == 0, said(fresh)
     finally:
         snakemake.kill()

@@ -1,4 +1,4 @@
-"""Small annotation files of the embedded world."""
+"""Small annotation files of the synthetic world."""
 
 from pathlib import Path
 

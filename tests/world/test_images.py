@@ -85,7 +85,7 @@ def test_same_seed_same_bytes_and_old_images_go(folder, annotations, tmp_path):
 
 
 def test_refuses_annotations_of_another_world(instances, write_json, tmp_path):
-    with pytest.raises(UserError, match="not the embedded world's 80"):
+    with pytest.raises(UserError, match="not the synthetic world's 80"):
         world_images(write_json(instances), tmp_path / "val2017", count=1, seed=0)
     assert [p.name for p in tmp_path.iterdir()] == ["instances.json"]
 

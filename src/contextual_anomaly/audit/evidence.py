@@ -23,13 +23,13 @@ class Context:
     """A context model as the audit asks it."""
 
     model: ContextModel
-    member: int
+    variant: int
     frequency: np.ndarray  # [C] share of training scenes that hold each class
 
-    def expected(self, evidence: np.ndarray) -> np.ndarray:
+    def predict_proba(self, evidence: np.ndarray) -> np.ndarray:
         """[N, C] float32 for evidence [N, C]; the same scenes are asked for once."""
         scenes, back = np.unique(evidence.astype(bool), axis=0, return_inverse=True)
-        return self.model.expected(scenes.astype(np.float32))[self.member][back.reshape(-1)]
+        return self.model.predict_proba(scenes.astype(np.float32))[self.variant][back.reshape(-1)]
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def _unaccounted(audited: Audited, objects: pd.DataFrame, counts: np.ndarray) ->
 
 def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
     """Without a detector, classes that context expects and that are nowhere annotated in the image."""
-    expected = audited.context.expected(counts > 0)
+    expected = audited.context.predict_proba(counts > 0)
     image, column = np.nonzero(counts == 0)
     return pd.DataFrame(
         {

@@ -9,7 +9,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.audit.evidence import Context
 from contextual_anomaly.audit.findings import Audited
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import member_index, require_same_classes
+from contextual_anomaly.models.base import require_same_classes, variant_index
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.scenes import read_scenes
@@ -36,13 +36,13 @@ def read_audited(
         raise UserError("--detections and --image-report go together: give both, or neither.")
     judge, common = load_model(model), read_scenes(train_scenes)
     require_same_classes(judge, common.classes, str(train_scenes))
-    member = member_index(judge, bottleneck)
+    variant = variant_index(judge, bottleneck)
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
     unknown = sorted(set(judge.classes) - set(classes["name"]))
     if unknown:
         raise UserError(f"{categories}: lacks classes of model {judge.name!r}: {', '.join(unknown[:5])}.")
     example = np.eye(len(judge.classes), dtype=np.float32)
-    if not np.allclose(judge.expected(example)[member], judge.toggled(example)[member], atol=1e-3):
+    if not np.allclose(judge.predict_proba(example)[variant], judge.predict_proba_toggled(example)[variant], atol=1e-3):
         raise UserError(
             f"{model}: {judge.name!r} looks at the class that it judges, so it would trust the annotation in question. "
             "Set audit.model to a model that leaves it out, as masked does."
@@ -65,7 +65,7 @@ def read_audited(
         image_ids=image_ids,
         classes=judge.classes,
         detections=found,
-        context=Context(judge, member, common.presence.mean(0)),
+        context=Context(judge, variant, common.presence.mean(0)),
         fold=np.random.default_rng(seed).permutation(len(image_ids)) % folds,
     )
 

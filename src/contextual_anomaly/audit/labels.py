@@ -40,7 +40,7 @@ def doubt_labels(
     detected_column: np.ndarray | None,
     fold: np.ndarray,
 ) -> Labels:
-    """Judge each object by weights that were fitted on the objects of other images.
+    """Predictor each object by weights that were fitted on the objects of other images.
 
     Args:
         objects: M annotated objects: image_id, x, y, width, height.
@@ -58,7 +58,7 @@ def doubt_labels(
     parts = [np.log1p(others)]
     expected = np.full(others.shape, np.nan, np.float32)
     if context is not None:
-        expected = context.expected(others > 0)
+        expected = context.predict_proba(others > 0)
         parts += [log_odds(expected), np.broadcast_to(log_odds(context.frequency), others.shape)]
     seen = np.zeros(others.shape)
     if detections is not None:

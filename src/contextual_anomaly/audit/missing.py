@@ -63,7 +63,7 @@ def judge_detections(
     others = np.maximum(np.where(known, counts[image, column].astype(int), 0) - right, 0)
     parts = [log_odds(detections["score"]), np.log1p(others)]
     if context is not None:
-        expected[known] = context.expected(counts > 0)[image[known], column[known]]
+        expected[known] = context.predict_proba(counts > 0)[image[known], column[known]]
         # A class that the context model does not know is expected as often as not.
         parts += [np.where(known, log_odds(np.nan_to_num(expected, nan=0.5)), 0)]
         parts += [np.where(known, log_odds(context.frequency)[column], 0)]

@@ -1,5 +1,6 @@
 """COCO annotation files: official JSON in, checked columns out."""
 
+import logging
 import mmap
 import re
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from contextual_anomaly.coco.records import Category, Image, Instances, Objects
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import from_numpy, from_texts
 from contextual_anomaly.runtime.atomic import require_file
-from contextual_anomaly.runtime.paths import leaves_folder
-from contextual_anomaly.runtime.progress import say
+from contextual_anomaly.runtime.paths import escapes_directory
+
+logger = logging.getLogger(__name__)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
@@ -110,7 +112,7 @@ def _check_lists(path: Path, instances: Instances) -> _Lists:
     _no_duplicates(path, "images", image_ids)
     _no_duplicates(path, "categories", category_ids)
     for row, image in enumerate(instances.images):
-        if leaves_folder(image.file_name):
+        if escapes_directory(image.file_name):
             raise UserError(
                 f"{path}: images record {row} (id {image.id}): file_name {image.file_name!r} points outside the folder of "
                 "images; a name within it was expected."
@@ -130,10 +132,10 @@ def _check_objects(path: Path, objects: Objects, lists: _Lists) -> pa.Table:
         raise UserError(f"{path}: annotations is empty, at least one object was expected.")
     _no_duplicates(path, "annotations", objects.id)
 
-    def refuse(bad: np.ndarray, say) -> None:
+    def refuse(bad: np.ndarray, explain) -> None:
         if bad.any():
             row = int(bad.argmax())
-            raise UserError(f"{path}: annotations record {row} (id {objects.id[row]}): {say(row)}")
+            raise UserError(f"{path}: annotations record {row} (id {objects.id[row]}): {explain(row)}")
 
     refuse(
         ~np.isin(objects.image_id, lists.image_ids),
@@ -146,7 +148,7 @@ def _check_objects(path: Path, objects: Objects, lists: _Lists) -> pa.Table:
     if objects.wrong_box:
         # As in COCO's own instances_train2017.json: image and class are known, which is what scenes are made of.
         row, box = objects.wrong_box
-        say(
+        logger.info(
             f"{path}: {np.isnan(objects.box[2]).sum():,} of {len(objects.id):,} objects have a box without a size; they count "
             f"for their class and have no geometry. The first is annotations record {row} (id {objects.id[row]}): bbox {box}."
         )

@@ -1,9 +1,12 @@
 """`contextual-anomaly annotations`: one COCO JSON file to three tables."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def annotations(
@@ -22,11 +25,10 @@ def annotations(
 
     from contextual_anomaly import tables
     from contextual_anomaly.coco.reader import read_instances
-    from contextual_anomaly.runtime.progress import say
 
-    say(f"reading {instances}")
+    logger.info(f"reading {instances}")
     objects, pictures, classes = read_instances(instances, threads)
-    say(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
+    logger.info(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
     written = (
         (objects, tables.ANNOTATIONS, annotations),
         (pictures, tables.IMAGES, images),

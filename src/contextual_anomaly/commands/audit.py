@@ -1,9 +1,12 @@
 """`contextual-anomaly audit`: where the annotations are probably wrong."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def audit(
@@ -23,9 +26,9 @@ def audit(
     image_report: Annotated[
         Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
     ] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which member of a sweep judges.")] = 64,
-    least_score: Annotated[float, typer.Option(min=0, max=1, help="What is less likely wrong is not listed.")] = 0.5,
-    listed: Annotated[int, typer.Option(min=1, help="At most so many are listed.")] = 500,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="What is less likely wrong is not max_issues.")] = 0.5,
+    max_issues: Annotated[int, typer.Option(min=1, help="At most so many are max_issues.")] = 500,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
 ) -> None:
@@ -48,24 +51,23 @@ def audit(
     from contextual_anomaly.audit.findings import audit as all_findings
     from contextual_anomaly.audit.findings import explained
     from contextual_anomaly.audit.inputs import read_audited
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     audited = read_audited(
         annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
     )
     findings = all_findings(audited)
-    findings = explained(audited, findings[findings["score"] >= least_score].head(listed))
+    findings = explained(audited, findings[findings["score"] >= min_score].head(max_issues))
     counts = findings["kind"].value_counts()
     by = f"{audited.context.model.name}" + ("" if detections is None else " and the detector")
-    say(
+    logger.info(
         f"{by}: {counts.get('missing', 0):,} objects that may be missing and {counts.get('label', 0):,} labels that may be "
         f"wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
-    made_from = {"model": audited.context.model.name, "least_score": str(least_score)}
+    made_from = {"model": audited.context.model.name, "min_score": str(min_score)}
     tables.write_table(table, tables.FINDINGS, output, made_from)
-    with write_aside(csv) as aside:
-        findings.to_csv(aside, index=False, float_format="%.6g")
-    with write_aside(coco) as aside:
-        aside.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": by}))
+    with atomic_write(csv) as temporary:
+        findings.to_csv(temporary, index=False, float_format="%.6g")
+    with atomic_write(coco) as temporary:
+        temporary.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": by}))

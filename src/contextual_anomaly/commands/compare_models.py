@@ -1,9 +1,12 @@
 """`contextual-anomaly compare-models`: is one model better than another, on the same trials?"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def compare_models(
@@ -11,7 +14,7 @@ def compare_models(
     name: Annotated[list[str], typer.Option(help="The models' names, in the same order; repeat.")],
     reference: Annotated[str, typer.Option(help="The model that the others are compared with.")],
     output: Annotated[Path, typer.Option(help="The differences, as CSV.")],
-    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Compare models on the same changed scenes, with paired 95 % intervals over images.
@@ -26,8 +29,7 @@ def compare_models(
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.differences import differences
     from contextual_anomaly.experiments.tables import TRIALS
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.stats.bootstrap import Bootstrap
     from contextual_anomaly.tables import read_table
 
@@ -43,7 +45,7 @@ def compare_models(
                 f"{model}: {len(table):,} trials, {reference} has {len(tables[reference]):,}: run both again."
             )
         table["image"] = np.searchsorted(images, table["image_id"])
-    found = differences(tables, reference, Bootstrap(len(images), bootstrap, seed))
-    say(f"{len(tables) - 1} models compared with {reference} on {len(images):,} images")
-    with write_aside(output) as aside:
-        found.to_csv(aside, index=False, float_format="%.6g")
+    found = differences(tables, reference, Bootstrap(len(images), n_resamples, seed))
+    logger.info(f"{len(tables) - 1} models compared with {reference} on {len(images):,} images")
+    with atomic_write(output) as temporary:
+        found.to_csv(temporary, index=False, float_format="%.6g")

@@ -19,11 +19,11 @@ def configuration(
     import yaml
 
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.runtime.atomic import write_aside
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     try:
         values = json.loads(settings)
     except json.JSONDecodeError as error:
         raise UserError(f"--settings: not a JSON object ({error}).") from None
-    with write_aside(output) as aside:
-        aside.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    with atomic_write(output) as temporary:
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,9 +1,12 @@
 """`contextual-anomaly darknet-to-onnx`: a Darknet network as ONNX."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def darknet_to_onnx(
@@ -26,12 +29,11 @@ def darknet_to_onnx(
     import onnx
 
     from contextual_anomaly.detection.darknet.convert import convert
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     model = convert(cfg, weights, batch or None, size or None)
-    with write_aside(output) as aside:
-        onnx.save(model, aside)
+    with atomic_write(output) as temporary:
+        onnx.save(model, temporary)
     _, _, height, width = (d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)
     _, rows, boxes = (d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim)
-    say(f"{output.name}: input {width} × {height}, {rows - 4} classes, {boxes:,} boxes")
+    logger.info(f"{output.name}: input {width} × {height}, {rows - 4} classes, {boxes:,} boxes")

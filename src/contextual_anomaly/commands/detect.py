@@ -1,10 +1,13 @@
 """`contextual-anomaly detect`: one shard of the images through a detector."""
 
+import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 class FamilyName(StrEnum):
@@ -84,7 +87,6 @@ def detect(
     from contextual_anomaly.detection.inference import run, shard_of
     from contextual_anomaly.detection.names import match_names, read_names
     from contextual_anomaly.detection.network import Network
-    from contextual_anomaly.runtime.progress import say
 
     rows = shard_of(tables.read_table(image_table, tables.IMAGES).to_pandas(), images, shard, shards)
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
@@ -103,7 +105,7 @@ def detect(
         given, names_of = in_dataset, f"{weights} has no class names of its own, so those of {categories} were taken"
     columns = match_names(given, names_of, network.classes, in_dataset)
     width, height = network.input_size
-    say(
+    logger.info(
         f"{weights.name}: {family}, {network.classes} classes, input {width} × {height}, {network.batch} at a time; "
         f"OpenCV {cv2.__version__} on {network.backend}, {len(networks)} side by side"
     )
@@ -124,4 +126,6 @@ def detect(
     }
     results.with_metadata(made_from).write(detections, class_scores, image_report)
     counts = results.report["status"].value_counts()
-    say(f"{len(results.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items()))
+    logger.info(
+        f"{len(results.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    )

@@ -1,9 +1,12 @@
 """`contextual-anomaly download`: one verified file from the network."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def download(
@@ -31,15 +34,17 @@ def download(
     """
     import re
 
-    from contextual_anomaly.download.transfer import Patience, RemoteFile, fetch, new_session
+    from contextual_anomaly.download.transfer import RemoteFile, RetryPolicy, fetch, new_session
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.runtime.locks import only_one
-    from contextual_anomaly.runtime.progress import say, track_bytes
+    from contextual_anomaly.runtime.progress import track_bytes
 
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise UserError(f"--sha256 {sha256!r}: 64 hexadecimal digits were expected.")
     wanted = RemoteFile(tuple(address), size, sha256.lower() if sha256 else None)
     with only_one(output), track_bytes(output.name) as progress:
-        source = fetch(wanted, output, new_session(), Patience(tries, back_off, stall), progress)
+        source = fetch(wanted, output, new_session(), RetryPolicy(tries, back_off, stall), progress)
     checked = "checksum right" if sha256 else "no checksum was given"
-    say(f"{output}: {output.stat().st_size:,} bytes, {checked}, " + (f"from {source}" if source else "was there"))
+    logger.info(
+        f"{output}: {output.stat().st_size:,} bytes, {checked}, " + (f"from {source}" if source else "was there")
+    )

@@ -1,12 +1,15 @@
-"""`contextual-anomaly audit-check`: does the audit find errors that are known to be there?"""
+"""`contextual-anomaly evaluate-audit`: does the audit find errors that are known to be there?"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
 
-def audit_check(
+
+def evaluate_audit(
     annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
@@ -21,12 +24,12 @@ def audit_check(
     image_report: Annotated[
         Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
     ] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which member of a sweep judges.")] = 64,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
     share: Annotated[
         float, typer.Option(min=0.001, max=0.3, help="Share of objects taken out, and share given a wrong label.")
     ] = 0.05,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
-    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is planted, of the folds and of the bootstrap.")] = 0,
 ) -> None:
     """Plant errors into the annotations and see how high the audit ranks them: by detector, by context, and by both.
@@ -35,23 +38,22 @@ def audit_check(
     of planted ones among the k first, where k were planted. Errors that the annotations had before count against both,
     so that the figures are a floor. Example:
 
-    `contextual-anomaly audit-check --annotations results/annotations/val.parquet
+    `contextual-anomaly evaluate-audit --annotations results/annotations/val.parquet
     --categories results/categories/val.parquet --images results/images/val.parquet
     --model results/models/masked.safetensors --train-scenes results/scenes/train.parquet --output check.csv`
     """
     from contextual_anomaly.audit.inputs import read_audited
     from contextual_anomaly.audit.label_noise import check
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     audited = read_audited(
         annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
     )
-    table = check(audited, share, seed, bootstrap)
-    with write_aside(output) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+    table = check(audited, share, seed, n_resamples)
+    with atomic_write(output) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g")
     for row in table.itertuples():
-        say(
+        logger.info(
             f"{row.kind}, by {row.by}: {row.measure} {row.value:.3f} [{row.low:.3f}, {row.high:.3f}], "
             f"{row.planted:,} planted among {row.candidates:,}"
         )

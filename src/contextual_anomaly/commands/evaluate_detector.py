@@ -1,32 +1,34 @@
-"""`contextual-anomaly evaluate`: a detector by COCO's own measures."""
+"""`contextual-anomaly evaluate-detector`: a detector by COCO's own measures."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
 
-def evaluate(
+
+def evaluate_detector(
     detections: Annotated[Path, typer.Option(help="Boxes of the detector (Parquet).")],
     image_report: Annotated[Path, typer.Option(help="Which images it has run on (CSV).")],
     annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     output: Annotated[Path, typer.Option(help="The measures, as CSV.")],
 ) -> None:
-    """Judge a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
+    """Predictor a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
 
     Columns: metric, category (empty for all of them), value, images, instances. AP is the mean over overlaps of .50 to
     .95; crowd regions are neither found nor missed, as COCO has it. Example:
 
-    `contextual-anomaly evaluate --detections results/detections/world/val.parquet
+    `contextual-anomaly evaluate-detector --detections results/detections/world/val.parquet
     --image-report results/detections/world/images.csv --annotations results/annotations/val.parquet
     --categories results/categories/val.parquet --output results/experiments/detection/world.csv`
     """
     from contextual_anomaly import tables
     from contextual_anomaly.detection import evaluation
     from contextual_anomaly.detection.results import RUN, read_report
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     report = read_report(image_report)
     measures = evaluation.evaluate(
@@ -35,7 +37,9 @@ def evaluate(
         tables.read_table(detections, tables.DETECTIONS).to_pandas(),
         report.loc[report["status"] == RUN, "image_id"].to_numpy(),
     )
-    with write_aside(output) as aside:
-        measures.to_csv(aside, index=False, float_format="%.6g")
+    with atomic_write(output) as temporary:
+        measures.to_csv(temporary, index=False, float_format="%.6g")
     overall = measures[measures["category"] == ""].set_index("metric")
-    say(f"AP {overall['value']['AP']:.3f}, AP50 {overall['value']['AP50']:.3f} on {overall['images']['AP']:,} images")
+    logger.info(
+        f"AP {overall['value']['AP']:.3f}, AP50 {overall['value']['AP50']:.3f} on {overall['images']['AP']:,} images"
+    )

@@ -1,12 +1,15 @@
-"""`contextual-anomaly judge-rescoring`: what context adds to a detector."""
+"""`contextual-anomaly evaluate-rescoring`: what context adds to a detector."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
 
-def judge_rescoring(
+
+def evaluate_rescoring(
     presence: Annotated[Path, typer.Option(help="Probabilities of classes, as fuse writes them (Parquet).")],
     fused_boxes: Annotated[Path, typer.Option(help="Boxes as fuse writes them (Parquet).")],
     network_boxes: Annotated[Path, typer.Option(help="Boxes as rescore-boxes writes them (Parquet).")],
@@ -14,20 +17,20 @@ def judge_rescoring(
     annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     threshold: Annotated[list[float], typer.Option(min=0, max=1, help="Of the detector; repeat.")],
-    output: Annotated[Path, typer.Option(help="All measures of all arms, as CSV.")],
+    output: Annotated[Path, typer.Option(help="All measures of all methods, as CSV.")],
     curves: Annotated[Path, typer.Option(help="Precision-recall and risk-coverage curves, as CSV.")],
     minimum_classes: Annotated[
         int, typer.Option(min=1, help="Classes are judged on all images, and on those with so many.")
     ] = 3,
-    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Judge the detector alone and with context: classes of images by average precision, precision at the detector's
+    """Predictor the detector alone and with context: classes of images by average precision, precision at the detector's
     own recall, and risk against coverage; boxes by COCO's AP.
 
     Each figure and its gain over the detector alone have a 95 % interval, images resampled. Example:
 
-    `contextual-anomaly judge-rescoring --presence presence.parquet --fused-boxes boxes.parquet
+    `contextual-anomaly evaluate-rescoring --presence presence.parquet --fused-boxes boxes.parquet
     --network-boxes network.parquet --image-report results/detections/world/images.csv
     --annotations results/annotations/val.parquet --categories results/categories/val.parquet --threshold 0.25
     --output judged.csv --curves curves.csv`
@@ -38,8 +41,7 @@ def judge_rescoring(
     from contextual_anomaly.experiments.rescoring.curves import curves_of
     from contextual_anomaly.experiments.rescoring.evaluation import judge_boxes, judge_presence
     from contextual_anomaly.experiments.tables import FUSED, RESCORED_BOXES, ran_on
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
 
     cells = tables.read_table(presence, FUSED).to_pandas()
     image_ids = ran_on(image_report)
@@ -48,7 +50,7 @@ def judge_rescoring(
         return cells[column].to_numpy().reshape(len(image_ids), -1)
 
     thresholds = sorted(set(threshold))
-    arms = {"detector": matrix("score"), "calibrated": matrix("calibrated"), "fusion": matrix("fused")}
+    methods = {"detector": matrix("score"), "calibrated": matrix("calibrated"), "fusion": matrix("fused")}
     annotated = matrix("annotated")
     fused = tables.read_table(fused_boxes, RESCORED_BOXES).to_pandas()
     network = tables.read_table(network_boxes, RESCORED_BOXES).to_pandas()
@@ -59,23 +61,23 @@ def judge_rescoring(
     }
     judged = pd.concat(
         [
-            judge_presence(arms, annotated, thresholds, minimum_classes, bootstrap, seed),
+            judge_presence(methods, annotated, thresholds, minimum_classes, n_resamples, seed),
             judge_boxes(
                 boxes,
                 tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(),
                 tables.read_table(categories, tables.CATEGORIES).to_pandas(),
                 image_ids,
-                bootstrap,
+                n_resamples,
                 seed,
             ),
         ],
         ignore_index=True,
     )
-    for table, path in ((judged, output), (curves_of(arms, annotated, thresholds), curves)):
-        with write_aside(path) as aside:
-            table.to_csv(aside, index=False, float_format="%.6g")
+    for table, path in ((judged, output), (curves_of(methods, annotated, thresholds), curves)):
+        with atomic_write(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
     for row in judged[judged["gain"].notna() & judged["threshold"].isna() & (judged["images_with"] == 0)].itertuples():
-        say(
-            f"{row.subject}, {row.arm}: {row.measure} {row.value:.4f}, "
+        logger.info(
+            f"{row.subject}, {row.method}: {row.measure} {row.value:.4f}, "
             f"{row.gain:+.4f} [{row.gain_low:+.4f}, {row.gain_high:+.4f}] over the detector alone"
         )

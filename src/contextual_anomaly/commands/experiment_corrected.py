@@ -1,28 +1,34 @@
 """`contextual-anomaly experiment-corrected`: experiment 1 with false alarms, ranks and intervals."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
+
 
 def experiment_corrected(
-    model: Annotated[Path, typer.Option(help="The model (.safetensors); every member of a sweep is tried.")],
+    model: Annotated[Path, typer.Option(help="The model (.safetensors); every variant of a sweep is tried.")],
     calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
     scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
     train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split, to know what is rare (Parquet).")],
-    trials_table: Annotated[Path, typer.Option(help="One trial a row, of the chosen member (Parquet).")],
-    curve: Annotated[Path, typer.Option(help="The calibration curve of the chosen member, as CSV.")],
+    trials_table: Annotated[Path, typer.Option(help="One trial a row, of the chosen variant (Parquet).")],
+    curve: Annotated[Path, typer.Option(help="The calibration curve of the chosen variant, as CSV.")],
     summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
-    layouts: Annotated[
-        Path | None, typer.Option(help="Layouts of the validation split (Parquet), for models that look at them.")
+    object_geometry: Annotated[
+        Path | None,
+        typer.Option(help="ObjectGeometry of the validation split (Parquet), for models that look at them."),
     ] = None,
-    categories: Annotated[Path | None, typer.Option(help="The data set's classes (Parquet), with --layouts.")] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Of a sweep, the members to rank over all trials.")] = 10,
-    draws: Annotated[int, typer.Option(min=1, help="Injections for each scene and kind.")] = 3,
-    bootstrap: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of draws and bootstrap.")] = 0,
+    categories: Annotated[
+        Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
+    ] = None,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Of a sweep, the variants to rank over all trials.")] = 10,
+    n_draws: Annotated[int, typer.Option(min=1, help="Injections for each scene and kind.")] = 3,
+    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of n_draws and bootstrap.")] = 0,
 ) -> None:
     """Add a class to each scene, take each class out, and see whether the model tells it from the genuine ones.
 
@@ -43,12 +49,11 @@ def experiment_corrected(
 
     from contextual_anomaly.experiments import corrected, probabilities
     from contextual_anomaly.experiments.tables import TRIALS, member_columns, write_summary
-    from contextual_anomaly.models.base import member_index, require_same_classes
+    from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.object_geometry import read_layouts
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.object_geometry import read_object_geometry
+    from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.stats.bootstrap import Bootstrap
     from contextual_anomaly.stats.ranking import rank
@@ -57,28 +62,34 @@ def experiment_corrected(
     judge, examples = load_model(model), read_scenes(scenes)
     require_same_classes(judge, examples.classes, str(scenes))
     train_frequency = read_scenes(train_scenes).frequency.astype(np.float64)
-    layout = read_layouts(layouts, categories).of(examples.image_ids) if layouts and categories else None
+    geometry = (
+        read_object_geometry(object_geometry, categories).of(examples.image_ids)
+        if object_geometry and categories
+        else None
+    )
     presence = examples.presence
-    resamples = Bootstrap(len(presence), bootstrap, seed)
-    chosen = member_index(judge, bottleneck)
-    standing = frozenset(m for m, member in enumerate(judge.members) if member.bottleneck in (bottleneck, None))
+    resamples = Bootstrap(len(presence), n_resamples, seed)
+    chosen = variant_index(judge, bottleneck)
+    standing = frozenset(m for m, variant in enumerate(judge.variants) if variant.bottleneck in (bottleneck, None))
     figures, written = [], []
     # BLAS rounds differently on several cores, and is slower there for products as small as these.
     with threadpool_limits(1):
         start = time.monotonic()
-        odds = judge.log_odds(presence, layout)
-        every = (time.monotonic() - start) / len(judge.members)
+        odds = judge.log_odds(presence, geometry)
+        every = (time.monotonic() - start) / len(judge.variants)
         start = time.monotonic()
         for row in range(10):
-            judge.log_odds(presence[row : row + 1], None if layout is None else layout[row : row + 1])
+            judge.log_odds(presence[row : row + 1], None if geometry is None else geometry[row : row + 1])
         one = (time.monotonic() - start) / 10
-        say(f"asked about {len(presence):,} scenes in {every:.3f} s, about one in {1000 * one:.2f} ms")
+        logger.info(f"asked about {len(presence):,} scenes in {every:.3f} s, about one in {1000 * one:.2f} ms")
         known = read_calibration(calibration)
         for m in sorted(standing):
             figures += probabilities.measure(odds[m], presence, known if m == chosen else None, m, resamples)
-        for trials in corrected.make_trials(presence, train_frequency, draws, seed):
-            say(f"{judge.name}: {trials.experiment}, {len(trials.scene):,} trials × {len(judge.members)} members")
-            answers = judge.log_odds(trials.evidence, None if layout is None else layout[trials.scene])
+        for trials in corrected.make_trials(presence, train_frequency, n_draws, seed):
+            logger.info(
+                f"{judge.name}: {trials.experiment}, {len(trials.scene):,} trials × {len(judge.variants)} variants"
+            )
+            answers = judge.log_odds(trials.evidence, None if geometry is None else geometry[trials.scene])
             figures += corrected.measure(answers, trials, resamples, standing)
             if trials.experiment in corrected.HALF_CLEAN:
                 continue
@@ -99,12 +110,12 @@ def experiment_corrected(
             "protocol": "corrected",
             "experiment": figure.experiment,
             "model": judge.name,
-            **member_columns(judge.members[figure.member]),
+            **member_columns(judge.variants[figure.variant]),
             **{name: getattr(figure, name) for name in ("metric", "value", "low", "high", "trials", "images")},
         }
         for figure in figures
     ]
-    with write_aside(curve) as aside:
-        probabilities.calibration_curve(odds[chosen], presence).to_csv(aside, index=False, float_format="%.6g")
+    with atomic_write(curve) as temporary:
+        probabilities.calibration_curve(odds[chosen], presence).to_csv(temporary, index=False, float_format="%.6g")
     write_table(pa.concat_tables(written), TRIALS, trials_table)
     write_summary(rows, summary, csv)

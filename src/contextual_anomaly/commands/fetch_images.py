@@ -1,9 +1,12 @@
 """`contextual-anomaly fetch-images`: the first images of a split, one by one."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def fetch_images(
@@ -31,12 +34,13 @@ def fetch_images(
     """
     from contextual_anomaly import tables
     from contextual_anomaly.download.images import MISSING, fetch_images
-    from contextual_anomaly.download.transfer import Patience
+    from contextual_anomaly.download.transfer import RetryPolicy
     from contextual_anomaly.runtime.locks import only_one
-    from contextual_anomaly.runtime.progress import say
 
     wanted = tables.read_table(image_table, tables.IMAGES).to_pandas().head(count)
     with only_one(store):
-        rows = fetch_images(wanted, store, output, report, connections, Patience(tries, back_off, stall))
+        rows = fetch_images(wanted, store, output, report, connections, RetryPolicy(tries, back_off, stall))
     missing = int((rows["status"] == MISSING).sum())
-    say(f"{output}: {len(rows) - missing:,} images" + (f"; {missing:,} are missing, see {report}" if missing else ""))
+    logger.info(
+        f"{output}: {len(rows) - missing:,} images" + (f"; {missing:,} are missing, see {report}" if missing else "")
+    )

@@ -1,9 +1,12 @@
 """`contextual-anomaly fit`: any context model, from the training scenes."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def fit(
@@ -13,10 +16,12 @@ def fit(
     output: Annotated[Path, typer.Option(help="The model, as .safetensors.")],
     history: Annotated[Path, typer.Option(help="How the fit went, step by step, as CSV; empty for closed forms.")],
     calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
-    layouts: Annotated[
-        Path | None, typer.Option(help="Layouts of the training split (Parquet), for models that look at them.")
+    object_geometry: Annotated[
+        Path | None, typer.Option(help="ObjectGeometry of the training split (Parquet), for models that look at them.")
     ] = None,
-    categories: Annotated[Path | None, typer.Option(help="The data set's classes (Parquet), with --layouts.")] = None,
+    categories: Annotated[
+        Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
+    ] = None,
     part: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
     minimum_classes: Annotated[
         int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
@@ -42,26 +47,29 @@ def fit(
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.calibration import calibrate, write_calibration
     from contextual_anomaly.models.data import TrainingData
-    from contextual_anomaly.object_geometry import read_layouts
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.object_geometry import read_object_geometry
+    from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.scenes import read_scenes
 
     chosen = registry.read_settings(settings)
     examples = read_scenes(scenes)
-    known = read_layouts(layouts, categories) if layouts and categories else None
-    parts = [registry.load_model(path) for path in part or []]
-    for model in parts:
+    known = read_object_geometry(object_geometry, categories) if object_geometry and categories else None
+    estimators = [registry.load_model(path) for path in part or []]
+    for model in estimators:
         require_same_classes(model, examples.classes, str(scenes))
-    data = TrainingData(examples, known, parts)
-    say(f"fitting {name}, {chosen.family}, on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}")
+    data = TrainingData(examples, known, estimators)
+    logger.info(
+        f"fitting {name}, {chosen.family}, on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}"
+    )
     start = time.monotonic()
     fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
-    say(f"fitted in {time.monotonic() - start:.2f} s")
+    logger.info(f"fitted in {time.monotonic() - start:.2f} s")
     made_from = {"family_settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
     registry.save(fitted.model, output, made_from)
     write_calibration(
         calibrate(fitted.model, getattr(chosen, "chosen_bottleneck", None), data, minimum_classes), calibration
     )
-    with write_aside(history) as aside:
-        (pd.DataFrame() if fitted.history is None else fitted.history).to_csv(aside, index=False, float_format="%.7g")
+    with atomic_write(history) as temporary:
+        (pd.DataFrame() if fitted.history is None else fitted.history).to_csv(
+            temporary, index=False, float_format="%.7g"
+        )

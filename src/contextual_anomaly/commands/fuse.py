@@ -1,9 +1,12 @@
 """`contextual-anomaly fuse`: detector and context together, calibrated."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def fuse(
@@ -17,7 +20,7 @@ def fuse(
     ],
     presence: Annotated[Path, typer.Option(help="Probability of each class in each image (Parquet).")],
     boxes: Annotated[Path, typer.Option(help="The boxes with new confidences (Parquet).")],
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which member of a sweep judges.")] = 64,
+    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
 ) -> None:
@@ -42,9 +45,8 @@ def fuse(
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.presence import read_presence
     from contextual_anomaly.experiments.tables import FUSED, RESCORED_BOXES
-    from contextual_anomaly.models.base import member_index, require_same_classes
+    from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.stats.folds import folds_of
     from contextual_anomaly.stats.log_odds import log_odds
@@ -52,10 +54,10 @@ def fuse(
     judge, common = load_model(model), read_scenes(train_scenes)
     require_same_classes(judge, common.classes, str(train_scenes))
     seen = read_presence(class_scores, annotations, judge)
-    member = member_index(judge, bottleneck)
+    variant = variant_index(judge, bottleneck)
     there = seen.annotated.astype(np.float32)
     # A model that sees the class itself would count the detector twice.
-    if not np.allclose(judge.expected(there)[member], judge.toggled(there)[member], atol=1e-3):
+    if not np.allclose(judge.predict_proba(there)[variant], judge.predict_proba_toggled(there)[variant], atol=1e-3):
         raise UserError(
             f"{model}: {judge.name!r} looks at the class that it judges, so it would count the detector twice. "
             "Set rescoring.fusion_model to a model that leaves it out, as masked does."
@@ -63,9 +65,9 @@ def fuse(
     images, classes = seen.score.shape
     fold = folds_of(images, folds, seed)
     share = common.presence.mean(0)
-    fused = fusion.fuse(seen.score, seen.annotated, share, judge, member, fold)
+    fused = fusion.fuse(seen.score, seen.annotated, share, judge, variant, fold)
     detector, context, prior, _ = fused.weights.mean(0)
-    say(
+    logger.info(
         f"{judge.name}: {images} images; log-odds weigh {detector:.2f} (detector), {context:.2f} (context), {prior:.2f} (prior)"
     )
 

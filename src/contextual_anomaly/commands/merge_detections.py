@@ -1,9 +1,12 @@
 """`contextual-anomaly merge-detections`: the shards of a detector as one."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def merge_detections(
@@ -29,7 +32,6 @@ def merge_detections(
     """
     from contextual_anomaly.detection.results import merge, read_results
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.runtime.progress import say
 
     if shards is not None:  # a command line is too short for the names of a thousand
         named = [_numbered(names, shards) for names in (shard_detections, shard_class_scores, shard_image_report)]
@@ -43,7 +45,9 @@ def merge_detections(
     merged = merge([read_results(*paths) for paths in files])
     merged.write(detections, class_scores, image_report)
     counts = merged.report["status"].value_counts()
-    say(f"{len(merged.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items()))
+    logger.info(
+        f"{len(merged.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    )
 
 
 def _numbered(names: list[Path], shards: int) -> list[Path]:

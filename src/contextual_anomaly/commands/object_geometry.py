@@ -1,26 +1,28 @@
-"""`contextual-anomaly layouts`: how many objects of each class an image has, how large and where."""
+"""`contextual-anomaly object-geometry`: how many objects of each class an image has, how large and where."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
 
-def layouts(
+
+def object_geometry(
     annotations: Annotated[Path, typer.Option(help="Objects of a split (Parquet).")],
     images: Annotated[Path, typer.Option(help="Its images, with their sizes (Parquet).")],
     output: Annotated[Path, typer.Option(help="One (image, class) a row (Parquet).")],
 ) -> None:
     """Sum up the boxes of each class in each image: number, sizes, mean place. Some context models look at them.
 
-    Example: `contextual-anomaly layouts --annotations results/annotations/val.parquet
-    --images results/images/val.parquet --output layouts.parquet`
+    Example: `contextual-anomaly object-geometry --annotations results/annotations/val.parquet
+    --images results/images/val.parquet --output object_geometry.parquet`
     """
     from contextual_anomaly import tables
-    from contextual_anomaly.object_geometry import lay_out
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.object_geometry import geometry_features
 
     objects = tables.read_table(annotations, tables.ANNOTATIONS)
-    table = lay_out(objects, tables.read_table(images, tables.IMAGES))
-    say(f"{objects.num_rows:,} objects of {table.num_rows:,} classes in images")
-    tables.write_table(table, tables.LAYOUTS, output)
+    table = geometry_features(objects, tables.read_table(images, tables.IMAGES))
+    logger.info(f"{objects.num_rows:,} objects of {table.num_rows:,} classes in images")
+    tables.write_table(table, tables.OBJECT_GEOMETRY, output)

@@ -1,9 +1,12 @@
 """`contextual-anomaly rescore-boxes`: a network that looks at all boxes of an image."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def rescore_boxes(
@@ -35,7 +38,6 @@ def rescore_boxes(
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.box_training import corrections
     from contextual_anomaly.experiments.tables import RESCORED_BOXES, ran_on
-    from contextual_anomaly.runtime.progress import say
     from contextual_anomaly.stats.folds import folds_of
     from contextual_anomaly.stats.log_odds import log_odds
 
@@ -56,7 +58,7 @@ def rescore_boxes(
     )
     fold = folds_of(len(image_ids), folds, seed)
     correction, loss = corrections(*map(slots.laid_out, values), fold, len(classes), weight_seed, epochs)
-    say(
+    logger.info(
         f"{len(image_ids)} images, {folds} folds × {len(weight_seed)} nets: training loss {loss[0]:.4f} in the first epoch, "
         f"{loss[1]:.4f} in the last"
     )

@@ -1,9 +1,12 @@
 """`contextual-anomaly scenes`: which classes every image holds."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def scenes(
@@ -14,8 +17,10 @@ def scenes(
     dataset: Annotated[str, typer.Option(help="The data set's name, kept with the scenes.")],
     train_scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
     val_scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
-    every_train_scene: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
-    every_val_scene: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
+    train_scenes_unfiltered: Annotated[
+        Path, typer.Option(help="The same with the images of a single class (Parquet).")
+    ],
+    val_scenes_unfiltered: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
     class_counts: Annotated[Path, typer.Option(help="Images, instances and scenes of each class, as CSV.")],
     include_person: Annotated[
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
@@ -30,15 +35,14 @@ def scenes(
 
     Example: `contextual-anomaly scenes --dataset "COCO 2017" --train-annotations train.parquet --val-annotations
     val.parquet --train-categories categories_train.parquet --val-categories categories_val.parquet
-    --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --every-train-scene every_train.parquet
-    --every-val-scene every_val.parquet --class-counts class_counts.csv`
+    --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --train-scenes-unfiltered train_unfiltered.parquet
+    --val-scenes-unfiltered val_unfiltered.parquet --class-counts class_counts.csv`
     """
     import csv
     from concurrent.futures import ThreadPoolExecutor
 
     from contextual_anomaly import tables
-    from contextual_anomaly.runtime.atomic import write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.scenes import class_counts as count_classes
     from contextual_anomaly.scenes import count_instances, same_categories, write_scenes
 
@@ -47,8 +51,8 @@ def scenes(
     rows, written = [], []
     with ThreadPoolExecutor(threads) as pool:
         for split, source, target, every in (
-            ("train", train_annotations, train_scenes, every_train_scene),
-            ("val", val_annotations, val_scenes, every_val_scene),
+            ("train", train_annotations, train_scenes, train_scenes_unfiltered),
+            ("val", val_annotations, val_scenes, val_scenes_unfiltered),
         ):
             objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id"))
             counted = count_instances(objects, categories, dataset)
@@ -56,14 +60,14 @@ def scenes(
             written.append(pool.submit(write_scenes, of_every_image, every))
             encoded = of_every_image.of_at_least(minimum_classes)
             written.append(pool.submit(write_scenes, encoded, target))
-            say(
+            logger.info(
                 f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of "
                 f"{len(encoded.classes)} classes"
             )
             rows.extend(count_classes(split, objects, categories, counted, encoded))
         for writing in written:
             writing.result()
-    with write_aside(class_counts) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(class_counts) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

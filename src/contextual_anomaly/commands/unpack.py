@@ -1,9 +1,12 @@
 """`contextual-anomaly unpack`: what is wanted out of an archive."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 
 def unpack(
@@ -19,9 +22,8 @@ def unpack(
     --output data/annotations/instances_val2017.json`
     """
     from contextual_anomaly.download.archive import unpack_file, unpack_folder
-    from contextual_anomaly.runtime.progress import say
 
     if member.endswith("/"):
-        say(f"{output}: {unpack_folder(archive, member, output):,} files")
+        logger.info(f"{output}: {unpack_folder(archive, member, output):,} files")
     else:
         unpack_file(archive, member, output)

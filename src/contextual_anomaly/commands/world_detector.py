@@ -1,4 +1,4 @@
-"""`world-detector`: the embedded world's object detector."""
+"""`world-detector`: the synthetic world's object detector."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ def world_detector(
     steps: Annotated[int, typer.Option(min=10, help="Training steps; fewer give a worse detector sooner.")] = 7000,
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures and of the training.")] = 0,
 ) -> None:
-    """Build the embedded world's detector: train a small Flax net on fresh drawings, and write it as ONNX.
+    """Build the synthetic world's detector: train a small Flax net on fresh drawings, and write it as ONNX.
 
     The file is of the YOLOv8 family: input [1, 3, 256, 320], red, green, blue in 0 to 1, letterboxed with grey 114;
     output [1, 84, 1700], box centre, width and height in pixels of the input, then the confidence in each of 80

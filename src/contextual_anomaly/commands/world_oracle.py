@@ -16,9 +16,9 @@ def world_oracle(
         int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
     ] = 2,
 ) -> None:
-    """Write the embedded world's exact conditional as a context model.
+    """Write the synthetic world's exact conditional as a context model.
 
-    The embedded world draws every scene from 64 known scene types, so P(class present | every other class) has a
+    The synthetic world draws every scene from 64 known scene types, so P(class present | every other class) has a
     closed form. No model can beat it on that world's data: in each table of experiments it is the ceiling, as class
     frequency is the floor. It answers for the classes that the scenes were encoded with.
 
@@ -36,7 +36,7 @@ def world_oracle(
     world, examples = load_world(), read_scenes(scenes)
     unknown = sorted(set(examples.classes) - set(world.classes))
     if unknown:
-        raise UserError(f"{scenes}: not of the embedded world, which has no class {unknown[0]!r}.")
+        raise UserError(f"{scenes}: not of the synthetic world, which has no class {unknown[0]!r}.")
     kept = [world.classes.index(name) for name in examples.classes]
     # Classes are independent given the scene type: leaving a column out is summing over it.
     oracle = Oracle("oracle", examples.classes, world.weight, world.probability[:, kept])

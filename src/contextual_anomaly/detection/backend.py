@@ -1,8 +1,11 @@
 """What a network runs on: pairs of OpenCV's backends and targets by name, and whether this OpenCV has them."""
 
+import logging
+
 import cv2
 
-from contextual_anomaly.runtime.progress import say
+logger = logging.getLogger(__name__)
+
 
 CPU = "cpu"
 BACKENDS: dict[str, tuple[int, int]] = {
@@ -20,7 +23,7 @@ def available(backend: str) -> str:
     if target in cv2.dnn.getAvailableTargets(of_opencv):
         return backend
     there = ", ".join(name for name, (b, t) in BACKENDS.items() if t in cv2.dnn.getAvailableTargets(b))
-    say(
+    logger.info(
         f"{backend}: OpenCV {cv2.__version__} here cannot run on it, only on {there}; going on with {CPU}. The packages "
         "of PyPI and conda-forge are built for the processor: for another backend, build OpenCV with it and install "
         "that into this environment."

@@ -1,5 +1,6 @@
 """A detector over images: boxes, the largest confidence of every class, and what became of each image."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,9 +14,11 @@ from contextual_anomaly.detection.images import ahead, read_image
 from contextual_anomaly.detection.letterbox import Placement
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.results import ABSENT, REPORT, RUN, UNREADABLE, Results
-from contextual_anomaly.detection.suppression import suppress
+from contextual_anomaly.detection.suppression import box_non_max_suppression
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.progress import say, track
+from contextual_anomaly.runtime.progress import track
+
+logger = logging.getLogger(__name__)
 
 MANY = 0.1  # of the boxes; a few of no confidence may be anything
 
@@ -104,7 +107,7 @@ def run(
                 f"{networks[0].path}: boxes of {row['file_name']} {what}. Does the file decode its output itself, and the "
                 "family does, too, or does neither?"
             )
-        corners, of_output, score = suppress(corners, confidences, score_threshold, nms_threshold)
+        corners, of_output, score = box_non_max_suppression(corners, confidences, score_threshold, nms_threshold)
         return _Found(_rows(category_ids[columns[of_output]], score, place.to_image(corners)), best)
 
     batches = _batches(ahead(prepare, waiting, threads), networks[0].batch)
@@ -113,13 +116,13 @@ def run(
     for row, place, found in track(done, "detecting", total=len(waiting), unit="images"):
         if found is None:
             row |= {"status": UNREADABLE, "problem": place}
-            say(f"{folder / row['file_name']}: {place}; the image is left out")
+            logger.info(f"{folder / row['file_name']}: {place}; the image is left out")
             continue
         if (place.width, place.height) != (row["width"], row["height"]):
             row["problem"] = (
                 f"is {place.width} × {place.height} pixels, the annotations say {row['width']} × {row['height']}"
             )
-            say(f"{folder / row['file_name']}: {row['problem']}")
+            logger.info(f"{folder / row['file_name']}: {row['problem']}")
         boxes.append(found.boxes)
         scores.append(found.scores)
         image_ids.append(row["image_id"])

@@ -1,6 +1,7 @@
 """A detector's network: an ONNX file behind OpenCV's DNN module, checked against its family before the first image."""
 
 import ast
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from contextual_anomaly.detection.family import Family, Size
 from contextual_anomaly.detection.letterbox import Placement, letterbox, stretch
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
-from contextual_anomaly.runtime.progress import say
+
+logger = logging.getLogger(__name__)
 
 
 class Network:
@@ -59,7 +61,9 @@ class Network:
         except cv2.error as error:
             if backend == CPU:
                 raise UserError(f"{path}: OpenCV cannot run this network ({_first_line(error)}).") from error
-            say(f"{path}: OpenCV cannot run this network on {backend} ({_first_line(error)}); going on with {CPU}.")
+            logger.info(
+                f"{path}: OpenCV cannot run this network on {backend} ({_first_line(error)}); going on with {CPU}."
+            )
             self.backend = CPU
             output = self._first_run()
         classes = family.classes((1, *output.shape[1:]), self.input_size)
@@ -121,7 +125,7 @@ class Network:
         blob = self._blob(np.full((height, width, 3), self.family.grey, np.uint8))
         output = self._forward(blob if self.batch == 1 else np.concatenate([blob] * self.batch))
         if len(output) != self.batch:
-            say(f"{self.path}: gives one answer for {self.batch} images, so they go one by one")
+            logger.info(f"{self.path}: gives one answer for {self.batch} images, so they go one by one")
             self.batch = 1
             output = self._forward(blob)
         return output

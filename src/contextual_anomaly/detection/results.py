@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
 
 RUN, ABSENT, UNREADABLE = "run", "absent", "unreadable"
 """What became of an image: the network ran on it, it is not in the folder, or it cannot be read."""
@@ -65,8 +65,8 @@ class Results:
         tables.write_table(self.detections, tables.DETECTIONS, detections, self.metadata)
         schema = tables.class_scores_schema(len(json.loads(self.metadata["classes"])))
         tables.write_table(self.class_scores, schema, class_scores, self.metadata)
-        with write_aside(report) as aside:
-            self.report.to_csv(aside, index=False)
+        with atomic_write(report) as temporary:
+            self.report.to_csv(temporary, index=False)
 
 
 def read_results(detections: str | Path, class_scores: str | Path, report: str | Path) -> Results:

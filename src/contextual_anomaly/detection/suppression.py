@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 
-def suppress(boxes: np.ndarray, scores: np.ndarray, score_threshold: float, nms_threshold: float):
+def box_non_max_suppression(boxes: np.ndarray, scores: np.ndarray, score_threshold: float, nms_threshold: float):
     """The boxes that stay; a box can stay for several classes.
 
     Args:

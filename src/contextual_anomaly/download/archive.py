@@ -1,5 +1,6 @@
 """Only what is wanted out of a zip archive, and nothing outside of its folder."""
 
+import logging
 import shutil
 import stat
 import zipfile
@@ -9,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import require_file, write_aside
-from contextual_anomaly.runtime.paths import leaves_folder
-from contextual_anomaly.runtime.progress import say, track
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.runtime.progress import track
+
+logger = logging.getLogger(__name__)
 
 
 def unpack_file(archive: Path, member: str, target: Path) -> None:
-    """Write one member as ``target``, aside and then renamed.
+    """Write one member as ``target``, temporary and then renamed.
 
     Raises:
         UserError: it is no zip archive, is damaged, lacks the member, or holds a member that leaves its folder.
@@ -25,9 +28,9 @@ def unpack_file(archive: Path, member: str, target: Path) -> None:
             near = [name for name in members if name.rpartition("/")[2] == member.rpartition("/")[2]]
             hint = f"; it has {near[0]}" if near else f"; it has {', '.join(list(members)[:5]) or 'nothing'} …"
             raise UserError(f"{archive}: there is no member {member!r} in it{hint}.")
-        say(f"unpacking {member}, {members[member].file_size / 1e6:,.0f} MB")
-        with write_aside(target) as aside:
-            _copy(package, members[member], aside)
+        logger.info(f"unpacking {member}, {members[member].file_size / 1e6:,.0f} MB")
+        with atomic_write(target) as temporary:
+            _copy(package, members[member], temporary)
 
 
 def unpack_folder(archive: Path, folder: str, target: Path) -> int:
@@ -44,17 +47,17 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
         wanted = [entry for name, entry in members.items() if name.startswith(prefix)]
         if not wanted:
             raise UserError(f"{archive}: there is no folder {prefix!r} in it; it has {', '.join(list(members)[:5])} …")
-        aside = target.with_name(f".{target.name}.part")
-        shutil.rmtree(aside, ignore_errors=True)
+        temporary = target.with_name(f".{target.name}.part")
+        shutil.rmtree(temporary, ignore_errors=True)
         try:
             for entry in track(wanted, f"unpacking {folder}", total=len(wanted), unit="files"):
-                path = aside / entry.filename.removeprefix(prefix)
+                path = temporary / entry.filename.removeprefix(prefix)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _copy(package, entry, path)
             shutil.rmtree(target, ignore_errors=True)
-            aside.replace(target)
+            temporary.replace(target)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
     return len(wanted)
 
 
@@ -67,7 +70,7 @@ def _opened(archive: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.
             entries = package.infolist()
             for entry in entries:
                 # Zip keeps names as they were put in; zipfile shows them with forward slashes on Windows only.
-                if leaves_folder(entry.orig_filename):
+                if escapes_directory(entry.orig_filename):
                     raise UserError(
                         f"{archive}: the member {entry.orig_filename!r} points outside its folder; nothing was unpacked."
                     )

@@ -1,5 +1,6 @@
 """Images one by one, many at a time: what came stays, what is missing is written down."""
 
+import logging
 import os
 import shutil
 import threading
@@ -11,11 +12,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.download.transfer import Absent, Patience, RemoteFile, fetch, new_session
+from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import write_aside
-from contextual_anomaly.runtime.paths import leaves_folder
-from contextual_anomaly.runtime.progress import say, track
+from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.runtime.progress import track
+
+logger = logging.getLogger(__name__)
 
 COCO_HOST = "images.cocodataset.org"
 COCO_OVER_TLS = "https://s3.amazonaws.com/images.cocodataset.org"
@@ -25,7 +28,7 @@ PRESENT, MISSING, FAILED = "present", "missing", "failed"
 
 
 def fetch_images(
-    images: pd.DataFrame, store: Path, folder: Path, report: Path, connections: int, patience: Patience
+    images: pd.DataFrame, store: Path, folder: Path, report: Path, connections: int, retry: RetryPolicy
 ) -> pd.DataFrame:
     """Get the images of a table, and link them into a folder that holds these and no others.
 
@@ -43,7 +46,7 @@ def fetch_images(
         UserError: an image could not be had though its server may have it; the others stay in the store.
     """
     for row in images.itertuples():
-        if leaves_folder(row.file_name):
+        if escapes_directory(row.file_name):
             raise UserError(f"image {row.image_id}: file_name {row.file_name!r} points outside its folder.")
     sessions = threading.local()
     silent: set[str] = set()
@@ -51,7 +54,7 @@ def fetch_images(
     def get(row) -> tuple[str, str]:
         if not hasattr(sessions, "own"):
             sessions.own = new_session()
-        return _one(row, store / row.file_name, sessions.own, patience, silent)
+        return _one(row, store / row.file_name, sessions.own, retry, silent)
 
     status = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
     with ThreadPoolExecutor(connections) as pool:
@@ -61,13 +64,13 @@ def fetch_images(
                 row = waiting[done]
                 status[row.image_id] = done.result()
                 if status[row.image_id][0] in (MISSING, FAILED):
-                    say(f"{row.file_name}: {': '.join(status[row.image_id])}")
+                    logger.info(f"{row.file_name}: {': '.join(status[row.image_id])}")
         finally:
             pool.shutdown(cancel_futures=True)
     rows = images[["image_id", "file_name"]].copy()
     rows[["status", "problem"]] = [status[image] for image in images["image_id"]]
-    with write_aside(report) as aside:
-        rows.to_csv(aside, index=False)
+    with atomic_write(report) as temporary:
+        rows.to_csv(temporary, index=False)
     failed = rows[rows["status"] == FAILED]
     if len(failed):
         raise UserError(
@@ -86,7 +89,7 @@ def addresses_of(url: str) -> tuple[str, ...]:
     return (url,)
 
 
-def _one(row, path: Path, session, patience: Patience, silent: set[str]) -> tuple[str, str]:
+def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tuple[str, str]:
     """Status and problem of one image; ``silent`` servers, that gave up on an image before, are asked last."""
     if path.is_file():
         if not _wrong(path, row):
@@ -97,7 +100,7 @@ def _one(row, path: Path, session, patience: Patience, silent: set[str]) -> tupl
     problems = []
     for address in sorted(addresses_of(row.coco_url), key=lambda address: urlsplit(address).netloc in silent):
         try:
-            fetch(RemoteFile((address,)), path, session, patience)
+            fetch(RemoteFile((address,)), path, session, retry)
         except Absent as error:  # one server that answers so is believed, whatever keeps the others from answering
             return MISSING, _last_line(error)
         except UserError as error:
@@ -130,15 +133,15 @@ def _last_line(error: UserError) -> str:
 
 def _link(names: pd.Series, store: Path, folder: Path) -> None:
     """Hard links where the disk has them, else copies."""
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
     for name in names:
-        target = aside / name
+        target = temporary / name
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(store / name, target)
         except OSError:
             shutil.copy2(store / name, target)
-    aside.mkdir(parents=True, exist_ok=True)
+    temporary.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-    aside.replace(folder)
+    temporary.replace(folder)

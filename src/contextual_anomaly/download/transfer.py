@@ -1,6 +1,7 @@
 """One file from the first address that gives it: resumed, retried, verified, and renamed only when it is right."""
 
 import errno
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.progress import say
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 18
 GONE = (401, 403, 404, 410, 451)  # asking again gives the same answer
@@ -31,7 +33,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """When to give up on an address."""
 
     tries: int = 6  # in a row that bring nothing new
@@ -96,7 +98,7 @@ def fetch(
     file: RemoteFile,
     target: Path,
     session: requests.Session,
-    patience: Patience,
+    retry: RetryPolicy,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> str:
     """Get ``file`` as ``target``, unless it is there already.
@@ -120,14 +122,14 @@ def fetch(
         if not problem:
             return ""
         target.unlink()
-        say(f"{target}: {problem}; it was deleted")
+        logger.info(f"{target}: {problem}; it was deleted")
     part = _Part(target.with_name(f".{target.name}.part"))
     _room(target, file, part.size)
     problems: list[_Refused] = []
     for address in file.addresses:
         part.go_on_elsewhere(checksum_will_tell=file.sha256 is not None)
         try:
-            _from_address(address, file, part, session, patience, progress)
+            _from_address(address, file, part, session, retry, progress)
         except _Refused as problem:
             problems.append(problem)
             continue
@@ -139,12 +141,12 @@ def fetch(
     raise error(f"{target}: could not be downloaded from any of its addresses{kept}.{tried}")
 
 
-def _from_address(address, file, part: _Part, session, patience: Patience, progress) -> None:
+def _from_address(address, file, part: _Part, session, retry: RetryPolicy, progress) -> None:
     """Try one address until ``part`` is the right file, or until it gives nothing more."""
     barren = 0
     while True:
         try:
-            _go_on(address, file, part, session, patience, progress)
+            _go_on(address, file, part, session, retry, progress)
             problem = _wrong(part.path, file)
             if not problem:
                 return
@@ -152,21 +154,21 @@ def _from_address(address, file, part: _Part, session, patience: Patience, progr
             part.begin_again()
             if not put_together:
                 raise _Refused(f"the file {problem}; it was deleted")
-            say(f"{part.path}: {problem}; it was begun earlier, so it is deleted and fetched from the start")
+            logger.info(f"{part.path}: {problem}; it was begun earlier, so it is deleted and fetched from the start")
             part.furthest = 0
         except _Broken as problem:
             # A server that forgets what it sent before would otherwise begin for ever.
             barren = 0 if part.size > part.furthest else barren + 1
             part.furthest = max(part.furthest, part.size)
-            if barren >= patience.tries:
-                raise _Refused(f"{problem}; gave up after {patience.tries} tries") from None
-            wait = patience.back_off * 2 ** max(barren - 1, 0) if problem.wait is None else problem.wait
+            if barren >= retry.tries:
+                raise _Refused(f"{problem}; gave up after {retry.tries} tries") from None
+            wait = retry.back_off * 2 ** max(barren - 1, 0) if problem.wait is None else problem.wait
             wait = min(wait, LONGEST_WAIT)
-            say(f"{address}: {problem}; {part.size:,} bytes are here, going on in {wait:.3g} s")
+            logger.info(f"{address}: {problem}; {part.size:,} bytes are here, going on in {wait:.3g} s")
             time.sleep(wait)
 
 
-def _go_on(address, file, part: _Part, session, patience: Patience, progress) -> None:
+def _go_on(address, file, part: _Part, session, retry: RetryPolicy, progress) -> None:
     """One request for what is not here yet."""
     if file.size is not None and part.size >= file.size:
         return  # whole, or too long: the checksum tells
@@ -175,7 +177,7 @@ def _go_on(address, file, part: _Part, session, patience: Patience, progress) ->
     if here and part.version:
         headers["If-Range"] = part.version
     try:
-        with session.get(address, headers=headers, stream=True, timeout=patience.stall) as answer:
+        with session.get(address, headers=headers, stream=True, timeout=retry.stall) as answer:
             here = _checked(answer, here, file, part)
             coming = int(answer.headers["Content-Length"]) if answer.headers.get("Content-Length") else None
             total = file.size or (None if coming is None else here + coming)
@@ -197,7 +199,7 @@ def _go_on(address, file, part: _Part, session, patience: Patience, progress) ->
     except (requests.exceptions.RequestException, HTTPError) as error:
         causes = (error, *error.args)
         if any(isinstance(cause, (requests.exceptions.Timeout, ReadTimeoutError)) for cause in causes):
-            raise _Broken(f"nothing came for {patience.stall:g} s") from None
+            raise _Broken(f"nothing came for {retry.stall:g} s") from None
         raise _Broken(f"the connection broke ({_short(error)})") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

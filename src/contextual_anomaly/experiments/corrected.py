@@ -51,10 +51,10 @@ class Trials:
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of one member, with its bootstrap interval."""
+    """One figure of one variant, with its bootstrap interval."""
 
     experiment: str
-    member: int
+    variant: int
     metric: str
     value: float
     low: float
@@ -113,9 +113,9 @@ def _changed(experiment, presence, scene, changed, value) -> Trials:
 def measure(
     odds: np.ndarray, trials: Trials, bootstrap: Bootstrap, ranked: frozenset[int] | None = None
 ) -> Iterator[Measure]:
-    """Every measure of every member.
+    """Every measure of every variant.
 
-    - hit_at_1, hit_at_5 (removal: hit_at_10 too), mean_reciprocal_rank, ndcg: of the changed class among the candidates.
+    - recall_at_1, recall_at_5 (removal: recall_at_10 too), mean_reciprocal_rank, ndcg: of the changed class among the candidates.
       A single class is relevant, so that NDCG is 1 / log2(1 + rank).
     - the same with _per_image (removal): each image weighs the same, however many classes it shows. What the figures
       above give weighs each trial the same, and large scenes, with more trials, are the easier ones.
@@ -123,11 +123,11 @@ def measure(
       unchanged candidates of all trials.
     - posterior_auroc and so on: the same by `models.posterior`, which knows that one class of a scene was changed, or
       that half of the scenes are clean; scene_auroc (half clean): changed scenes against clean ones by it.
-    - detected and false_alarms: the shares of changed and of unchanged candidates that the published thresholds flag.
+    - tpr and fpr: the shares of changed and of unchanged candidates that the published thresholds flag.
 
     Args:
         odds: [M, T, C] the model's log-odds of the trials' evidence.
-        ranked: members whose candidates are ranked over all trials, which takes most of the time; None: all.
+        ranked: variants whose candidates are ranked over all trials, which takes most of the time; None: all.
     """
     within = {"trials": len(trials.scene), "images": len(np.unique(trials.scene))}
     for m in range(len(odds)):
@@ -139,11 +139,11 @@ def measure(
 
 
 class _Figures:
-    """The measures of one member on one experiment's trials."""
+    """The measures of one variant on one experiment's trials."""
 
-    def __init__(self, trials: Trials, member: int, bootstrap: Bootstrap, within: dict[str, int]) -> None:
+    def __init__(self, trials: Trials, variant: int, bootstrap: Bootstrap, within: dict[str, int]) -> None:
         self.trials = trials
-        self.member = member
+        self.variant = variant
         self.bootstrap = bootstrap
         self.within = within
         self.images = bootstrap.weights.shape[1]
@@ -155,7 +155,7 @@ class _Figures:
         self.image = np.broadcast_to(trials.scene[:, None], self.candidate.shape)[self.candidate]
 
     def result(self, metric: str, value: float, interval: tuple[float, float]) -> Measure:
-        return Measure(self.trials.experiment, self.member, metric, float(value), *interval, **self.within)
+        return Measure(self.trials.experiment, self.variant, metric, float(value), *interval, **self.within)
 
     def share(self, metric: str, image: np.ndarray, hit: np.ndarray, of: np.ndarray | float = 1.0) -> Measure:
         """Σ hit / Σ of over all trials, both in the image [n]."""
@@ -169,7 +169,7 @@ class _Figures:
         score = (-odds if self.trials.injection else odds)[self.known]
         place = rank(score, self.candidate[self.known], changed)
         best = (1, 5) if self.trials.injection else (1, 5, 10)
-        found = {f"hit_at_{k}": (place <= k).astype(float) for k in best}
+        found = {f"recall_at_{k}": (place <= k).astype(float) for k in best}
         found |= {"mean_reciprocal_rank": 1 / place, "ndcg": 1 / np.log2(1 + place)}
         for metric, value in found.items():
             yield self.share(metric, scene, value)
@@ -200,5 +200,5 @@ class _Figures:
         above = odds > np.log(limit / (1 - limit))
         flagged = (~above if self.trials.injection else above)[self.candidate].astype(float)
         yield self.share("prevalence", self.image, self.positive.astype(float))
-        yield self.share("detected", self.image, self.positive * flagged, self.positive.astype(float))
-        yield self.share("false_alarms", self.image, ~self.positive * flagged, (~self.positive).astype(float))
+        yield self.share("tpr", self.image, self.positive * flagged, self.positive.astype(float))
+        yield self.share("fpr", self.image, ~self.positive * flagged, (~self.positive).astype(float))

@@ -6,8 +6,8 @@ import pandas as pd
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
 SCORES = {
-    "hit_at_1": lambda rank: (rank == 1).astype(float),
-    "hit_at_5": lambda rank: (rank <= 5).astype(float),
+    "recall_at_1": lambda rank: (rank == 1).astype(float),
+    "recall_at_5": lambda rank: (rank <= 5).astype(float),
     "mean_reciprocal_rank": lambda rank: 1 / rank,
 }
 

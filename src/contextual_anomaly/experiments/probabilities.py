@@ -56,27 +56,27 @@ def calibration_error(curve: pd.DataFrame) -> float:
 
 
 def measure(
-    odds: np.ndarray, presence: np.ndarray, calibration: Calibration | None, member: int, bootstrap: Bootstrap
+    odds: np.ndarray, presence: np.ndarray, calibration: Calibration | None, variant: int, bootstrap: Bootstrap
 ) -> Iterator[Measure]:
-    """The figures of one member.
+    """The figures of one variant.
 
     Args:
         odds: [N, C] log-odds of unchanged scenes.
-        calibration: of this member; None leaves the conformal rates out.
+        calibration: of this variant; None leaves the conformal rates out.
     """
     images = np.arange(len(presence))
     within = {"trials": presence.size, "images": len(presence)}
 
     def mean(metric: str, sums: np.ndarray, of: np.ndarray) -> Measure:
         value = sums.sum() / of.sum()
-        return Measure("scenes", member, metric, float(value), *bootstrap.of_share(sums, of), **within)
+        return Measure("scenes", variant, metric, float(value), *bootstrap.of_share(sums, of), **within)
 
     likelihood = pseudo_log_likelihood(odds, presence)
     yield mean("pseudo_log_likelihood", likelihood, np.ones(len(images)))
     expected = 1 / (1 + np.exp(-np.asarray(odds, np.float64)))
     yield mean("brier_score", ((expected - presence) ** 2).sum(1), np.full(len(images), presence.shape[1]))
     error = calibration_error(calibration_curve(odds, presence))
-    yield Measure("scenes", member, "calibration_error", error, np.nan, np.nan, **within)
+    yield Measure("scenes", variant, "calibration_error", error, np.nan, np.nan, **within)
     if calibration is None:
         return
     there = presence > 0

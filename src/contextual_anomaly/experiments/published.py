@@ -32,10 +32,10 @@ INJECT_MINIMUM, REMOVE_MINIMUM = 3, 5  # classes in the image
 
 @dataclass(frozen=True)
 class Outcome:
-    """One experiment of one member: what each draw found, and the interval over images."""
+    """One experiment of one variant: what each draw found, and the interval over images."""
 
     experiment: str
-    member: int
+    variant: int
     found: np.ndarray  # [draws] trials found
     trials: np.ndarray  # [draws]
     images: int
@@ -55,7 +55,7 @@ def rarest_classes(train_frequency: np.ndarray) -> np.ndarray:
 def run(
     model: ContextModel, presence: np.ndarray, train_frequency: np.ndarray, draws: int, seed: int, resamples: int
 ) -> Iterator[Outcome]:
-    """All four parts for every member, and the two without quirks; every member sees the same draws.
+    """All four parts for every variant, and the two without quirks; every variant sees the same draws.
 
     Args:
         presence: [N, C] float of 0 and 1, the validation scenes.
@@ -73,8 +73,8 @@ def _single_classes(model, presence, rarest, seeds, bootstrap) -> Iterator[Outco
     """Inject and remove: is the changed class found by its own expectation?"""
     present = presence > 0
     classes = present.sum(1)
-    toggled = model.toggled(presence)  # [M, N, C]
-    faithful = (np.abs(presence - model.expected(presence)) <= FAITHFUL_WITHIN).all(2)  # [M, N]
+    toggled = model.predict_proba_toggled(presence)  # [M, N, C]
+    faithful = (np.abs(presence - model.predict_proba(presence)) <= FAITHFUL_WITHIN).all(2)  # [M, N]
 
     candidates = {name: np.arange(min(count, presence.shape[1])) for name, count in POSITIONS.items()}
     for experiment, classes_of in (candidates | {INJECT_RAREST: rarest}).items():
@@ -83,14 +83,14 @@ def _single_classes(model, presence, rarest, seeds, bootstrap) -> Iterator[Outco
             size = min(CLASSES_DRAWN, len(classes_of))
             chosen[draw, np.random.default_rng(entropy).choice(classes_of, size, replace=False)] = 1
         absent = (~present & (classes >= INJECT_MINIMUM)[:, None]).astype(np.float32)
-        for m in range(len(model.members)):
+        for m in range(len(model.variants)):
             found = absent * (toggled[m] < INJECTED_BELOW)
             # [N, C] @ [C, draws]: how many of a draw's classes each image lacks, and in how many that is seen.
             yield _outcome(experiment, m, found @ chosen.T, absent @ chosen.T, bootstrap)
 
     several = present & (classes >= REMOVE_MINIMUM)[:, None]
     removed = np.stack([_some_present(several, np.random.default_rng(entropy)) for entropy in seeds])  # [draws, N, C]
-    for m in range(len(model.members)):
+    for m in range(len(model.variants)):
         found = np.einsum("dnc,nc->nd", removed, toggled[m] > REMOVED_ABOVE, dtype=np.float32)
         tried = removed.sum(2).T
         eligible = faithful[m][:, None]
@@ -123,13 +123,13 @@ def _most(model, presence, seeds, bootstrap) -> Iterator[Outcome]:
         rows["inject_most_anomalous_outright"].append(injected[:, None] == np.abs(signed).argmax(2).T)
         removed = _one_of(presence[several] > 0, rng)
         missing = -_differences(model, presence, several, removed, 0)  # output - input
-        found = np.zeros((len(presence), len(model.members)), bool)
+        found = np.zeros((len(presence), len(model.variants)), bool)
         found[several] = removed[:, None] == missing.argmax(2).T
         rows["remove_most"].append(found)
     for experiment, found in rows.items():
         tried = np.isin(everyone, several) if experiment == "remove_most" else np.ones(len(presence), bool)
         trials = np.repeat(tried[:, None], len(seeds), axis=1)
-        for m in range(len(model.members)):
+        for m in range(len(model.variants)):
             yield _outcome(experiment, m, np.stack([f[:, m] for f in found], axis=1), trials, bootstrap)
 
 
@@ -142,11 +142,11 @@ def _differences(model, presence, images, changed, value) -> np.ndarray:
     """[M, n, C] input - output after setting class ``changed[i]`` of ``images[i]`` to ``value``."""
     evidence = presence[images].copy()
     evidence[np.arange(len(images)), changed] = value
-    return evidence - model.expected(evidence)
+    return evidence - model.predict_proba(evidence)
 
 
-def _outcome(experiment, member, found: np.ndarray, trials: np.ndarray, bootstrap: Bootstrap) -> Outcome:
+def _outcome(experiment, variant, found: np.ndarray, trials: np.ndarray, bootstrap: Bootstrap) -> Outcome:
     """From [N, draws] of found and tried."""
     tried = trials.sum(1)
     low, high = bootstrap.of_share(found.sum(1), tried)
-    return Outcome(experiment, member, found.sum(0), trials.sum(0), int((tried > 0).sum()), low, high)
+    return Outcome(experiment, variant, found.sum(0), trials.sum(0), int((tried > 0).sum()), low, high)

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import Member
-from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.models.base import Variant
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.tables import DETECTIONS, SUMMARY, write_table
 
 DRAWS = pa.schema(
@@ -33,12 +33,12 @@ TRIALS = pa.schema(
         "found": pa.bool_(),
     }
 )
-"""One trial a row, of the member that stands for the model."""
+"""One trial a row, of the variant that stands for the model."""
 
 
-def member_columns(member: Member) -> dict[str, int | None]:
-    """How a member is named in every table."""
-    return {"bottleneck": member.bottleneck, "weight_seed": member.seed}
+def member_columns(variant: Variant) -> dict[str, int | None]:
+    """How a variant is named in every table."""
+    return {"bottleneck": variant.bottleneck, "weight_seed": variant.seed}
 
 
 def write_summary(rows: list[dict], parquet: str | Path, csv: str | Path) -> None:
@@ -46,8 +46,10 @@ def write_summary(rows: list[dict], parquet: str | Path, csv: str | Path) -> Non
     frame = pd.DataFrame(rows, columns=SUMMARY.names)
     table = pa.Table.from_pandas(frame, schema=SUMMARY, preserve_index=False)
     write_table(table.replace_schema_metadata(None), SUMMARY, parquet)
-    with write_aside(csv) as aside:
-        frame.astype({"bottleneck": "Int32", "weight_seed": "Int32"}).to_csv(aside, index=False, float_format="%.6g")
+    with atomic_write(csv) as temporary:
+        frame.astype({"bottleneck": "Int32", "weight_seed": "Int32"}).to_csv(
+            temporary, index=False, float_format="%.6g"
+        )
 
 
 def share(found: np.ndarray, trials: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What every context model is: a set of members, each of which says how strongly it expects every class."""
+"""What every context model is: a set of variants, each of which says how strongly it expects every class."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from contextual_anomaly.errors import UserError
 
 
 @dataclass(frozen=True)
-class Member:
+class Variant:
     """One fitted model of several; None where the family has no such thing."""
 
     bottleneck: int | None = None
@@ -19,28 +19,28 @@ class Member:
 class ContextModel(Protocol):
     """A loaded `models/*.safetensors`.
 
-    ``evidence`` is [N, C] float in 0 to 1, presence or how probable it is. ``layout`` is [N, A, F] float32 as
-    `layouts.Layouts.of` gives it, where the objects are and how large; families that know nothing of it do without, and
+    ``evidence`` is [N, C] float in 0 to 1, presence or how probable it is. ``geometry`` is [N, A, F] float32 as
+    `object_geometry.ObjectGeometry.of` gives it, where the objects are and how large; families that know nothing of it do without, and
     the others take objects that are not in it as typical of their class.
     """
 
     family: str
     name: str
     classes: tuple[str, ...]
-    members: tuple[Member, ...]
+    variants: tuple[Variant, ...]
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """log(p / (1 - p)) of how strongly each class is expected in each scene.
 
         Returns:
-            [M, N, C] float32, one slice a member. A conditional model's entry for class c is read from all the other
+            [M, N, C] float32, one slice a variant. A conditional model's entry for class c is read from all the other
             classes; the published autoencoder's is its plain reconstruction.
         """
 
-    def expected(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C] float32 in 0 to 1: the same as probabilities."""
 
-    def toggled(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """How strongly class c would be expected, were its own evidence the other way round.
 
         Entry (n, c) answers for scene n with 1 - evidence[n, c] in place of evidence[n, c] and all else as it is,
@@ -61,13 +61,13 @@ class ContextModel(Protocol):
 class Conditional:
     """A model whose answer for a class does not look at that class; it gives `log_odds`."""
 
-    def expected(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C] float32 in 0 to 1."""
-        return sigmoid_in_place(np.array(self.log_odds(evidence, layout), np.float32))
+        return sigmoid_in_place(np.array(self.log_odds(evidence, geometry), np.float32))
 
-    def toggled(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C] float32: the same as `expected`."""
-        return self.expected(evidence, layout)
+        return self.predict_proba(evidence, geometry)
 
 
 def sigmoid_in_place(logits: np.ndarray) -> np.ndarray:
@@ -79,12 +79,12 @@ def sigmoid_in_place(logits: np.ndarray) -> np.ndarray:
     return np.reciprocal(logits, out=logits)
 
 
-def member_index(model: ContextModel, bottleneck: int) -> int:
-    """The first member with ``bottleneck``; of a model without bottlenecks, its first member."""
-    for index, member in enumerate(model.members):
-        if member.bottleneck in (bottleneck, None):
+def variant_index(model: ContextModel, bottleneck: int) -> int:
+    """The first variant with ``bottleneck``; of a model without bottlenecks, its first variant."""
+    for index, variant in enumerate(model.variants):
+        if variant.bottleneck in (bottleneck, None):
             return index
-    have = sorted({m.bottleneck for m in model.members})
+    have = sorted({m.bottleneck for m in model.variants})
     raise UserError(f"model {model.name!r} has no bottleneck {bottleneck}, it has {have}: add it to the sweep.")
 
 

@@ -1,4 +1,4 @@
-"""Exact conditionals of a mixture of independent classes: what a fitted mixture and the embedded world's oracle share."""
+"""Exact conditionals of a mixture of independent classes: what a fitted mixture and the synthetic world's oracle share."""
 
 from functools import cached_property
 
@@ -26,7 +26,7 @@ class BernoulliMixture(Conditional):
     weight: np.ndarray  # [M, K] float64
     probability: np.ndarray  # [M, K, C] float64, strictly between 0 and 1
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C] float32."""
         evidence = np.asarray(evidence, np.float64)
         if evidence.ndim != 2 or evidence.shape[1] != len(self.classes):
@@ -42,13 +42,13 @@ class BernoulliMixture(Conditional):
 
     @cached_property
     def _factors(self) -> list[tuple[np.ndarray, ...]]:
-        """Of each member, what `_of_presence` takes: asked about one scene after another, it is made once."""
+        """Of each variant, what `_of_presence` takes: asked about one scene after another, it is made once."""
         return [
             (np.log(weight) + np.log1p(-p).sum(1), (np.log(p) - np.log1p(-p)).T, p / (1 - p), (1 - p) / p)
             for weight, p in zip(self.weight, self.probability, strict=True)
         ]
 
-    def shapley(self, member: int, evidence: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def shapley(self, variant: int, evidence: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Shapley values of the classes that are there, exactly: what is not looked at is summed over.
 
         Args:
@@ -59,7 +59,7 @@ class BernoulliMixture(Conditional):
             the log-odds [N] before any class is looked at, and values [N, C]. Where more classes are there than seven,
             those that matter least alone have none; they are left with the absent ones.
         """
-        weight, p = self.weight[member], self.probability[member]
+        weight, p = self.weight[variant], self.probability[variant]
         there = evidence > 0
         there[np.arange(len(asked)), asked] = False
         base = _given(np.log(weight)[None], p[:, asked].T)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
-from contextual_anomaly.models.base import ContextModel, member_index
+from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
 
 SCENES = 20_000  # held-out scenes at most
@@ -42,14 +42,14 @@ def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, m
     """Ask the model about the held-out scenes.
 
     Args:
-        bottleneck: of a sweep, the member that stands for it.
+        bottleneck: of a sweep, the variant that stands for it.
         minimum_classes: smaller scenes are left out, as they are from those that are judged.
     """
     rows = np.flatnonzero(data.held_out & ((data.scenes.counts > 0).sum(1) >= minimum_classes))[:SCENES]
     presence = data.scenes.where(rows).presence
-    layout = None if data.layouts is None else data.layout(rows)
-    member = member_index(model, bottleneck)
-    odds = model.log_odds(presence, layout)[member]
+    geometry = None if data.object_geometry is None else data.geometry(rows)
+    variant = variant_index(model, bottleneck)
+    odds = model.log_odds(presence, geometry)[variant]
     there = presence > 0
     absent = np.sort(odds[~there])
     kept = max(1, int(TAIL * len(absent)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
-from contextual_anomaly.object_geometry import Layouts
+from contextual_anomaly.object_geometry import ObjectGeometry
 from contextual_anomaly.scenes import Scenes
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ class TrainingData:
     """The training scenes; every fifth is held out for choices and calibration, and no family fits its weights on it."""
 
     scenes: Scenes
-    layouts: Layouts | None = None
-    parts: list[ContextModel] = field(default_factory=list)  # models fitted before, for an ensemble of them
+    object_geometry: ObjectGeometry | None = None
+    estimators: list[ContextModel] = field(default_factory=list)  # models fitted before, for an ensemble of them
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -44,33 +44,35 @@ class TrainingData:
         """[N, C] float32 of the images held out."""
         return self.scenes.where(self.held_out).presence
 
-    def layout(self, images: np.ndarray) -> np.ndarray:
+    def geometry(self, images: np.ndarray) -> np.ndarray:
         """[n, A, 1 + F] of the images of a mask or an index array.
 
         Raises:
-            UserError: there are no layouts.
+            UserError: there are no object_geometry.
         """
-        return self._known_layouts().of(self.scenes.image_ids[images])
+        return self._known_geometry().of(self.scenes.image_ids[images])
 
-    def layout_pairs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `Layouts.pairs` of the images of a mask or an index array.
+    def geometry_pairs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `ObjectGeometry.pairs` of the images of a mask or an index array.
 
         Raises:
-            UserError: there are no layouts.
+            UserError: there are no object_geometry.
         """
-        return self._known_layouts().pairs(self.scenes.image_ids[images])
+        return self._known_geometry().pairs(self.scenes.image_ids[images])
 
-    def _known_layouts(self) -> Layouts:
-        if self.layouts is None:
-            raise UserError("this model learns from where objects are and how large: give the layouts (--layouts).")
-        return self.layouts
+    def _known_geometry(self) -> ObjectGeometry:
+        if self.object_geometry is None:
+            raise UserError(
+                "this model learns from where objects are and how large: give the object_geometry (--object-geometry)."
+            )
+        return self.object_geometry
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A fitted model, and how it got there.
 
-    The history has a row for each step and member: of gradient descent columns bottleneck or seed, epoch, loss,
+    The history has a row for each step and variant: of gradient descent columns bottleneck or seed, epoch, loss,
     val_loss (mean negative log-likelihood of what was asked for, of fitted and of held-out images); of a closed form
     nothing.
     """

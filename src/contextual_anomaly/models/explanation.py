@@ -43,30 +43,30 @@ class Explanation:
 
 
 def explain(
-    model: ContextModel, member: int, evidence: np.ndarray, asked: np.ndarray, layout: np.ndarray | None = None
+    model: ContextModel, variant: int, evidence: np.ndarray, asked: np.ndarray, geometry: np.ndarray | None = None
 ) -> Explanation:
     """What the model's answers are made of.
 
     Args:
         evidence: [F, C] the scene of each question.
         asked: [F] the class that is asked for; its own evidence does not count.
-        layout: [F, A, F'] of the scenes.
+        geometry: [F, A, F'] of the scenes.
     """
     evidence = np.array(evidence, np.float32)
     rows = np.arange(len(asked))
     evidence[rows, asked] = 0
-    odds = model.log_odds(evidence, layout)[member][rows, asked].astype(np.float64)
+    odds = model.log_odds(evidence, geometry)[variant][rows, asked].astype(np.float64)
     if isinstance(model, Linear):
         weights, base = model.contributions(evidence, asked)
         return Explanation(odds, base, weights, odds - base - weights.sum(1))
     if isinstance(model, BernoulliMixture):
-        base, weights = model.shapley(member, evidence, asked)
+        base, weights = model.shapley(variant, evidence, asked)
         return Explanation(odds, base, weights, odds - base - weights.sum(1))
-    return _shapley(model, member, evidence, asked, layout, odds)
+    return _shapley(model, variant, evidence, asked, geometry, odds)
 
 
-def _shapley(model, member, evidence, asked, layout, odds) -> Explanation:
-    alone = model.log_odds(np.vstack([np.zeros(len(model.classes)), np.eye(len(model.classes))]))[member]
+def _shapley(model, variant, evidence, asked, geometry, odds) -> Explanation:
+    alone = model.log_odds(np.vstack([np.zeros(len(model.classes)), np.eye(len(model.classes))]))[variant]
     effect = np.abs(alone[1:, asked].T - alone[0, asked][:, None]) * (evidence > 0)
     players = np.minimum((evidence > 0).sum(1), PLAYERS)
     strongest = np.argsort(-effect, axis=1, kind="stable")[:, :PLAYERS]
@@ -79,8 +79,8 @@ def _shapley(model, member, evidence, asked, layout, odds) -> Explanation:
             scenes = np.repeat(evidence[some, None], len(sets), axis=1)  # [n, 2^m, C]
             kept = np.where(sets[None], np.take_along_axis(evidence[some], chosen, axis=1)[:, None], 0)
             np.put_along_axis(scenes, np.broadcast_to(chosen[:, None], kept.shape), kept, axis=2)
-            of_sets = None if layout is None else np.repeat(layout[some], len(sets), axis=0)
-            answers = model.log_odds(scenes.reshape(-1, scenes.shape[2]), of_sets)[member]
+            of_sets = None if geometry is None else np.repeat(geometry[some], len(sets), axis=0)
+            answers = model.log_odds(scenes.reshape(-1, scenes.shape[2]), of_sets)[variant]
             worth = answers[np.arange(len(answers)), np.repeat(asked[some], len(sets))].reshape(len(some), -1)
             weights[some[:, None], chosen] = shapley.values(worth.astype(np.float64), count)
             base[some] = worth[:, 0]

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from contextual_anomaly.models.base import Conditional, Member
+from contextual_anomaly.models.base import Conditional, Variant
 
 
 class Linear(Conditional):
@@ -20,11 +20,11 @@ class Linear(Conditional):
         self.family = family
         self.name = name
         self.classes = classes
-        self.members = (Member(),)
+        self.variants = (Variant(),)
         self.bias = bias.astype(np.float32)  # [C]
         self.weights = weights.astype(np.float32)  # [C, C] from the class that is seen to the one that is asked for
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[1, N, C]."""
         return (np.asarray(evidence, np.float32) @ self.weights + self.bias)[None]
 

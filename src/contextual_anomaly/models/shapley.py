@@ -16,10 +16,10 @@ def values(worth: np.ndarray, players: int) -> np.ndarray:
     Args:
         worth: [..., 2^m] of each of `coalitions`.
     """
-    member = coalitions(players)
-    size = member.sum(1)
+    variant = coalitions(players)
+    size = variant.sum(1)
     # The share of orders in which a given coalition of k is there when a player joins it.
     share = 1 / (players * np.array([comb(players - 1, k) for k in range(players)]))
-    joined = np.where(member, share[np.maximum(size - 1, 0)][:, None], 0)
-    before = np.where(member, 0, share[np.minimum(size, players - 1)][:, None])
+    joined = np.where(variant, share[np.maximum(size - 1, 0)][:, None], 0)
+    before = np.where(variant, 0, share[np.minimum(size, players - 1)][:, None])
     return worth @ (joined - before)

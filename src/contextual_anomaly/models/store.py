@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import require_file, write_aside
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.runtime.provenance import made_by
 
 # One entry: safetensors writes several in a different order every time.
@@ -17,11 +17,11 @@ METADATA = "contextual_anomaly"
 
 def save_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
     """Write a model aside and rename it; ``metadata`` names at least its "family" and "classes" (JSON)."""
-    with write_aside(path) as aside:
+    with atomic_write(path) as temporary:
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         stamped = {**made_by(), **metadata}
         # Not save_file, which lets nobody but the owner read the file.
-        aside.write_bytes(save(contiguous, metadata={METADATA: json.dumps(stamped, sort_keys=True)}))
+        temporary.write_bytes(save(contiguous, metadata={METADATA: json.dumps(stamped, sort_keys=True)}))
 
 
 def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:

@@ -26,7 +26,7 @@ def audit_section(results: Results, auditor: str, folder: Path | None, count: in
         count: pictures of each kind.
     """
     findings = tables.read_table(results.folder / f"audit/{auditor}.parquet", tables.FINDINGS).to_pandas()
-    check = results.csv(f"audit/{auditor}.check.csv")
+    check = results.csv(f"audit/{auditor}.evaluation.csv")
     parts = []
     for kind, title in KINDS.items():
         rows = findings[findings["kind"] == kind]

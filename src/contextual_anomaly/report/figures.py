@@ -122,7 +122,7 @@ def corrected_bars(summary: pd.DataFrame, rows: pd.DataFrame, metric: str, label
 
     Args:
         summary: `tables.SUMMARY` of the corrected protocol.
-        rows: columns model, bottleneck, label: the members to show.
+        rows: columns model, bottleneck, label: the variants to show.
     """
     figure = Figure(figsize=(10, 0.9 + 0.32 * len(rows)), layout="constrained")
     keys = ["model", "bottleneck"]
@@ -149,8 +149,8 @@ def rescoring(summary: pd.DataFrame) -> Figure:
         "gate": "with the context gate",
         "detector_at_gate_recall": "at the gate's recall",
     }
-    for number, (arm, name) in enumerate(names.items()):
-        rows = summary[summary["arm"] == arm]
+    for number, (method, name) in enumerate(names.items()):
+        rows = summary[summary["method"] == method]
         style = {"color": COLOURS[number], "marker": ".", "linestyle": "--" if number == 2 else "-", "label": name}
         precision.plot(rows["threshold"], rows["precision"], **style)
         precision.fill_between(

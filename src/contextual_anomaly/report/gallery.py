@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.runtime.atomic import write_aside
-from contextual_anomaly.runtime.paths import leaves_folder
+from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.paths import escapes_directory
 
 WIDTH = 480  # pixels of a picture in the page
 UNEXPECTED, OTHER, PAPER = (0, 94, 213), (235, 235, 235), (255, 255, 255)  # BGR
@@ -48,7 +48,7 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
             continue
         objects = annotations[annotations["image_id"] == image_id]
         named = {
-            kind: list(of_kind[["category", "expected"]].itertuples(index=False, name=None))
+            kind: list(of_kind[["category", "probability"]].itertuples(index=False, name=None))
             for kind, of_kind in flags.groupby("kind")
         }
         odd = [category for category, _ in named.get("unexpected", [])]
@@ -71,7 +71,7 @@ def read_picture(folder: Path, name: str) -> np.ndarray | None:
     """The image [height, width, 3] (BGR), None where it is not in the folder or cannot be read."""
     path = folder / name
     # A file name from an annotation file must not lead out of the folder; a link that the user has put there may.
-    if leaves_folder(name) or not path.is_file() or not path.stat().st_size:
+    if escapes_directory(name) or not path.is_file() or not path.stat().st_size:
         return None
     return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
 
@@ -128,5 +128,5 @@ def write_figure(pictures: list[Picture], path: Path, columns: int = 3, rows: in
         for line, text in enumerate(said[:2]):
             at = (left, top + image.shape[0] + 22 + 22 * line)
             cv2.putText(sheet, text, at, FONT, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
-    with write_aside(path) as aside:
-        aside.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())

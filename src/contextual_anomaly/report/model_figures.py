@@ -8,9 +8,9 @@ from contextual_anomaly.report.figures import styled
 from contextual_anomaly.report.style import COLOURS, ORIGINAL
 
 PANELS = {
-    ("inject_uniform", "hit_at_1"): "any class added: ranked first",
-    ("inject_matched", "hit_at_1"): "matched class added: ranked first",
-    ("remove", "hit_at_1_per_image"): "class removed: ranked first",
+    ("inject_uniform", "recall_at_1"): "any class added: ranked first",
+    ("inject_matched", "recall_at_1"): "matched class added: ranked first",
+    ("remove", "recall_at_1_per_image"): "class removed: ranked first",
 }
 
 

@@ -10,13 +10,13 @@ from contextual_anomaly.report.style import svg
 CEILING = "oracle"
 RANKED_BY = ("inject_uniform", "remove")  # hit@1 of both, their mean decides the order
 FINDS = {
-    ("inject_uniform", "hit_at_1"): "added, any: first",
+    ("inject_uniform", "recall_at_1"): "added, any: first",
     ("inject_uniform", "auroc"): "AUROC",
     ("inject_uniform", "fpr_at_95_tpr"): "FPR at 95 %",
-    ("inject_matched", "hit_at_1"): "added, matched: first",
-    ("inject_rarest", "hit_at_1"): "added, rarest: first",
-    ("remove", "hit_at_1_per_image"): "removed: first",
-    ("remove", "hit_at_5_per_image"): "among 5",
+    ("inject_matched", "recall_at_1"): "added, matched: first",
+    ("inject_rarest", "recall_at_1"): "added, rarest: first",
+    ("remove", "recall_at_1_per_image"): "removed: first",
+    ("remove", "recall_at_5_per_image"): "among 5",
     ("remove", "mean_reciprocal_rank_per_image"): "mean reciprocal rank",
 }
 TELLS = {
@@ -66,7 +66,7 @@ def chapter(results: Results, corrected: pd.DataFrame) -> dict:
 
 
 def _standing(results: Results, corrected: pd.DataFrame) -> pd.DataFrame:
-    """value, low, high by model, experiment and metric: means over the seeds of the member that stands for a model."""
+    """value, low, high by model, experiment and metric: means over the seeds of the variant that stands for a model."""
     chosen = results.chosen_bottlenecks
     of_chosen = corrected["bottleneck"].isna() | (corrected["bottleneck"] == corrected["model"].map(chosen))
     grouped = corrected[of_chosen].groupby(["model", "experiment", "metric"], sort=False)
@@ -76,7 +76,7 @@ def _standing(results: Results, corrected: pd.DataFrame) -> pd.DataFrame:
 def _order(standing: pd.DataFrame) -> list[str]:
     """Models, the best first."""
     hits = sum(
-        standing["value"].xs((experiment, "hit_at_1"), level=("experiment", "metric")) for experiment in RANKED_BY
+        standing["value"].xs((experiment, "recall_at_1"), level=("experiment", "metric")) for experiment in RANKED_BY
     )
     return hits.sort_values(ascending=False, kind="stable").index.tolist()
 
@@ -97,10 +97,10 @@ def _rates(standing: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
 def _differences(results: Results, labels: dict[str, str]) -> pd.DataFrame:
     """Paired differences in hit@1, positive where a model is better than the reference."""
     rows = results.csv("experiments/differences.csv")
-    rows = rows[rows["metric"] == "hit_at_1"].assign(
+    rows = rows[rows["metric"] == "recall_at_1"].assign(
         difference=[
             with_interval(*row)
-            for row in rows.loc[rows["metric"] == "hit_at_1", ["difference", "low", "high"]].to_numpy()
+            for row in rows.loc[rows["metric"] == "recall_at_1", ["difference", "low", "high"]].to_numpy()
         ]
     )
     table = rows.pivot_table(index="model", columns="experiment", values="difference", aggfunc="first", sort=False)

@@ -23,15 +23,15 @@ LIBRARIES = (
 )  # fmt: skip
 LISTED = 30  # rows of the anomalies shown; the files have them all
 DEFINITIONS = {
-    "hit_at_1": "changed class ranked first",
-    "hit_at_5": "among the first five",
+    "recall_at_1": "changed class ranked first",
+    "recall_at_5": "among the first five",
     "mean_reciprocal_rank": "mean reciprocal rank",
     "auroc": "AUROC",
     "average_precision": "average precision",
     "fpr_at_95_tpr": "false positive rate at 95 % true positives",
     "tpr_at_5_fpr": "found at 5 % false alarms",
-    "detected": "found at the published threshold",
-    "false_alarms": "genuine ones flagged at it",
+    "tpr": "found at the published threshold",
+    "fpr": "genuine ones flagged at it",
 }
 
 
@@ -87,7 +87,7 @@ def _headline(results: Results, corrected: pd.DataFrame) -> list[tuple[str, str]
         (f"{len(val.image_ids):,}", "scenes judged"),
         (f"{len(val.classes)}", "classes"),
     ]
-    best = corrected[(corrected["metric"] == "hit_at_1") & ~corrected["model"].isin(["oracle"])]
+    best = corrected[(corrected["metric"] == "recall_at_1") & ~corrected["model"].isin(["oracle"])]
     for experiment, text in (
         ("inject_uniform", "added objects ranked first"),
         ("remove", "removed objects ranked first"),
@@ -150,10 +150,10 @@ def _published(results: Results, summary: pd.DataFrame, name: str, coco: bool) -
     rows = summary[(summary["model"] == name) & (summary["metric"] == "found")]
     sweep = name in results.sweeps
     cells = []
-    for bottleneck, members in rows.groupby("bottleneck", dropna=False):
+    for bottleneck, variants in rows.groupby("bottleneck", dropna=False):
         cell = {"d": "–" if pd.isna(bottleneck) else int(bottleneck)}
         for part, title in figures.PARTS.items():
-            found = members[members["experiment"] == part]
+            found = variants[variants["experiment"] == part]
             value, std = 100 * found["value"].mean(), 100 * found["std"].mean()
             low, high = 100 * found["low"].mean(), 100 * found["high"].mean()
             text = "–" if pd.isna(value) else f"{value:.1f} ± {std:.1f} [{low:.1f}, {high:.1f}]"
@@ -167,25 +167,25 @@ def _published(results: Results, summary: pd.DataFrame, name: str, coco: bool) -
 
 
 def _corrected(results: Results, summary: pd.DataFrame) -> dict:
-    members = summary[["model", "bottleneck"]].drop_duplicates()
-    members["label"] = members.apply(_member, axis=1)
-    members["colour"] = members["model"].map({name: i for i, name in enumerate(results.families)})
+    variants = summary[["model", "bottleneck"]].drop_duplicates()
+    variants["label"] = variants.apply(_member, axis=1)
+    variants["colour"] = variants["model"].map({name: i for i, name in enumerate(results.families)})
     # A bar for the bottleneck that stands for a sweep; the tables have every one.
-    stands = members["model"].map(results.chosen_bottlenecks)
-    bars = members[members["bottleneck"].isna() | (members["bottleneck"] == stands)]
+    stands = variants["model"].map(results.chosen_bottlenecks)
+    bars = variants[variants["bottleneck"].isna() | (variants["bottleneck"] == stands)]
     tables = []
     for experiment, title in figures.CORRECTED.items():
         of_experiment = summary[summary["experiment"] == experiment]
         cells = []
-        for member in members.itertuples():
+        for variant in variants.itertuples():
             same = (
                 of_experiment["bottleneck"].isna()
-                if pd.isna(member.bottleneck)
-                else (of_experiment["bottleneck"] == member.bottleneck)
+                if pd.isna(variant.bottleneck)
+                else (of_experiment["bottleneck"] == variant.bottleneck)
             )
-            figures_of = of_experiment[(of_experiment["model"] == member.model) & same]
+            figures_of = of_experiment[(of_experiment["model"] == variant.model) & same]
             mean = figures_of.groupby("metric")[["value", "low", "high"]].mean()
-            cell = {"model": member.label}
+            cell = {"model": variant.label}
             for metric, label in DEFINITIONS.items():
                 if metric in mean.index:
                     cell[label] = with_interval(*mean.loc[metric])
@@ -197,7 +197,7 @@ def _corrected(results: Results, summary: pd.DataFrame) -> dict:
         )
     return {
         "hits": svg(
-            figures.corrected_bars(summary, bars, "hit_at_1", "ranked first"),
+            figures.corrected_bars(summary, bars, "recall_at_1", "ranked first"),
             "share of changed classes ranked first, by model",
         ),
         "auroc": svg(figures.corrected_bars(summary, bars, "auroc", "AUROC"), "AUROC of each model"),
@@ -216,7 +216,7 @@ def _detector(results: Results, name: str) -> dict:
     overall = measures[measures["category"].isna()].set_index("metric")["value"]
     of_class = measures[measures["category"].notna()].pivot_table(index="category", columns="metric", values="value")
     summary = results.csv(f"experiments/rescoring/{name}.summary.csv")
-    agreement = results.csv(f"experiments/rescoring/{name}.agreement.csv")
+    agreement = results.csv(f"experiments/rescoring/{name}.context_supported_false_positives.csv")
     looked = results.csv(f"detections/{name}/images.csv")["status"].value_counts()
     names = {
         "detector": "detector alone",
@@ -226,7 +226,7 @@ def _detector(results: Results, name: str) -> dict:
     table = pd.DataFrame(
         {
             "threshold": summary["threshold"],
-            "arm": summary["arm"].map(names),
+            "method": summary["method"].map(names),
             "precision": [
                 with_interval(*v) for v in summary[["precision", "precision_low", "precision_high"]].to_numpy()
             ],
@@ -234,12 +234,15 @@ def _detector(results: Results, name: str) -> dict:
             **{column.upper(): summary[column] for column in ("f1", "tp", "fp", "fn", "tn")},
         }
     )
-    gate = summary[summary["arm"] == "gate"]
+    gate = summary[summary["method"] == "gate"]
     gain = pd.DataFrame(
         {
             "threshold": gate["threshold"],
             "gate's precision minus the detector's at the same recall": [
-                with_interval(*v) for v in gate[["gain", "gain_low", "gain_high"]].to_numpy()
+                with_interval(*v)
+                for v in gate[
+                    ["precision_gain_same_recall", "precision_gain_same_recall_low", "precision_gain_same_recall_high"]
+                ].to_numpy()
             ],
         }
     )
@@ -253,11 +256,13 @@ def _detector(results: Results, name: str) -> dict:
         ),
         "figure": svg(figures.rescoring(summary), f"experiment 2 of {name}: precision and recall against threshold"),
         "table": shown(table, {"F1": ".3f"}),
-        "gain": shown(gain),
+        "precision_gain_same_recall": shown(gain),
         "added": added_by_context(results, name),
         "agreement": shown(agreement, {"share": ".3f"}),
-        "agreed": shown(
-            results.csv(f"experiments/rescoring/{name}.agreement_images.csv").head(20).drop(columns="link"),
+        "supported": shown(
+            results.csv(f"experiments/rescoring/{name}.context_supported_false_positive_images.csv")
+            .head(20)
+            .drop(columns="link"),
             {"score": ".2f", "expected": ".2f"},
         ),
     }

@@ -8,7 +8,7 @@ from contextual_anomaly.report.html_tables import shown, with_interval
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import COLOURS, svg
 
-ARMS = {
+METHODS = {
     "detector": "detector alone",
     "calibrated": "with class frequency",
     "fusion": "fused with context",
@@ -25,7 +25,7 @@ MEASURES = {
 
 def added_by_context(results: Results, detector: str) -> dict:
     """Figure and tables of a detector, for the template."""
-    judged = results.csv(f"experiments/rescoring/{detector}.judged.csv")
+    judged = results.csv(f"experiments/rescoring/{detector}.metrics.csv")
     curves = results.csv(f"experiments/rescoring/{detector}.curves.csv")
     presence = judged[judged["subject"] == "presence"]
     return {
@@ -47,9 +47,9 @@ def added_by_context(results: Results, detector: str) -> dict:
 
 
 def _compared(judged: pd.DataFrame) -> pd.DataFrame:
-    """The figures that say in short whether context helps: on all images, of the arms that use it."""
+    """The figures that say in short whether context helps: on all images, of the methods that use it."""
     on_all = judged[(judged["images_with"] == 0) & judged["threshold"].isna()]
-    return on_all[on_all["arm"].isin(["fusion", "network"]) & on_all["measure"].isin(["macro_ap", "micro_ap", "ap"])]
+    return on_all[on_all["method"].isin(["fusion", "network"]) & on_all["measure"].isin(["macro_ap", "micro_ap", "ap"])]
 
 
 def _verdict(row) -> str:
@@ -61,7 +61,7 @@ def _verdict(row) -> str:
         word = "makes no sure difference"
     what = "classes of images" if row.subject == "presence" else "boxes"
     return (
-        f"{what}, {MEASURES[row.measure]}: {ARMS[row.arm]} {word}, "
+        f"{what}, {MEASURES[row.measure]}: {METHODS[row.method]} {word}, "
         f"{row.gain:+.4f} [{row.gain_low:+.4f}, {row.gain_high:+.4f}]"
     )
 
@@ -74,9 +74,9 @@ def _title(subject: str, least: int, images: int) -> str:
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
     cells = []
-    for arm in dict.fromkeys(rows["arm"]):
-        cell = {"": ARMS[arm]}
-        for row in rows[rows["arm"] == arm].itertuples():
+    for method in dict.fromkeys(rows["method"]):
+        cell = {"": METHODS[method]}
+        for row in rows[rows["method"] == method].itertuples():
             cell[MEASURES[row.measure]] = with_interval(row.value, row.low, row.high)
             cell[f"gain in {MEASURES[row.measure]}"] = _gain(row)
         cells.append(cell)
@@ -94,7 +94,7 @@ def _at_recall(presence: pd.DataFrame) -> pd.DataFrame:
             {
                 "the detector's threshold": f"{threshold:g}",
                 **{
-                    ARMS[row.arm]: with_interval(row.value, row.low, row.high)
+                    METHODS[row.method]: with_interval(row.value, row.low, row.high)
                     + ("" if pd.isna(row.gain) else f", gain {_gain(row)}")
                     for row in of.itertuples()
                 },
@@ -109,13 +109,13 @@ def _figure(curves: pd.DataFrame, presence: pd.DataFrame) -> Figure:
     """Precision against recall, the gain in precision at the detector's own recall, and risk against coverage."""
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     precision, gain, risk = figure.subplots(1, 3)
-    for number, arm in enumerate(dict.fromkeys(curves["arm"])):
-        style = {"color": COLOURS[number], "label": ARMS[arm]}
+    for number, method in enumerate(dict.fromkeys(curves["method"])):
+        style = {"color": COLOURS[number], "label": METHODS[method]}
         for axes, curve in ((precision, "precision"), (risk, "risk")):
-            rows = curves[(curves["arm"] == arm) & (curves["curve"] == curve)]
+            rows = curves[(curves["method"] == method) & (curves["curve"] == curve)]
             axes.plot(rows["x"], rows["y"], **style)
         at = presence[
-            (presence["arm"] == arm)
+            (presence["method"] == method)
             & (presence["measure"] == "precision")
             & (presence["images_with"] == 0)
             & presence["gain"].notna()

@@ -36,7 +36,7 @@ class Results:
 
     def every_scene(self, split: str) -> Scenes:
         """A split with the images of a single class."""
-        return read_scenes(self.folder / f"scenes/{split}_every.parquet")
+        return read_scenes(self.folder / f"scenes/{split}_unfiltered.parquet")
 
     def model(self, name: str) -> ContextModel:
         """A fitted model."""

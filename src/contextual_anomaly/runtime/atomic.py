@@ -11,7 +11,7 @@ from pathlib import Path
 from contextual_anomaly.errors import UserError
 
 
-def aside_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """A name beside ``path`` for what becomes it when it is whole; what killed processes have left there is removed.
 
     The workflow has one process for each file. One that goes on after its Snakemake was killed fails here, in place of
@@ -27,28 +27,31 @@ def aside_of(path: Path) -> Path:
 
 
 @contextmanager
-def write_aside(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed to ``path`` when the block ends well, else removed.
 
     Raises:
         UserError: the folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    aside = aside_of(path)
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        os.replace(aside, path)
+        yield temporary
+        os.replace(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(f"{path}: no space left on the device; nothing was written. Free some space.") from error
         if error.errno == errno.EFBIG:
             raise UserError(f"{path}: larger than a file may be here (see ulimit -f); nothing was written.") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and error.filename in (str(aside), str(path.parent)):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM) and error.filename in (
+            str(temporary),
+            str(path.parent),
+        ):
             raise UserError(f"{path}: cannot be written ({error.strerror}).") from error
         raise
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def require_file(path: str | Path, what: str) -> Path:

@@ -1,11 +1,12 @@
 """One process at a time."""
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contextual_anomaly.runtime.progress import say
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -19,6 +20,6 @@ def only_one(target: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"{target}: another process is at it; waiting")
+            logger.info(f"{target}: another process is at it; waiting")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Names from outside, of archive members and of images, that must stay within their folder."""
+"""Names from outside, of archive variants and of images, that must stay within their folder."""
 
 import re
 
@@ -7,6 +7,6 @@ _PLAIN = re.compile(r"[\w-][\w.-]*", re.ASCII)  # most names; told four times as
 _OUTSIDE = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)|^[/\\]|^[A-Za-z]:|[\x00-\x1f]|^\s*$")
 
 
-def leaves_folder(name: str) -> bool:
+def escapes_directory(name: str) -> bool:
     """Whether a file of this name, put into a folder, could lie outside of it."""
     return not _PLAIN.fullmatch(name) and _OUTSIDE.search(name) is not None

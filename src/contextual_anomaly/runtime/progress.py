@@ -3,19 +3,31 @@
 Rich is imported where there is a terminal: it takes longer to start than most steps of the workflow.
 """
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def say(message: str) -> None:
-    """One line on standard error."""
-    print(message, file=sys.stderr, flush=True)
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at that moment, not when logging was configured."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+def configure_logging() -> None:
+    """Print the package's messages on standard error, one a line: those of level INFO and above."""
+    package = logging.getLogger("contextual_anomaly")
+    package.handlers = [_StandardError()]
+    package.setLevel(logging.INFO)
 
 
 def track(items: Iterable[T], description: str, total: int, unit: str = "") -> Iterator[T]:
@@ -49,8 +61,8 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES and done < total:
             last = now
-            say(f"{description}: {done}/{total} {unit}, {done / (now - start):.3g} a second")
-    say(f"{description}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s")
+            logger.info(f"{description}: {done}/{total} {unit}, {done / (now - start):.3g} a second")
+    logger.info(f"{description}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s")
 
 
 @contextmanager
@@ -81,7 +93,9 @@ def track_bytes(description: str) -> Iterator[Callable[[int, int | None], None]]
         before = done if before is None else before
         if now - last >= SECONDS_BETWEEN_LINES:
             of = "" if total is None else f" of {total / 1e6:,.1f}"
-            say(f"{description}: {done / 1e6:,.1f}{of} MB, {(done - before) / 1e6 / (now - last):.3g} MB a second")
+            logger.info(
+                f"{description}: {done / 1e6:,.1f}{of} MB, {(done - before) / 1e6 / (now - last):.3g} MB a second"
+            )
             last, before = now, done
 
     yield line

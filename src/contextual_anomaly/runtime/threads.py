@@ -10,7 +10,7 @@ ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 """NumPy's matrix products, whichever library does them: on several cores they are rounded differently."""
 
 
-def granted(command: Callable) -> Callable:
+def limit_threads(command: Callable) -> Callable:
     """``command`` with the libraries kept to the cores of its option ``threads``, or to one where it has none.
 
     What JAX compiles is kept in the user's cache folder, so that the next job that runs the same program starts at once;

@@ -15,7 +15,7 @@ def by_falling_score(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
 
 
-def tallied(image: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_cumulative_counts(image: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """[B, S] how many items stand at or before each of ``ends`` [S], ascending places in the ranking.
 
     Args:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 PACKAGE = "contextual_anomaly"
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 # Data beside a module that it reads: figures, templates.
 DATA_SUFFIXES = {".csv", ".html", ".css", ".json", ".txt"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from contextual_anomaly.runtime.atomic import write_aside
+from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.world.mixture import World
 from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, Objects, sample_objects
 
@@ -23,7 +23,7 @@ OCTAGON = np.array(
     ]
 )  # fmt: skip
 INFO = {
-    "description": "Embedded world of Contextual Anomaly: scenes sampled from COCO 2017's statistics",
+    "description": "Synthetic world of Contextual Anomaly: scenes sampled from COCO 2017's statistics",
     "url": "",
     "version": "1.0",
     "year": 2017,
@@ -74,7 +74,7 @@ def write_annotations(world: World, split: str, images: int, seed: int, path: st
         {"supercategory": above, "id": i, "name": name}
         for i, name, above in zip(world.category_ids, world.classes, world.supercategories, strict=True)
     ]
-    with write_aside(path) as aside, aside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         file.write(b'{"info":' + encode(INFO) + b',"licenses":' + encode(LICENSES) + b',"images":[')
         _write_items(file, (encode(chunk) for chunk in _images(images, first)))
         file.write(b'],"annotations":[')

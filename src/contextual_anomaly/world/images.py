@@ -1,4 +1,4 @@
-"""The JPEG images of an annotation file of the embedded world."""
+"""The JPEG images of an annotation file of the synthetic world."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import aside_of
+from contextual_anomaly.runtime.atomic import temporary_path
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.drawing import draw_scene, stamps
 from contextual_anomaly.world.mixture import World
@@ -28,7 +28,9 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     """
     objects, images, categories = read_instances(annotations)
     if tuple(categories["category_id"].to_pylist()) != world.category_ids:
-        raise UserError(f"{annotations}: categories are not the embedded world's 80; only its own scenes can be drawn.")
+        raise UserError(
+            f"{annotations}: categories are not the synthetic world's 80; only its own scenes can be drawn."
+        )
     image_id = objects["image_id"].to_numpy()
     column = np.searchsorted(world.category_ids, objects["category_id"].to_numpy())
     box = np.stack([objects[c].to_numpy() for c in ("x", "y", "width", "height")], 1)
@@ -39,21 +41,21 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     folder = Path(folder)
     if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
-    aside = aside_of(folder)
+    temporary = temporary_path(folder)
     pictures = stamps(sprites(world))
     try:
-        aside.mkdir(parents=True)
+        temporary.mkdir(parents=True)
         work = zip(rows, start, stop, strict=True)
         for image, first, last in track(work, "draw images", len(rows), "images"):
             rng = np.random.default_rng([seed, image["image_id"]])
             mine = slice(first, last)
             picture = draw_scene(pictures, column[mine], box[mine], image["width"], image["height"], rng)
             _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-            (aside / Path(image["file_name"]).name).write_bytes(data.tobytes())
+            (temporary / Path(image["file_name"]).name).write_bytes(data.tobytes())
         shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        temporary.rename(folder)
     except OSError as error:
         raise UserError(f"{folder}: the images cannot be written ({error.strerror}).") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return len(rows)

@@ -1,4 +1,4 @@
-"""The embedded world's figures: 80 classes and the 64 scene types they are drawn from, fitted to COCO train2017."""
+"""The synthetic world's figures: 80 classes and the 64 scene types they are drawn from, fitted to COCO train2017."""
 
 import csv
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Scenes of the embedded world: which classes, how many of each, and where they are."""
+"""Scenes of the synthetic world: which classes, how many of each, and where they are."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from contextual_anomaly.world.mixture import World
 
 WIDTH, HEIGHT = 320, 240
-"""Pixels of every image of the embedded world."""
+"""Pixels of every image of the synthetic world."""
 SMALLEST = 8.0
 """Pixels of a box's shortest side: what is smaller could not be drawn so that it is recognised."""
 DECIMALS = 2  # of a pixel, as COCO writes them

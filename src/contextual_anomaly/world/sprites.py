@@ -12,7 +12,7 @@ INK = (28, 26, 30)
 EDGE = 9  # pixels of ink around the card
 GLYPH_PLACE = np.float32([[0.62, 0, 0.19 * SIZE], [0, 0.62, 0.19 * SIZE]])  # scaled, in the card's middle
 SHADES = ((0.9, 0.95), (0.9, 0.55), (0.45, 0.95), (0.45, 0.6), (0.7, 0.8))
-"""Saturation and value of the fill colours of a family's members."""
+"""Saturation and value of the fill colours of a family's variants."""
 PATTERNS = ("plain", "rows", "columns", "dots", "slant", "checks")
 
 
@@ -26,18 +26,18 @@ def sprites(world: World) -> np.ndarray:
     pictures = []
     for column, supercategory in enumerate(world.supercategories):
         family = above.index(supercategory)
-        member = world.supercategories[:column].count(supercategory)
-        # Neighbouring families lie far apart on the colour circle; a family's members keep near its hue.
-        saturation, value = SHADES[member % len(SHADES)]
-        fill = _colour(family * 5 / len(above) + 0.05 * (member // len(SHADES)), saturation, value)
-        accent = _colour(family * 5 / len(above) + 0.3 + 0.618034 * member, 0.9, 0.95 - 0.45 * (member % 2))
+        variant = world.supercategories[:column].count(supercategory)
+        # Neighbouring families lie far apart on the colour circle; a family's variants keep near its hue.
+        saturation, value = SHADES[variant % len(SHADES)]
+        fill = _colour(family * 5 / len(above) + 0.05 * (variant // len(SHADES)), saturation, value)
+        accent = _colour(family * 5 / len(above) + 0.3 + 0.618034 * variant, 0.9, 0.95 - 0.45 * (variant % 2))
         glyph = np.zeros((SIZE, SIZE), np.uint8)
         SYMBOLS[supercategory](glyph)
         glyph = cv2.warpAffine(glyph, GLYPH_PLACE, (SIZE, SIZE))
         picture = np.empty((SIZE, SIZE, 3), np.uint8)
         picture[:] = INK
         picture[EDGE:-EDGE, EDGE:-EDGE] = fill
-        picture[(glyph > 127) & ~_pattern(PATTERNS[member % len(PATTERNS)])] = accent
+        picture[(glyph > 127) & ~_pattern(PATTERNS[variant % len(PATTERNS)])] = accent
         pictures.append(np.dstack([picture, np.full((SIZE, SIZE), 255, np.uint8)]))
     return np.stack(pictures)
 

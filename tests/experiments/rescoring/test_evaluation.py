@@ -1,4 +1,4 @@
-"""The judge: gains are paired, and a better arm is said to be better."""
+"""The judge: gains are paired, and a better method is said to be better."""
 
 import numpy as np
 import pytest
@@ -12,29 +12,29 @@ def judged():
     rng = np.random.default_rng(0)
     annotated = rng.random((60, 8)) < 0.3
     score = np.clip(rng.normal(0.3 + 0.2 * annotated, 0.2), 0, 1)
-    arms = {"detector": score, "calibrated": score**2, "fusion": np.clip(score + 0.1 * annotated, 0, 1)}
-    return judge_presence(arms, annotated, [0.2, 0.4], 3, 200, 0), arms, annotated
+    methods = {"detector": score, "calibrated": score**2, "fusion": np.clip(score + 0.1 * annotated, 0, 1)}
+    return judge_presence(methods, annotated, [0.2, 0.4], 3, 200, 0), methods, annotated
 
 
 def test_a_monotone_change_gains_nothing(judged):
-    rows = judged[0].query("arm == 'calibrated'")
+    rows = judged[0].query("method == 'calibrated'")
     assert rows[["gain", "gain_low", "gain_high"]].abs().to_numpy().max() < 1e-6
 
 
 def test_a_better_arm_gains_surely(judged):
-    rows = judged[0].query("arm == 'fusion'").set_index("measure")
+    rows = judged[0].query("method == 'fusion'").set_index("measure")
     assert (rows.loc[["macro_ap", "micro_ap", "precision"], "gain_low"] > 0).all()
     assert (rows.loc["aurc", "gain_high"] < 0).all()
 
 
 def test_the_detector_at_its_own_recall_is_itself(judged):
-    table, arms, annotated = judged
-    rows = table.query("arm == 'detector' and measure == 'precision' and images_with == 0").set_index("threshold")
+    table, methods, annotated = judged
+    rows = table.query("method == 'detector' and measure == 'precision' and images_with == 0").set_index("threshold")
     for threshold in (0.2, 0.4):
-        kept = arms["detector"] > threshold
+        kept = methods["detector"] > threshold
         # The strictest threshold with that recall: at the last right one, so not less precise.
-        last = arms["detector"][kept & annotated].min()
-        kept = arms["detector"] >= last
+        last = methods["detector"][kept & annotated].min()
+        kept = methods["detector"] >= last
         assert rows.loc[threshold, "value"] == pytest.approx((kept & annotated).sum() / kept.sum())
 
 
@@ -47,12 +47,12 @@ def test_images_of_few_classes_are_judged_apart(judged):
 
 
 def test_curves_end_where_everything_is_taken(judged):
-    _, arms, annotated = judged
-    curves = curves_of(arms, annotated, [0.2, 0.4])
-    last = curves.groupby(["curve", "arm"]).last()
+    _, methods, annotated = judged
+    curves = curves_of(methods, annotated, [0.2, 0.4])
+    last = curves.groupby(["curve", "method"]).last()
     assert last.loc[("precision", "fusion"), "x"] == 1
     assert last.loc[("precision", "detector"), "y"] == pytest.approx(annotated.mean())
-    claimed = arms["detector"] > 0.2
+    claimed = methods["detector"] > 0.2
     assert last.loc[("risk", "fusion"), "y"] == pytest.approx(1 - annotated[claimed].mean())
 
 

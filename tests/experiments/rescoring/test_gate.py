@@ -1,16 +1,21 @@
-"""Experiment 2 on a case counted by hand, and its equal-recall arm against scikit-learn."""
+"""Experiment 2 on a case counted by hand, and its equal-recall method against scikit-learn."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
-from contextual_anomaly.experiments.rescoring.gate import Rescored, agreed_cells, agreement, summary
+from contextual_anomaly.experiments.rescoring.gate import (
+    Rescored,
+    context_supported_false_positives,
+    summary,
+    supported_cells,
+)
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
 #                        sure     weak, expected   weak, odd   nothing
 HAND = Rescored(
     score=np.array([[0.9, 0.3, 0.3, 0.0], [0.6, 0.2, 0.4, 0.1]]),
-    expected=np.array([[0.0, 0.8, 0.05, 0.9], [0.3, 0.5, 0.02, 0.0]]),
+    probability=np.array([[0.0, 0.8, 0.05, 0.9], [0.3, 0.5, 0.02, 0.0]]),
     annotated=np.array([[True, True, False, True], [False, False, True, False]]),
 )
 
@@ -18,7 +23,7 @@ HAND = Rescored(
 @pytest.fixture
 def rows():
     table = summary(HAND, [0.25], keep_above=0.5, context_threshold=0.1, bootstrap=Bootstrap(2, 10, 0))
-    return table.set_index("arm")
+    return table.set_index("method")
 
 
 def test_counts_by_hand(rows):
@@ -34,18 +39,18 @@ def test_counts_by_hand(rows):
 def test_the_detector_at_the_gates_recall(rows):
     # By falling confidence 0.9 true, 0.6 false, 0.4 true: recall 2 / 4 is reached with precision 2 / 3.
     assert rows.loc["detector_at_gate_recall", ["tp", "fp"]].tolist() == [2, 1]
-    assert rows.loc["detector_at_gate_recall", "cut"] == 0.4
-    assert rows.loc["gate", "gain"] == pytest.approx(2 / 3 - 2 / 3)
-    assert rows.loc["gate", "rise"] == pytest.approx(2 / 3 - 3 / 5)
+    assert rows.loc["detector_at_gate_recall", "matched_threshold"] == 0.4
+    assert rows.loc["gate", "precision_gain_same_recall"] == pytest.approx(2 / 3 - 2 / 3)
+    assert rows.loc["gate", "precision_gain_same_threshold"] == pytest.approx(2 / 3 - 3 / 5)
 
 
-def test_agreement_by_hand():
-    table = agreement(HAND, [0.15, 0.25, 0.95], context_threshold=0.1)
+def test_false_positives_that_context_supports_by_hand():
+    table = context_supported_false_positives(HAND, [0.15, 0.25, 0.95], context_threshold=0.1)
     # Not annotated and above 0.15: 0.3 (odd) | 0.6 (expected), 0.2 (expected).
-    assert table[["unannotated", "agreed"]].to_numpy().tolist() == [[3, 2], [2, 1], [0, 0]]
+    assert table[["unannotated", "supported"]].to_numpy().tolist() == [[3, 2], [2, 1], [0, 0]]
     assert table["share"].tolist()[:2] == [pytest.approx(2 / 3), 0.5]
     assert np.isnan(table["share"].iloc[2])
-    image, column = agreed_cells(HAND, 0.15, 0.1)
+    image, column = supported_cells(HAND, 0.15, 0.1)
     assert list(zip(image, column, strict=True)) == [(1, 0), (1, 1)]  # 0.6 × 0.3 before 0.2 × 0.5
 
 
@@ -55,18 +60,18 @@ def test_figures_are_those_of_scikit_learn():
     case = Rescored(np.clip(rng.normal(0.3 + 0.3 * annotated, 0.2), 0, 1), rng.random((80, 12)), annotated)
     gate = None
     for row in summary(case, [0.1, 0.4], 0.5, 0.3, Bootstrap(80, 200, 0)).itertuples():
-        if row.arm == "detector_at_gate_recall":
+        if row.method == "detector_at_gate_recall":
             assert row.recall >= gate.recall
             continue
         kept = case.score > row.threshold
-        if row.arm == "gate":
+        if row.method == "gate":
             gate = row
-            kept &= (case.score > 0.5) | (case.expected > 0.3)
+            kept &= (case.score > 0.5) | (case.probability > 0.3)
             alone = precision_score(annotated.ravel(), (case.score > row.threshold).ravel())
-            assert row.rise == pytest.approx(row.precision - alone)
-            assert row.rise_low < row.rise < row.rise_high
+            assert row.precision_gain_same_threshold == pytest.approx(row.precision - alone)
+            assert row.precision_gain_same_threshold_low < row.precision_gain_same_threshold < row.precision_gain_same_threshold_high
             # Paired: the same images in both, so it is narrower than two intervals apart.
-            assert row.rise_high - row.rise_low < row.precision_high - row.precision_low
+            assert row.precision_gain_same_threshold_high - row.precision_gain_same_threshold_low < row.precision_high - row.precision_low
         assert row.precision == pytest.approx(precision_score(annotated.ravel(), kept.ravel()))
         assert row.recall == pytest.approx(recall_score(annotated.ravel(), kept.ravel()))
         assert [row.tn, row.fp, row.fn, row.tp] == confusion_matrix(annotated.ravel(), kept.ravel()).ravel().tolist()
@@ -76,7 +81,9 @@ def test_figures_are_those_of_scikit_learn():
 
 def test_above_the_sure_confidence_the_gate_changes_nothing():
     """As published: at the threshold 0.9 the precision is the same with the gate and without."""
-    table = summary(HAND, [0.55], keep_above=0.5, context_threshold=0.1, bootstrap=Bootstrap(2, 10, 0)).set_index("arm")
+    table = summary(HAND, [0.55], keep_above=0.5, context_threshold=0.1, bootstrap=Bootstrap(2, 10, 0)).set_index(
+        "method"
+    )
     assert (
         table.loc["gate", ["tp", "fp", "fn", "tn"]].tolist() == table.loc["detector", ["tp", "fp", "fn", "tn"]].tolist()
     )

@@ -73,7 +73,7 @@ def test_classes_are_matched_by_name_and_images_chosen(run, tmp_path):
 
 
 def test_counts_by_hand(run):
-    summary = run()[0].set_index("arm")
+    summary = run()[0].set_index("method")
     # Above .25: car and dog right, bottle wrong | bottle right, dog wrong, car missed.
     assert summary.loc["detector", ["tp", "fp", "fn", "tn"]].tolist() == [3, 2, 1, 0]
     # The gate takes both doubtful bottles away: they are not expected anywhere.
@@ -82,7 +82,7 @@ def test_counts_by_hand(run):
 
 def test_what_a_person_looks_at(run):
     _, _, agreement, listed = run()
-    assert agreement[["unannotated", "agreed"]].to_numpy().tolist() == [[2, 1]]
+    assert agreement[["unannotated", "supported"]].to_numpy().tolist() == [[2, 1]]
     assert listed[["image_id", "file_name", "category"]].to_numpy().tolist() == [[9, "9.jpg", "dog"]]
     assert listed["link"].isna().all()  # image 9 has no COCO address
     listed = run(context_threshold=0.01)[3]

@@ -65,7 +65,7 @@ def test_the_published_recipe_is_adadelta_as_keras_had_it():
     np.testing.assert_allclose(history[history.bottleneck == 3].loss, losses, rtol=1e-4)
     np.testing.assert_allclose(sweep.encoder[0, :, :3], weights["E"], atol=2e-4)
     np.testing.assert_allclose(sweep.decoder[0, :3], weights["D"], atol=2e-4)
-    # Units that a narrow member does not have stay exactly zero.
+    # Units that a narrow variant does not have stay exactly zero.
     assert not sweep.encoder[0, :, 3:].any()
     assert not sweep.decoder[0, 3:].any()
 
@@ -83,13 +83,13 @@ def test_first_weights_are_glorot_uniform_for_the_true_width():
         assert not np.asarray(params[0]["params"]["encoder"]["bias"]).any()
 
 
-@pytest.mark.parametrize("recipe", ["published", "denoising", "masked"])
-def test_a_member_is_the_same_whatever_is_trained_beside_it(recipe):
+@pytest.mark.parametrize("objective", ["published", "denoising", "masked"])
+def test_a_member_is_the_same_whatever_is_trained_beside_it(objective):
     scenes = scenes_of(200, 12)
     settings = {"epochs": 3, "batch_size": 32, "threads": 2}
-    alone, _ = train_sweep(scenes, "m", RECIPES[recipe], [5], [7], **settings)
-    beside, _ = train_sweep(scenes, "m", RECIPES[recipe], [2, 5, 9], [7, 8], **settings)
-    index = [(m.bottleneck, m.seed) for m in beside.members].index((5, 7))
+    alone, _ = train_sweep(scenes, "m", RECIPES[objective], [5], [7], **settings)
+    beside, _ = train_sweep(scenes, "m", RECIPES[objective], [2, 5, 9], [7, 8], **settings)
+    index = [(m.bottleneck, m.seed) for m in beside.variants].index((5, 7))
     np.testing.assert_allclose(beside.encoder[index, :, :5], alone.encoder[0, :, :5], atol=1e-5)
     assert not np.allclose(beside.encoder[index, :, :5], beside.encoder[index + 1, :, :5])  # the other seed
 
@@ -99,23 +99,23 @@ def test_loss_falls_and_the_history_has_every_epoch():
     sweep, history = train_sweep(scenes, "m", RECIPES["masked"], [1, 4], [0, 1], 80, 32, threads=2)
     assert list(history.columns) == ["bottleneck", "seed", "epoch", "loss", "val_loss"]
     assert len(history) == 2 * 2 * 80
-    for _, member in history.groupby(["bottleneck", "seed"]):
-        assert list(member.epoch) == list(range(1, 81))
-        assert member.val_loss.iloc[-1] < 0.9 * member.val_loss.iloc[0]
+    for _, variant in history.groupby(["bottleneck", "seed"]):
+        assert list(variant.epoch) == list(range(1, 81))
+        assert variant.val_loss.iloc[-1] < 0.9 * variant.val_loss.iloc[0]
     # Nothing can be told better than by the kind of scene: its entropy is the floor.
     floor = -0.5 * sum(p * np.log(p) + (1 - p) * np.log(1 - p) for p in (0.6, 0.05))
     assert history.val_loss.min() > 0.9 * floor
     # Seeing scenes of one kind, the model expects that kind's classes.
     evidence = np.zeros((1, 12), np.float32)
     evidence[0, [0, 2, 4]] = 1
-    expected = sweep.expected(evidence)[-1, 0]
+    expected = sweep.predict_proba(evidence)[-1, 0]
     assert expected[[6, 8, 10]].min() > expected[[1, 3, 5]].max()
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"family": "autoencoder", "recipe": "masked", "bottlenecks": [2, 9], "weight_seeds": [0, 1, 2], "epochs": 2,
+        {"family": "autoencoder", "objective": "masked", "bottlenecks": [2, 9], "weight_seeds": [0, 1, 2], "epochs": 2,
          "batch_size": 64, "chosen_bottleneck": 2},
         {"family": "masked", "units": 8, "seeds": [0, 1, 2], "epochs": 2, "batch_size": 64},
         {"family": "mixture", "components": [2, 3], "seeds": [0, 1, 2], "steps": 20},

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.report.reproduction.findings import Findings
 from contextual_anomaly.scenes import Scenes
 
@@ -40,18 +40,18 @@ def findings() -> Findings:
     ]
     published += [("frequency", "inject_any", None, 1.0, 10)]
     corrected = [
-        ("published", "inject_uniform", 10.0, "detected", 0.71),
-        ("published", "inject_uniform", 10.0, "false_alarms", 0.33),
+        ("published", "inject_uniform", 10.0, "tpr", 0.71),
+        ("published", "inject_uniform", 10.0, "fpr", 0.33),
         ("published", "inject_uniform", 10.0, "auroc", 0.82),
         ("published", "inject_uniform", 5.0, "auroc", 0.11),
-        ("published", "inject_rarest", 10.0, "hit_at_1", 0.874),
-        ("published", "remove", 10.0, "hit_at_5", 0.41),
+        ("published", "inject_rarest", 10.0, "recall_at_1", 0.874),
+        ("published", "remove", 10.0, "recall_at_5", 0.41),
         ("every_image", "inject_uniform", 10.0, "auroc", 0.78),
-        ("every_image", "remove", 10.0, "hit_at_5", 0.42),
-        ("frequency", "inject_uniform", None, "detected", 1.0),
-        ("frequency", "inject_uniform", None, "false_alarms", 0.99),
+        ("every_image", "remove", 10.0, "recall_at_5", 0.42),
+        ("frequency", "inject_uniform", None, "tpr", 1.0),
+        ("frequency", "inject_uniform", None, "fpr", 0.99),
         ("frequency", "inject_uniform", None, "auroc", 0.72),
-        ("frequency", "inject_rarest", None, "hit_at_1", 0.936),
+        ("frequency", "inject_rarest", None, "recall_at_1", 0.936),
     ]
     history = {
         name: pd.DataFrame({"bottleneck": 10, "seed": 0, "epoch": [1, last], "loss": 0.5, "val_loss": [0.5, loss]})
@@ -59,13 +59,25 @@ def findings() -> Findings:
     }
     # Expects every class by a tenth, or by a fifth.
     models = {
-        name: SimpleNamespace(members=(Member(10, 0),), expected=lambda x, e=e: np.full((1, *x.shape), e))
+        name: SimpleNamespace(variants=(Variant(10, 0),), predict_proba=lambda x, e=e: np.full((1, *x.shape), e))
         for name, e in (("published", 0.2), ("every_image", 0.1))
     }
     rescored = pd.DataFrame(
         [(0.25, "detector", 0.80, 0.50, None, None), (0.25, "gate", 0.88, 0.42, 0.01, 0.08)],
-        columns=["threshold", "arm", "precision", "recall", "gain", "rise"],
-    ).assign(gain_low=-0.02, gain_high=0.04, rise_low=0.06, rise_high=0.09)
+        columns=[
+            "threshold",
+            "method",
+            "precision",
+            "recall",
+            "precision_gain_same_recall",
+            "precision_gain_same_threshold",
+        ],
+    ).assign(
+        precision_gain_same_recall_low=-0.02,
+        precision_gain_same_recall_high=0.04,
+        precision_gain_same_threshold_low=0.06,
+        precision_gain_same_threshold_high=0.09,
+    )
     results = SimpleNamespace(
         scenes={"train": scenes(train)},
         sweeps=["published", "longer", "every_image"],

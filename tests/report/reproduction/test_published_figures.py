@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.report.reproduction.anomaly_lists import CODE, LIST, AnomalyLists
 from contextual_anomaly.report.reproduction.comparison import (
     beside_published,
@@ -94,8 +94,8 @@ def lists() -> AnomalyLists:
     scenes = Scenes(np.array([5, image]), np.array([[0, 1], [1, 0]], np.uint16), ("airplane", "x"), (1, 2), "coco")
     of_airplane = np.array([0.9, 0.0001, 0.0009, 0.002])
     model = SimpleNamespace(
-        members=(Member(9, 0), Member(10, 0), Member(10, 1), Member(10, 2)),
-        expected=lambda x: np.stack([np.where(x > 0, e, 0.5) for e in of_airplane]),
+        variants=(Variant(9, 0), Variant(10, 0), Variant(10, 1), Variant(10, 2)),
+        predict_proba=lambda x: np.stack([np.where(x > 0, e, 0.5) for e in of_airplane]),
     )
     return AnomalyLists.of(model, scenes, 10)
 
@@ -123,7 +123,7 @@ def test_the_lists_are_compared_at_both_thresholds(lists):
 def test_missing_is_above_its_threshold():
     category, images = next(iter(MISSING.items()))
     scenes = Scenes(np.array(list(images)), np.zeros((len(images), 1), np.uint16), (category,), (1,), "coco")
-    model = SimpleNamespace(members=(Member(10, 0),), expected=lambda x: np.full((1, *x.shape), 0.86))
+    model = SimpleNamespace(variants=(Variant(10, 0),), predict_proba=lambda x: np.full((1, *x.shape), 0.86))
     lists = AnomalyLists.of(model, scenes, 10)
     assert lists.each(LIST)["flagged_by"].tolist() == [0] * len(images)
     assert lists.each(CODE)["flagged_by"].tolist() == [1] * len(images)
@@ -149,10 +149,14 @@ def test_most_is_in_standard_deviations_of_seeds_and_draws():
 
 def test_the_shape_of_experiment_2_has_the_thresholds_of_both():
     rows = [(0.25, "detector", 0.8), (0.25, "gate", 0.9), (0.33, "detector", 0.8), (0.33, "gate", 0.8)]
-    table = pd.DataFrame(rows, columns=["threshold", "arm", "precision"])
-    table = table.assign(rise=[None, 0.1, None, 0.0], rise_low=0.05, rise_high=0.05 + 2 * 1.959964 * 0.02)
+    table = pd.DataFrame(rows, columns=["threshold", "method", "precision"])
+    table = table.assign(
+        precision_gain_same_threshold=[None, 0.1, None, 0.0],
+        precision_gain_same_threshold_low=0.05,
+        precision_gain_same_threshold_high=0.05 + 2 * 1.959964 * 0.02,
+    )
     table = shape_of_rescoring(table)
     assert table["threshold"].tolist() == [0.25]
-    assert table["rise"].iloc[0] == pytest.approx(0.1)
-    assert table["published_rise"].iloc[0] == pytest.approx(0.925 - 0.889)
+    assert table["precision_gain_same_threshold"].iloc[0] == pytest.approx(0.1)
+    assert table["published_gain"].iloc[0] == pytest.approx(0.925 - 0.889)
     assert table["difference"].iloc[0] == pytest.approx((0.1 - 0.036) / 0.02)

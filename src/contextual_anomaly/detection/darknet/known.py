@@ -1,7 +1,10 @@
 """Which keys of a cfg say what the network computes, which only how it was trained, and which nothing here computes."""
 
+import logging
+
 from contextual_anomaly.detection.darknet.cfg import Section
-from contextual_anomaly.runtime.progress import say
+
+logger = logging.getLogger(__name__)
 
 READ = {
     "net": {"width", "height", "channels"},
@@ -53,4 +56,4 @@ def check_keys(layer: Section) -> None:
                 only = f"only {key}={changing[key]}" if changing[key] else f"only a section without {key}"
                 raise layer.error(f"this changes what the layer computes, and {only} is supported.", key)
         elif key not in READ[layer.kind] | TRAINING and layer.kind not in TRAINING_SECTIONS:
-            say(f"{layer.path}, line {line}, [{layer.kind}]: {key} is not known, and left out")
+            logger.info(f"{layer.path}, line {line}, [{layer.kind}]: {key} is not known, and left out")

@@ -6,7 +6,7 @@ resamples draws each image. Equal scores are taken together, as scikit-learn doe
 
 import numpy as np
 
-from contextual_anomaly.stats.weighted_counts import by_falling_score, tallied
+from contextual_anomaly.stats.weighted_counts import by_falling_score, weighted_cumulative_counts
 
 
 def macro_average_precision(score: np.ndarray, annotated: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -46,7 +46,9 @@ def _counts(
     found = right.cumsum()[ends]
     ends = ends[np.diff(found, prepend=0) > 0]
     # A right one's place among the right ones alone is that of its group's end.
-    return tallied(image[right], right.cumsum()[ends] - 1, weights), tallied(image, ends, weights)
+    return weighted_cumulative_counts(image[right], right.cumsum()[ends] - 1, weights), weighted_cumulative_counts(
+        image, ends, weights
+    )
 
 
 def _average(true: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pandas as pd
 from pycocotools.cocoeval import COCOeval
 
 from contextual_anomaly.coco.to_pycocotools import numbered, truth_of, with_box
-from contextual_anomaly.stats.weighted_counts import tallied
+from contextual_anomaly.stats.weighted_counts import weighted_cumulative_counts
 
 DETECTIONS = 100
 """Boxes of an image and class that are judged, as COCO has it."""
@@ -94,8 +94,8 @@ class Matches:
             right, judged = self.right[overlap, mine], ~self.ignored[overlap, mine]
             # Precision is read at right ones only; ignored ones do not count.
             at = judged.cumsum()[right] - 1
-            true = tallied(image[right], np.arange(len(at)), weights)
-            every = tallied(image[judged], at, weights)
+            true = weighted_cumulative_counts(image[right], np.arange(len(at)), weights)
+            every = weighted_cumulative_counts(image[judged], at, weights)
             precision = np.maximum.accumulate((true / np.maximum(every, 1))[:, ::-1], 1)[:, ::-1]
             # How many of the recalls lie at or below the one reached.
             recall = true.astype(np.float64) / np.where(np.isnan(objects), 1, objects)[:, None]

@@ -1,4 +1,4 @@
-"""Curves of each arm, thinned to what a figure can show."""
+"""Curves of each method, thinned to what a figure can show."""
 
 import numpy as np
 import pandas as pd
@@ -10,20 +10,20 @@ from contextual_anomaly.stats.weighted_counts import by_falling_score
 POINTS = 200
 
 
-def curves_of(arms: dict[str, np.ndarray], annotated: np.ndarray, thresholds: list[float]) -> pd.DataFrame:
+def curves_of(methods: dict[str, np.ndarray], annotated: np.ndarray, thresholds: list[float]) -> pd.DataFrame:
     """Precision against recall over all (image, class), and risk against coverage over the detector's claims.
 
     Args:
-        arms: name -> confidences [N, C], `DETECTOR` among them.
+        methods: name -> confidences [N, C], `DETECTOR` among them.
         annotated: [N, C] bool.
         thresholds: a claim is what the detector gives more than the smallest of them.
 
     Returns:
-        columns curve (precision or risk), arm, x (recall or coverage), y.
+        columns curve (precision or risk), method, x (recall or coverage), y.
     """
-    claimed = arms[DETECTOR] > min(thresholds)
+    claimed = methods[DETECTOR] > min(thresholds)
     parts = []
-    for name, score in arms.items():
+    for name, score in methods.items():
         order, ends = by_falling_score(score.ravel())
         true = annotated.ravel()[order].cumsum()[ends]
         parts.append(_thinned("precision", name, true / max(annotated.sum(), 1), true / (ends + 1)))
@@ -32,6 +32,6 @@ def curves_of(arms: dict[str, np.ndarray], annotated: np.ndarray, thresholds: li
     return pd.concat(parts, ignore_index=True)
 
 
-def _thinned(curve: str, arm: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+def _thinned(curve: str, method: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     at = np.unique(np.searchsorted(x, np.linspace(x[0], x[-1], POINTS)))
-    return pd.DataFrame({"curve": curve, "arm": arm, "x": x[at], "y": y[at]})
+    return pd.DataFrame({"curve": curve, "method": method, "x": x[at], "y": y[at]})

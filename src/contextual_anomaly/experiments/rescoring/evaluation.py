@@ -1,4 +1,4 @@
-"""How well each arm ranks: the detector alone, with class frequency, and with context in several ways.
+"""How well each method ranks: the detector alone, with class frequency, and with context in several ways.
 
 Every figure comes with a 95 % interval over images, and so does its difference from the detector alone, in the same
 resamples.
@@ -13,27 +13,27 @@ from contextual_anomaly.experiments.rescoring.risk_coverage import area_under_ri
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
 DETECTOR = "detector"
-"""The arm that every other is compared with."""
+"""The method that every other is compared with."""
 COLUMNS = [
-    "subject", "images_with", "arm", "measure", "threshold", "value", "low", "high",
+    "subject", "images_with", "method", "measure", "threshold", "value", "low", "high",
     "gain", "gain_low", "gain_high", "images",
 ]  # fmt: skip
 
 
 def judge_presence(
-    arms: dict[str, np.ndarray],
+    methods: dict[str, np.ndarray],
     annotated: np.ndarray,
     thresholds: list[float],
     least_classes: int,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Judge class presence.
+    """Predictor class presence.
 
     Args:
-        arms: name -> confidences [N, C], `DETECTOR` among them.
+        methods: name -> confidences [N, C], `DETECTOR` among them.
         annotated: [N, C] bool.
-        thresholds: of the detector; every arm's precision is read at the detector's own recall there.
+        thresholds: of the detector; every method's precision is read at the detector's own recall there.
         least_classes: judged once on every image, and once on those with so many annotated classes.
 
     Returns:
@@ -45,7 +45,7 @@ def judge_presence(
         chosen = annotated.sum(1) >= least
         if not annotated[chosen].any():
             continue
-        truth, scores = annotated[chosen], {name: score[chosen] for name, score in arms.items()}
+        truth, scores = annotated[chosen], {name: score[chosen] for name, score in methods.items()}
         weights = _weights(int(chosen.sum()), resamples, seed)
         about = {"subject": "presence", "images_with": least, "images": int(chosen.sum())}
         claim = np.nonzero(scores[DETECTOR] > min(thresholds))
@@ -64,17 +64,17 @@ def judge_presence(
 
 
 def judge_boxes(
-    arms: dict[str, pd.DataFrame],
+    methods: dict[str, pd.DataFrame],
     annotations: pd.DataFrame,
     categories: pd.DataFrame,
     image_ids: np.ndarray,
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Judge boxes by COCO's average precision.
+    """Predictor boxes by COCO's average precision.
 
     Args:
-        arms: name -> columns of `tables.DETECTIONS`, `DETECTOR` among them.
+        methods: name -> columns of `tables.DETECTIONS`, `DETECTOR` among them.
         image_ids: of all images that the detector has run on.
 
     Returns:
@@ -82,7 +82,7 @@ def judge_boxes(
     """
     weights = _weights(len(image_ids), resamples, seed)
     measured = {}
-    for name, boxes in arms.items():
+    for name, boxes in methods.items():
         ap, ap50 = Matches(annotations, categories, boxes, image_ids).average_precision(weights)
         measured[name] = {("ap", None): ap, ("ap50", np.nan): ap50}
     about = {"subject": "boxes", "images_with": 0, "images": len(image_ids)}
@@ -96,14 +96,14 @@ def _weights(images: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def _rows(measured: dict[str, dict[tuple[str, float | None], np.ndarray]], about: dict) -> list[dict]:
-    """A row for each arm and measure, from its value on all images and in the resamples [1 + B]."""
+    """A row for each method and measure, from its value on all images and in the resamples [1 + B]."""
     rows = []
     for measure, threshold in measured[DETECTOR]:
         alone = measured[DETECTOR][measure, threshold]
         for name, values in measured.items():
             value = values[measure, threshold]
             low, high = _interval(value[1:])
-            row = about | {"arm": name, "measure": measure, "threshold": threshold}
+            row = about | {"method": name, "measure": measure, "threshold": threshold}
             row |= {"value": value[0], "low": low, "high": high}
             if name != DETECTOR:
                 gain = value - alone

@@ -35,7 +35,7 @@ def fuse(
     annotated: np.ndarray,
     frequency: np.ndarray,
     judge: ContextModel,
-    member: int,
+    variant: int,
     fold: np.ndarray,
 ) -> Fused:
     """Fit and apply, fold by fold.
@@ -45,7 +45,7 @@ def fuse(
         annotated: [N, C] bool.
         frequency: [C] share of training scenes that hold each class.
         judge: a model whose expectation of a class does not look at the class itself.
-        member: which of its members judges.
+        variant: which of its variants judges.
         fold: [N].
 
     Raises:
@@ -66,7 +66,7 @@ def fuse(
         for k in range(shape[0]):
             calibrated[fold == k] = evidence[k, fold == k]
         for _ in range(ROUNDS):
-            context = judge.expected(evidence.reshape(-1, shape[2]).astype(np.float32))[member].reshape(shape)
+            context = judge.predict_proba(evidence.reshape(-1, shape[2]).astype(np.float32))[variant].reshape(shape)
             fits = [_fit(fold != k, annotated, detector, log_odds(context[k]), prior) for k in range(shape[0])]
             evidence = np.stack([_apply(fit, detector, log_odds(context[k]), prior) for k, fit in enumerate(fits)])
         for k, fit in enumerate(fits):

@@ -20,38 +20,56 @@ class Rescored:
     """N images over the C classes of the context model."""
 
     score: np.ndarray  # [N, C] the detector's largest confidence of each class
-    expected: np.ndarray  # [N, C] what the context model expects, given the scores
+    probability: np.ndarray  # [N, C] what the context model expects, given the scores
     annotated: np.ndarray  # [N, C] bool
 
 
 def summary(
     rescored: Rescored, thresholds: list[float], keep_above: float, context_threshold: float, bootstrap: Bootstrap
 ) -> pd.DataFrame:
-    """Precision, recall, F1 and the confusion counts over all (image, class), for each threshold and arm.
+    """Precision, recall, F1 and the confusion counts over all (image, class), for each threshold and method.
 
     Returns:
-        columns arm (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
-        recall, recall_low, recall_high, f1, tp, fp, fn, tn, cut, gain, gain_low, gain_high, rise, rise_low, rise_high.
-        In the third arm the detector's own threshold is the strictest that reaches the gate's recall, which is its cut.
+        columns method (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
+        recall, recall_low, recall_high, f1, tp, fp, fn, tn, matched_threshold, precision_gain_same_recall, precision_gain_same_recall_low,
+        precision_gain_same_recall_high, precision_gain_same_threshold, precision_gain_same_threshold_low,
+        precision_gain_same_threshold_high.
+        In the third method the detector's own threshold is the strictest that reaches the gate's recall, which is its cut.
         The gate's gain is its precision minus the detector's at the same recall, its rise minus the detector's at the
         same threshold, both with a paired interval.
     """
     rows = []
-    expected = rescored.expected > context_threshold
+    expected = rescored.probability > context_threshold
     for threshold in thresholds:
         alone = rescored.score > threshold
         # Below the threshold nothing is kept, however sure: the published figures at 0.9 show that.
         gate = alone & ((rescored.score > keep_above) | expected)
         rows.append(_row("detector", threshold, alone, rescored.annotated, bootstrap))
         gain = precision_gain(rescored.score, rescored.annotated, gate, bootstrap)
-        gains = dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True))
+        gains = dict(
+            zip(
+                ("precision_gain_same_recall", "precision_gain_same_recall_low", "precision_gain_same_recall_high"),
+                gain,
+                strict=True,
+            )
+        )
         of_gate = _row("gate", threshold, gate, rescored.annotated, bootstrap)
         rows.append(of_gate | gains | _rise(gate, alone, rescored.annotated, bootstrap))
         cut = _threshold_of_recall(rescored, gate)
         equal = _row("detector_at_gate_recall", threshold, rescored.score >= cut, rescored.annotated, bootstrap)
-        rows.append(equal | {"cut": cut})
+        rows.append(equal | {"matched_threshold": cut})
     return pd.DataFrame(
-        rows, columns=[*rows[0], "cut", "gain", "gain_low", "gain_high", "rise", "rise_low", "rise_high"]
+        rows,
+        columns=[
+            *rows[0],
+            "matched_threshold",
+            "precision_gain_same_recall",
+            "precision_gain_same_recall_low",
+            "precision_gain_same_recall_high",
+            "precision_gain_same_threshold",
+            "precision_gain_same_threshold_low",
+            "precision_gain_same_threshold_high",
+        ],
     )
 
 
@@ -61,9 +79,9 @@ def _rise(gate: np.ndarray, alone: np.ndarray, annotated: np.ndarray, bootstrap:
         (gate & annotated).sum(1), gate.sum(1), (alone & annotated).sum(1), alone.sum(1)
     )
     return {
-        "rise": _share(gate & annotated, gate) - _share(alone & annotated, alone),
-        "rise_low": low,
-        "rise_high": high,
+        "precision_gain_same_threshold": _share(gate & annotated, gate) - _share(alone & annotated, alone),
+        "precision_gain_same_threshold_low": low,
+        "precision_gain_same_threshold_high": high,
     }
 
 
@@ -74,7 +92,7 @@ def _threshold_of_recall(rescored: Rescored, gate: np.ndarray) -> float:
     return threshold[np.flatnonzero(recall[:-1] >= wanted - 1e-12)[-1]]
 
 
-def _row(arm: str, threshold: float, kept: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
+def _row(method: str, threshold: float, kept: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
     tp, fp = kept & annotated, kept & ~annotated
     fn, tn = ~kept & annotated, ~kept & ~annotated
     found = tp.sum(1)
@@ -82,7 +100,7 @@ def _row(arm: str, threshold: float, kept: np.ndarray, annotated: np.ndarray, bo
     precision_interval = bootstrap.of_share(found, kept.sum(1))
     recall_interval = bootstrap.of_share(found, annotated.sum(1))
     return {
-        "arm": arm,
+        "method": method,
         "threshold": threshold,
         "precision": precision,
         "precision_low": precision_interval[0],
@@ -102,7 +120,9 @@ def _share(part: np.ndarray, whole: np.ndarray) -> float:
     return part.sum() / whole.sum() if whole.any() else np.nan
 
 
-def agreement(rescored: Rescored, thresholds: list[float], context_threshold: float) -> pd.DataFrame:
+def context_supported_false_positives(
+    rescored: Rescored, thresholds: list[float], context_threshold: float
+) -> pd.DataFrame:
     """Of the detections of classes that are not annotated, how many does the context model expect as well?
 
     Returns:
@@ -110,20 +130,20 @@ def agreement(rescored: Rescored, thresholds: list[float], context_threshold: fl
         share.
     """
     unannotated = [(rescored.score > t) & ~rescored.annotated for t in thresholds]
-    agreed = [u & (rescored.expected > context_threshold) for u in unannotated]
+    agreed = [u & (rescored.probability > context_threshold) for u in unannotated]
     return pd.DataFrame(
         {
             "threshold": thresholds,
             "unannotated": [u.sum() for u in unannotated],
-            "agreed": [a.sum() for a in agreed],
+            "supported": [a.sum() for a in agreed],
             "share": [_share(a, u) for a, u in zip(agreed, unannotated, strict=True)],
         }
     )
 
 
-def agreed_cells(rescored: Rescored, threshold: float, context_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def supported_cells(rescored: Rescored, threshold: float, context_threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """(image, class) indices that detector and context agree on against the annotations, the likeliest first."""
-    agreed = (rescored.score > threshold) & ~rescored.annotated & (rescored.expected > context_threshold)
+    agreed = (rescored.score > threshold) & ~rescored.annotated & (rescored.probability > context_threshold)
     image, column = np.nonzero(agreed)
-    order = np.argsort(-(rescored.score * rescored.expected)[image, column], kind="stable")
+    order = np.argsort(-(rescored.score * rescored.probability)[image, column], kind="stable")
     return image[order], column[order]

@@ -6,7 +6,7 @@ different orders, so that neither a threshold nor a calibration decides (El-Yani
 
 import numpy as np
 
-from contextual_anomaly.stats.weighted_counts import by_falling_score, tallied
+from contextual_anomaly.stats.weighted_counts import by_falling_score, weighted_cumulative_counts
 
 
 def risk_coverage(score: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -27,8 +27,8 @@ def area_under_risk(image: np.ndarray, score: np.ndarray, right: np.ndarray, wei
         return np.full(len(weights), np.nan)
     order, ends = by_falling_score(score)
     image, right = image[order], right[order]
-    taken = tallied(image, ends, weights)
+    taken = weighted_cumulative_counts(image, ends, weights)
     # Wrong ones before a group's end are places among the wrong ones alone.
-    wrong = tallied(image[~right], (~right).cumsum()[ends] - 1, weights)
+    wrong = weighted_cumulative_counts(image[~right], (~right).cumsum()[ends] - 1, weights)
     risk = wrong / np.maximum(taken, 1)
     return (risk * np.diff(taken, axis=1, prepend=0)).sum(1) / np.maximum(taken[:, -1], 1)

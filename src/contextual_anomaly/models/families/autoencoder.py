@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
-from contextual_anomaly.models.base import Member, sigmoid_in_place
+from contextual_anomaly.models.base import Variant, sigmoid_in_place
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Counts, Section, Seeds
 
-SCENES_AT_ONCE = 2048  # bounds the [changed entries, units] arrays of one member to some 10 MB
+SCENES_AT_ONCE = 2048  # bounds the [changed entries, units] arrays of one variant to some 10 MB
 
 
 class Settings(Section):
@@ -19,7 +19,7 @@ class Settings(Section):
     family: Literal["autoencoder"]
     # published: as in the paper. denoising: hides classes at random and asks for the whole scene. masked: asks for the
     # hidden classes alone.
-    recipe: Literal["published", "denoising", "masked"]
+    objective: Literal["published", "denoising", "masked"]
     # Units of the hidden layer, one autoencoder each.
     bottlenecks: Counts = list(range(1, 16))
     # Seeds of the first weights and of the order of images, one autoencoder each.
@@ -41,9 +41,9 @@ class Settings(Section):
 
 
 class Autoencoder:
-    """A trained sweep, M members.
+    """A trained sweep, M variants.
 
-    A member of fewer units than the widest is padded with zeros, which change nothing.
+    A variant of fewer units than the widest is padded with zeros, which change nothing.
     With ``leave_one_out`` the expectation of a class is read with that class taken out of the input, as
     P(class | the others); without, it is the original's plain reconstruction, which sees the class itself.
     """
@@ -54,30 +54,30 @@ class Autoencoder:
         self,
         name: str,
         classes: tuple[str, ...],
-        members: tuple[Member, ...],
+        variants: tuple[Variant, ...],
         weights: dict[str, np.ndarray],
         leave_one_out: bool,
     ) -> None:
         self.name = name
         self.classes = classes
-        self.members = members
+        self.variants = variants
         self.encoder = weights["encoder"]  # [M, C, D]
         self.encoder_bias = weights["encoder_bias"]  # [M, D]
         self.decoder = weights["decoder"]  # [M, D, C]
         self.decoder_bias = weights["decoder_bias"]  # [M, C]
         self.leave_one_out = leave_one_out
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C]: of the reconstruction, or of what it would be without each class's own evidence."""
         if self.leave_one_out:
             return self._with_own_evidence(evidence, np.zeros_like)
         return self._logits(np.asarray(evidence, np.float32))
 
-    def expected(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C]: the same as probabilities."""
         return self._probabilities(self.log_odds(evidence))
 
-    def toggled(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C]: the expectation of each class, had it itself been the other way round."""
         own = np.zeros_like if self.leave_one_out else lambda own: 1 - own
         return self._probabilities(self._with_own_evidence(evidence, own))
@@ -89,9 +89,9 @@ class Autoencoder:
         return logits
 
     def _logits(self, evidence: np.ndarray) -> np.ndarray:
-        result = np.empty((len(self.members), *evidence.shape), np.float32)
-        for m, member in enumerate(self.members):
-            d = member.bottleneck
+        result = np.empty((len(self.variants), *evidence.shape), np.float32)
+        for m, variant in enumerate(self.variants):
+            d = variant.bottleneck
             hidden = np.maximum(evidence @ self.encoder[m, :, :d] + self.encoder_bias[m, :d], 0)
             np.matmul(hidden, self.decoder[m, :d], out=result[m])
             result[m] += self.decoder_bias[m]
@@ -109,8 +109,8 @@ class Autoencoder:
             row, column = np.nonzero(change[start : start + SCENES_AT_ONCE])  # elsewhere the reconstruction stands
             row += start
             by = change[row, column][:, None]
-            for m, member in enumerate(self.members):
-                d = member.bottleneck
+            for m, variant in enumerate(self.variants):
+                d = variant.bottleneck
                 units = evidence[start : start + SCENES_AT_ONCE] @ self.encoder[m, :, :d] + self.encoder_bias[m, :d]
                 hidden = np.maximum(units[row - start] + by * self.encoder[m, column, :d], 0)  # [entries, d]
                 logits = np.einsum("ed,ed->e", hidden, self.decoder[m, :d].T[column]) + self.decoder_bias[m, column]
@@ -118,7 +118,7 @@ class Autoencoder:
         return result
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """Weights, members, and how they are read."""
+        """Weights, variants, and how they are read."""
         tensors = {
             "encoder": self.encoder,
             "encoder_bias": self.encoder_bias,
@@ -126,7 +126,7 @@ class Autoencoder:
             "decoder_bias": self.decoder_bias,
         }
         metadata = {
-            "members": json.dumps([[m.bottleneck, m.seed] for m in self.members]),
+            "variants": json.dumps([[m.bottleneck, m.seed] for m in self.variants]),
             "leave_one_out": json.dumps(self.leave_one_out),
         }
         return metadata, tensors
@@ -139,7 +139,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     model, history = train_sweep(
         data.scenes,
         name,
-        RECIPES[settings.recipe],
+        RECIPES[settings.objective],
         sorted(set(settings.bottlenecks)),
         sorted(set(settings.weight_seeds)),
         settings.epochs,
@@ -154,7 +154,7 @@ def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Autoencode
     return Autoencoder(
         name=metadata["name"],
         classes=tuple(json.loads(metadata["classes"])),
-        members=tuple(Member(bottleneck, seed) for bottleneck, seed in json.loads(metadata["members"])),
+        variants=tuple(Variant(bottleneck, seed) for bottleneck, seed in json.loads(metadata["variants"])),
         weights=tensors,
         leave_one_out=json.loads(metadata["leave_one_out"]),
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from contextual_anomaly.models.base import Conditional, ContextModel, Member
+from contextual_anomaly.models.base import Conditional, ContextModel, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Name, Section
 
@@ -16,7 +16,7 @@ class Settings(Section):
 
     family: Literal["ensemble"]
     # Names of conditional models of this configuration.
-    parts: Annotated[list[Name], Field(min_length=2)]
+    estimators: Annotated[list[Name], Field(min_length=2)]
 
 
 class Ensemble(Conditional):
@@ -25,29 +25,29 @@ class Ensemble(Conditional):
     family = "ensemble"
 
     def __init__(
-        self, name: str, classes: tuple[str, ...], parts: list[ContextModel], weights: np.ndarray, bias: np.ndarray
+        self, name: str, classes: tuple[str, ...], estimators: list[ContextModel], weights: np.ndarray, bias: np.ndarray
     ) -> None:
         self.name = name
         self.classes = classes
-        self.members = (Member(),)
-        self.parts = parts
-        self.weights = np.asarray(weights, np.float32)  # [parts]
+        self.variants = (Variant(),)
+        self.estimators = estimators
+        self.weights = np.asarray(weights, np.float32)  # [estimators]
         self.bias = np.asarray(bias, np.float32)  # []
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[1, N, C]."""
         total = np.full((1, *np.shape(evidence)), self.bias, np.float32)
-        for part, weight in zip(self.parts, self.weights, strict=True):
-            total[0] += weight * part.log_odds(evidence, layout).mean(0)
+        for part, weight in zip(self.estimators, self.weights, strict=True):
+            total[0] += weight * part.log_odds(evidence, geometry).mean(0)
         return total
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """The parts' states, each under its number, and their weights."""
+        """The estimators' states, each under its number, and their weights."""
         from contextual_anomaly.models.registry import full_state
 
-        states = [full_state(part) for part in self.parts]
+        states = [full_state(part) for part in self.estimators]
         tensors = {f"{i}.{key}": tensor for i, (_, of_part) in enumerate(states) for key, tensor in of_part.items()}
-        metadata = {"parts": json.dumps([metadata for metadata, _ in states])}
+        metadata = {"estimators": json.dumps([metadata for metadata, _ in states])}
         return metadata, {**tensors, "stacked.weights": self.weights, "stacked.bias": self.bias}
 
 
@@ -56,20 +56,20 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     from sklearn.linear_model import LogisticRegression
 
     presence = data.held_out_presence
-    layout = None if data.layouts is None else data.layout(data.held_out)
-    odds = np.stack([part.log_odds(presence, layout).mean(0).ravel() for part in data.parts], axis=1)
+    geometry = None if data.object_geometry is None else data.geometry(data.held_out)
+    odds = np.stack([part.log_odds(presence, geometry).mean(0).ravel() for part in data.estimators], axis=1)
     stacked = LogisticRegression(C=np.inf).fit(odds, presence.ravel() > 0)
-    return Fitted(Ensemble(name, data.classes, data.parts, stacked.coef_[0], stacked.intercept_[0]))
+    return Fitted(Ensemble(name, data.classes, data.estimators, stacked.coef_[0], stacked.intercept_[0]))
 
 
 def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Ensemble:
     """The ensemble of a state."""
     from contextual_anomaly.models.registry import model_of
 
-    parts = []
-    for i, of_part in enumerate(json.loads(metadata["parts"])):
+    estimators = []
+    for i, of_part in enumerate(json.loads(metadata["estimators"])):
         start = f"{i}."
         own = {key.removeprefix(start): tensor for key, tensor in tensors.items() if key.startswith(start)}
-        parts.append(model_of(of_part, own))
+        estimators.append(model_of(of_part, own))
     classes = tuple(json.loads(metadata["classes"]))
-    return Ensemble(metadata["name"], classes, parts, tensors["stacked.weights"], tensors["stacked.bias"])
+    return Ensemble(metadata["name"], classes, estimators, tensors["stacked.weights"], tensors["stacked.bias"])

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from contextual_anomaly.models.base import Conditional, Member
+from contextual_anomaly.models.base import Conditional, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData, log_odds_of_share
 from contextual_anomaly.models.settings import Section
 
@@ -24,10 +24,10 @@ class Frequency(Conditional):
     def __init__(self, name: str, classes: tuple[str, ...], bias: np.ndarray) -> None:
         self.name = name
         self.classes = classes
-        self.members = (Member(),)
+        self.variants = (Variant(),)
         self.bias = bias.astype(np.float32)  # [C]
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[1, N, C]: the same for each scene."""
         return np.broadcast_to(self.bias, (1, *evidence.shape))
 

@@ -1,7 +1,7 @@
 """The masked network: a residual network that is asked for classes which are hidden from it.
 
 The autoencoder's weakness is its objective, not its size: it sees the class that it is asked for, and copies it. With
-layouts it is also told how many objects of each class there are, how large and where, and of classes that are not asked
+object_geometry it is also told how many objects of each class there are, how large and where, and of classes that are not asked
 for (a person).
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from contextual_anomaly.models.base import Conditional, Member
+from contextual_anomaly.models.base import Conditional, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
 from contextual_anomaly.object_geometry import FEATURES
@@ -22,11 +22,11 @@ ROWS = 1024  # scenes or answers at a time: bounds the arrays to some 40 MB
 
 
 class Settings(Section):
-    """Inputs, size and effort."""
+    """Inputs, size and config."""
 
     family: Literal["masked"]
     # Whether it is told numbers, sizes and places of the other objects, and of classes that scenes leave out.
-    layout: bool = False
+    geometry: bool = False
     # Units of each layer.
     units: Count = 128
     # Residual layers behind the first.
@@ -44,7 +44,7 @@ class Settings(Section):
     # Share of units that are left out of a step.
     dropout: Share = 0.2
     # Share of the other classes that are hidden as well while training, on average.
-    hidden_share: Share = 0.1
+    mask_rate: Share = 0.1
 
 
 class Masked(Conditional):
@@ -67,40 +67,40 @@ class Masked(Conditional):
         """
         self.name = name
         self.classes = classes
-        self.members = tuple(Member(seed=seed) for seed in seeds)
+        self.variants = tuple(Variant(seed=seed) for seed in seeds)
         self.seen_classes = seen_classes
         self.tensors = {key: np.asarray(tensor, np.float32) for key, tensor in tensors.items()}
         place = {name: a for a, name in enumerate(seen_classes)}
         self.asked = np.array([place[name] for name in classes])  # [C] place among the A
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[M, N, C]."""
         evidence = np.asarray(evidence, np.float32)
-        result = np.empty((len(self.members), *evidence.shape), np.float32)
+        result = np.empty((len(self.variants), *evidence.shape), np.float32)
         for start in range(0, len(evidence), ROWS):
             rows = slice(start, start + ROWS)
-            self._answer(self._inputs(evidence[rows], None if layout is None else layout[rows]), result[:, rows])
+            self._answer(self._inputs(evidence[rows], None if geometry is None else geometry[rows]), result[:, rows])
         return result
 
-    def _inputs(self, evidence: np.ndarray, layout: np.ndarray | None) -> np.ndarray:
+    def _inputs(self, evidence: np.ndarray, geometry: np.ndarray | None) -> np.ndarray:
         """[n, A, 1 + F]: how much of each class there is, and by that much its features' difference from typical."""
         seen = np.zeros((len(evidence), len(self.seen_classes), 1 + len(self.tensors["scale"])), np.float32)
-        known = layout is not None and seen.shape[2] > 1
+        known = geometry is not None and seen.shape[2] > 1
         if known:
-            seen[..., 0] = layout[..., 0]
+            seen[..., 0] = geometry[..., 0]
         seen[:, self.asked, 0] = evidence
         if known:
             features = np.nan_to_num(
-                (layout[..., 1:] - self.tensors["mean"]) / self.tensors["scale"]
+                (geometry[..., 1:] - self.tensors["mean"]) / self.tensors["scale"]
             )  # not known: typical
-            seen[..., 1:] = features * (seen[..., :1] * layout[..., :1])
+            seen[..., 1:] = features * (seen[..., :1] * geometry[..., :1])
         return seen
 
     def _answer(self, seen: np.ndarray, result: np.ndarray) -> None:
         """Fill in result [M, n, C]. A class that is there is answered for by a pass of its own, without it.
 
         The first layer is a sum over the classes that are there, some three of eighty, so that it is summed over those
-        alone, and a class is taken out by taking away its term. All members are asked in the same products: of a single
+        alone, and a class is taken out by taking away its term. All variants are asked in the same products: of a single
         scene, live, the number of calls is what takes the time.
         """
         encoder, decoder = self.tensors["encoder"], self.tensors["decoder"].transpose(0, 2, 1)
@@ -136,7 +136,7 @@ class Masked(Conditional):
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         """Weights, and the classes of the inputs."""
-        seeds = [member.seed for member in self.members]
+        seeds = [variant.seed for variant in self.variants]
         return {"seeds": json.dumps(seeds), "seen_classes": json.dumps(self.seen_classes)}, self.tensors
 
 
@@ -153,10 +153,10 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     """Train a network for each seed."""
     from contextual_anomaly.models.training import masked as masked_net
 
-    features = len(FEATURES) if settings.layout else 0
-    seen_classes = data.layouts.classes if settings.layout and data.layouts else data.classes
+    features = len(FEATURES) if settings.geometry else 0
+    seen_classes = data.object_geometry.classes if settings.geometry and data.object_geometry else data.classes
     mean, scale = np.zeros((len(seen_classes), features)), np.ones(features)
-    if settings.layout:
+    if settings.geometry:
         mean, scale = _typical(data)
     model = Masked(name, data.classes, [], seen_classes, {"mean": mean, "scale": scale})
     params, history = masked_net.train_masked(
@@ -165,7 +165,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
         _told(model, data, np.flatnonzero(data.held_out)[: masked_net.LOSS_SCENES]),
         len(seen_classes),
         model.asked,
-        masked_net.Effort(**settings.model_dump(include=set(masked_net.Effort.__dataclass_fields__))),
+        masked_net.TrainConfig(**settings.model_dump(include=set(masked_net.TrainConfig.__dataclass_fields__))),
         settings.seeds,
         threads,
         f"training {name}, {len(settings.seeds)} seeds",
@@ -186,9 +186,9 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
 
 def _typical(data: TrainingData) -> tuple[np.ndarray, np.ndarray]:
     """Of the images to fit on, the mean [A, F] of each class's features, and their spread [F] around it."""
-    _, column, values = data.layout_pairs(~data.held_out)
+    _, column, values = data.geometry_pairs(~data.held_out)
     known = ~np.isnan(values)
-    total, number = np.zeros((2, len(data.layouts.classes), values.shape[1]), np.float32)
+    total, number = np.zeros((2, len(data.object_geometry.classes), values.shape[1]), np.float32)
     np.add.at(total, column, np.where(known, values, 0))
     np.add.at(number, column, known)
     mean = total / np.maximum(number, 1)
@@ -203,7 +203,7 @@ def _told(model: Masked, data: TrainingData, images: np.ndarray) -> "Scene":
     parts = []
     for part in _parts(len(images)):
         rows = images[part]
-        seen = model._inputs(data.scenes.where(rows).presence, data.layout(rows) if features else None)
+        seen = model._inputs(data.scenes.where(rows).presence, data.geometry(rows) if features else None)
         row, column = np.nonzero(seen[..., 0])
         parts.append((row + part.start, column, seen[row, column, 1:].astype(np.float16)))
     row, column, told = map(np.concatenate, zip(*parts, strict=True))

@@ -1,15 +1,17 @@
 """A mixture of Bernoullis: K scene types, each with independent classes, fitted by EM (Dempster, Laird, Rubin 1977)."""
 
 import json
+import logging
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct
 from contextual_anomaly.models.settings import Count, Counts, Positive, Section, Seeds
-from contextual_anomaly.runtime.progress import say
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +20,7 @@ NAMED_BY = 3  # classes that name a scene type
 
 
 class Settings(Section):
-    """Sizes to choose from, and effort."""
+    """Sizes to choose from, and config."""
 
     family: Literal["mixture"]
     # Numbers of scene types that are tried; the held-out images choose.
@@ -41,7 +43,7 @@ class Mixture(BernoulliMixture):
     ) -> None:
         self.name = name
         self.classes = classes
-        self.members = tuple(Member(seed=seed) for seed in seeds)
+        self.variants = tuple(Variant(seed=seed) for seed in seeds)
         self.weight = weight.astype(np.float64)  # [M, K]
         self.probability = probability.astype(np.float64)  # [M, K, C]
 
@@ -53,17 +55,17 @@ class Mixture(BernoulliMixture):
         import pandas as pd
 
         rows = []
-        for member, weight, p in zip(self.members, self.weight, self.probability, strict=True):
+        for variant, weight, p in zip(self.variants, self.weight, self.probability, strict=True):
             tells = p * np.log(p / (weight @ p))
             for k in np.argsort(-weight, kind="stable"):
                 named = np.argsort(-tells[k], kind="stable")[:NAMED_BY]
                 text = ", ".join(f"{self.classes[c]} {p[k, c]:.2f}" for c in named)
-                rows.append((member.seed, weight[k], text))
+                rows.append((variant.seed, weight[k], text))
         return pd.DataFrame(rows, columns=["seed", "share", "classes"])
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         """The mixtures."""
-        seeds = [member.seed for member in self.members]
+        seeds = [variant.seed for variant in self.variants]
         return {"seeds": json.dumps(seeds)}, {"weight": self.weight, "probability": self.probability}
 
 
@@ -90,7 +92,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     sizes = sorted(set(settings.components))
     run([(size, settings.seeds[0]) for size in sizes], f"fitting {name}, {' or '.join(map(str, sizes))} scene types")
     chosen = min(rows, key=lambda row: row["val_loss"])["components"]
-    say(f"{name}: {chosen} scene types make the held-out images likeliest")
+    logger.info(f"{name}: {chosen} scene types make the held-out images likeliest")
     if settings.seeds[1:]:
         run([(chosen, seed) for seed in settings.seeds[1:]], f"fitting {name}, the other seeds")
     weight, probability = (np.stack([mixtures[chosen, seed][i] for seed in settings.seeds]) for i in (0, 1))

@@ -1,11 +1,11 @@
-"""The oracle: the exact P(class present | every other class) of the embedded world, which exists only there."""
+"""The oracle: the exact P(class present | every other class) of the synthetic world, which exists only there."""
 
 import json
 
 import numpy as np
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture
 
 
@@ -28,7 +28,7 @@ class Oracle(BernoulliMixture):
             raise UserError(f"{name}: weights above 0 and probabilities strictly between 0 and 1 were expected.")
         self.name = name
         self.classes = classes
-        self.members = (Member(),)
+        self.variants = (Variant(),)
         self.weight = weight.astype(np.float64)[None]
         self.probability = probability.astype(np.float64)[None]
 

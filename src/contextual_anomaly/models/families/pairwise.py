@@ -11,13 +11,13 @@ from contextual_anomaly.models.settings import Count, Positive, Section
 
 
 class Settings(Section):
-    """Regularisation and effort."""
+    """Regularisation and config."""
 
     family: Literal["pairwise"]
     # Weight of the squared pair terms, in nats: larger pulls rare pairs to independence.
-    penalty: Positive = 0.5
+    l2: Positive = 0.5
     # Scenes of this many other classes or more are taken alike.
-    sizes: Count = 8
+    max_scene_size: Count = 8
     # Steps of L-BFGS at most.
     iterations: Count = 150
 
@@ -29,7 +29,7 @@ class Pairwise(Linear):
         super().__init__("pairwise", name, classes, bias, weights)
         self.size_terms = size_terms.astype(np.float32)  # [S, C] of 0, 1, … S - 1 or more others
 
-    def log_odds(self, evidence: np.ndarray, layout: np.ndarray | None = None) -> np.ndarray:
+    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
         """[1, N, C]."""
         evidence = np.asarray(evidence, np.float32)
         others = evidence.sum(1, keepdims=True) - evidence  # [N, C]
@@ -62,7 +62,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     from threadpoolctl import threadpool_limits
 
     scenes, counts = distinct(data.presence)
-    classes, sizes = scenes.shape[1], max(settings.sizes, 2)
+    classes, sizes = scenes.shape[1], max(settings.max_scene_size, 2)
     others = np.minimum(scenes.sum(1, keepdims=True) - scenes, sizes - 1).astype(np.intp)  # [U, C]
     cell = (others * classes + np.arange(classes)).ravel()
     pairs = np.triu_indices(classes, 1)
@@ -90,7 +90,7 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
 
     start = np.concatenate([np.zeros(len(pairs[0])), np.tile(log_odds_of_share(data.presence), sizes)])
     # The terms of size are hardly pulled: they hold the frequencies.
-    penalty = np.where(np.arange(len(start)) < len(pairs[0]), settings.penalty, 0.01)
+    penalty = np.where(np.arange(len(start)) < len(pairs[0]), settings.l2, 0.01)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": settings.iterations})
     weights, terms = parts(found.x)

@@ -14,11 +14,11 @@ import optax
 import pandas as pd
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from contextual_anomaly.models.base import Member
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.data import HELD_OUT_EVERY
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.training.autoencoder_net import AutoencoderNet
-from contextual_anomaly.models.training.schedule import in_turns, say_times
+from contextual_anomaly.models.training.schedule import run_interleaved, say_times
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.scenes import Scenes
 
@@ -26,29 +26,31 @@ LANES = 8  # bottlenecks are padded to a multiple of the processor's vector widt
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Objective:
     """How an autoencoder is trained, and how its expectation is read afterwards."""
 
     optimizer: Callable[[], optax.GradientTransformation]
-    hidden_share: float  # of the classes, taken out of the input at random
+    mask_rate: float  # of the classes, taken out of the input at random
     asks_for_all: bool  # or for the hidden ones alone
     leave_one_out: bool
 
 
 RECIPES = {
     # Keras of 2020: Adadelta with learning rate 1.0, which today's Keras and Optax no longer have as their default.
-    "published": Recipe(lambda: optax.adadelta(1.0, rho=0.95, eps=1e-7), 0.0, asks_for_all=True, leave_one_out=False),
+    "published": Objective(
+        lambda: optax.adadelta(1.0, rho=0.95, eps=1e-7), 0.0, asks_for_all=True, leave_one_out=False
+    ),
     # Vincent et al. 2008: classes are taken out of the input, and the whole scene is asked for.
-    "denoising": Recipe(lambda: optax.adam(2e-3), 0.3, asks_for_all=True, leave_one_out=True),
+    "denoising": Objective(lambda: optax.adam(2e-3), 0.3, asks_for_all=True, leave_one_out=True),
     # A class that the network cannot see cannot be copied, so it must be told from the others.
-    "masked": Recipe(lambda: optax.adam(2e-3), 0.3, asks_for_all=False, leave_one_out=True),
+    "masked": Objective(lambda: optax.adam(2e-3), 0.3, asks_for_all=False, leave_one_out=True),
 }
 
 
 def train_sweep(
     scenes: Scenes,
     name: str,
-    recipe: Recipe,
+    objective: Objective,
     bottlenecks: list[int],
     seeds: list[int],
     epochs: int,
@@ -57,26 +59,26 @@ def train_sweep(
 ) -> tuple[Autoencoder, pd.DataFrame]:
     """Train len(bottlenecks) × len(seeds) autoencoders.
 
-    A seed decides a member's first weights and its order of batches, whatever else is trained beside it.
+    A seed decides a variant's first weights and its order of batches, whatever else is trained beside it.
 
     Args:
         scenes: N training images; every fifth validates.
         threads: processor cores to use, where there is no GPU; they change no result.
 
     Returns:
-        the sweep, members ordered by bottleneck then seed, and its history: bottleneck, seed, epoch, loss, val_loss
+        the sweep, variants ordered by bottleneck then seed, and its history: bottleneck, seed, epoch, loss, val_loss
         (mean binary cross-entropy over the classes that were asked for).
     """
     presence = (scenes.counts > 0).astype(np.uint8)  # a quarter of the memory of floats, which a batch becomes
     validates = np.arange(len(presence)) % HELD_OUT_EVERY == 0
-    program = _Program(presence[~validates], presence[validates], recipe, _groups(bottlenecks), batch_size)
+    program = _Program(presence[~validates], presence[validates], objective, _groups(bottlenecks), batch_size)
 
     keys = [jax.random.key(seed) for seed in seeds]
     if jax.default_backend() == "cpu" and jax.device_count() == 1:
         state, losses = _run_in_threads(program, keys, epochs, threads, name)
     else:
         state, losses = _run_at_once(program, keys, epochs, name)
-    return _collect(scenes, name, recipe, program, jax.device_get(state), losses, seeds)
+    return _collect(scenes, name, objective, program, jax.device_get(state), losses, seeds)
 
 
 def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, threads: int, name: str):
@@ -87,7 +89,7 @@ def _run_in_threads(program: "_Program", keys: list[jax.Array], epochs: int, thr
     """
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     title = f"training {name}, {program.bottlenecks} bottlenecks × {len(keys)} seeds"
-    states, losses = in_turns(epoch, [start(key) for key in keys], program.data, epochs, threads, title)
+    states, losses = run_interleaved(epoch, [start(key) for key in keys], program.data, epochs, threads, title)
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in states])
     return stacked, np.array(losses).swapaxes(0, 1)
 
@@ -133,16 +135,16 @@ class _Program:
         self,
         train: np.ndarray,
         validation: np.ndarray,
-        recipe: Recipe,
+        objective: Objective,
         groups: list[tuple[int, list[int]]],
         batch_size: int,
     ) -> None:
         self.data = jnp.asarray(train), jnp.asarray(validation)
         self.classes = train.shape[1]
-        self.recipe = recipe
+        self.objective = objective
         self.groups = groups
         self.batch_size = batch_size
-        self.optimizer = recipe.optimizer()
+        self.optimizer = objective.optimizer()
         self.bottlenecks = sum(len(group) for _, group in groups)
         self.nets = [AutoencoderNet(self.classes, width) for width, _ in groups]
 
@@ -194,9 +196,9 @@ class _Program:
 
     def _hidden(self, key: jax.Array, images: int) -> jnp.ndarray | None:
         """[images, C] of 0 and 1, the classes taken out of the input; None hides none."""
-        if not self.recipe.hidden_share:
+        if not self.objective.mask_rate:
             return None
-        return jax.random.bernoulli(key, self.recipe.hidden_share, (images, self.classes)).astype(jnp.float32)
+        return jax.random.bernoulli(key, self.objective.mask_rate, (images, self.classes)).astype(jnp.float32)
 
     def _step(self, net, presence, hidden, weights, params, state):
         loss, gradient = jax.value_and_grad(partial(self._loss, net))(params, presence, hidden, weights)
@@ -210,7 +212,7 @@ class _Program:
         """Weighted mean over images of the mean binary cross-entropy over the classes asked for."""
         weights = weights[:, None]
         seen = presence if hidden is None else presence * (1 - hidden)
-        if self.recipe.asks_for_all:
+        if self.objective.asks_for_all:
             return _cross_entropy(net.apply(params, seen), presence, weights, weights.sum() * presence.shape[1])
         asked = hidden * weights
         return _cross_entropy(net.apply(params, seen), presence, asked, asked.sum())
@@ -256,7 +258,7 @@ def _cross_entropy_backward(residuals, cotangent):
 _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def _collect(scenes, name, recipe, program: _Program, params, losses: np.ndarray, seeds: list[int]):
+def _collect(scenes, name, objective, program: _Program, params, losses: np.ndarray, seeds: list[int]):
     """Padded groups -> one sweep and its history. ``losses`` [epochs, S, 2, d]."""
     widest = max(width for width, _ in program.groups)
     bottlenecks = [d for _, group in program.groups for d in group]
@@ -279,10 +281,10 @@ def _collect(scenes, name, recipe, program: _Program, params, losses: np.ndarray
         "decoder": stacked("decoder", "kernel", -2),
         "decoder_bias": stacked("decoder", "bias", None),
     }
-    members = tuple(Member(d, seed) for d in bottlenecks for seed in seeds)
+    variants = tuple(Variant(d, seed) for d in bottlenecks for seed in seeds)
     index = pd.MultiIndex.from_product(
         [bottlenecks, seeds, range(1, len(losses) + 1)], names=["bottleneck", "seed", "epoch"]
     )
     values = losses.transpose(3, 1, 0, 2).reshape(-1, 2)  # [d × seeds × epochs, 2]
     history = pd.DataFrame(values, index=index, columns=["loss", "val_loss"]).reset_index()
-    return Autoencoder(name, scenes.classes, members, weights, recipe.leave_one_out), history
+    return Autoencoder(name, scenes.classes, variants, weights, objective.leave_one_out), history

@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pandas as pd
 
-from contextual_anomaly.models.training.schedule import in_turns
+from contextual_anomaly.models.training.schedule import run_interleaved
 
-TYPICAL_SHARE = 0.15  # of the objects seen in training, those whose layout is hidden: they are taken as typical
+TYPICAL_SHARE = 0.15  # of the objects seen in training, those whose geometry is hidden: they are taken as typical
 LOSS_SCENES = 20_000  # held-out scenes that the history's loss is of, at most
 
 
@@ -49,14 +49,14 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Effort:
+class TrainConfig:
     """How the network is trained."""
 
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
-    hidden_share: float
+    mask_rate: float
 
 
 def train_masked(
@@ -65,7 +65,7 @@ def train_masked(
     held_out: Scene,
     seen_classes: int,
     asked: np.ndarray,
-    effort: Effort,
+    config: TrainConfig,
     seeds: list[int],
     threads: int,
     title: str,
@@ -80,11 +80,11 @@ def train_masked(
         the parameters of each seed, the last input row of the encoder being the hidden share, and the history: seed,
         epoch, loss, val_loss (mean over scenes of the negative log-likelihood of all C classes, each given the others).
     """
-    program = _Program(net, seen_classes, asked, len(train.presence), effort)
+    program = _Program(net, seen_classes, asked, len(train.presence), config)
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     data = train.arrays(), held_out.arrays()
     states = [start(jax.random.key(seed), data) for seed in seeds]
-    states, losses = in_turns(epoch, states, data, effort.epochs, threads, title)
+    states, losses = run_interleaved(epoch, states, data, config.epochs, threads, title)
     rows = [
         (seed, number, *map(float, loss))
         for seed, of_seed in zip(seeds, losses, strict=True)
@@ -97,16 +97,16 @@ def train_masked(
 class _Program:
     """One seed's training, an epoch a call."""
 
-    def __init__(self, net: MaskedNet, seen_classes: int, asked: np.ndarray, images: int, effort: Effort) -> None:
+    def __init__(self, net: MaskedNet, seen_classes: int, asked: np.ndarray, images: int, config: TrainConfig) -> None:
         self.net = net
         self.seen_classes = seen_classes
         self.asked = jnp.asarray(asked)
-        self.hidden_share = effort.hidden_share
-        self.batch = min(effort.batch_size, images)
+        self.mask_rate = config.mask_rate
+        self.batch = min(config.batch_size, images)
         self.steps = images // self.batch
-        total = max(self.steps * effort.epochs, 10)
-        rate = optax.cosine_onecycle_schedule(total, effort.learning_rate, 0.15, div_factor=10, final_div_factor=100)
-        self.optimizer = optax.adamw(rate, b2=0.99, weight_decay=effort.weight_decay)
+        total = max(self.steps * config.epochs, 10)
+        rate = optax.cosine_onecycle_schedule(total, config.learning_rate, 0.15, div_factor=10, final_div_factor=100)
+        self.optimizer = optax.adamw(rate, b2=0.99, weight_decay=config.weight_decay)
 
     def start(self, key: jax.Array, data):
         """Parameters, optimizer state, and the keys of the epochs."""
@@ -156,7 +156,7 @@ class _Program:
         if train:
             # Some classes are not seen, so that none is relied on. How many is told, and no scene that is asked about
             # later has any: or the network would take an absent class for one that may be hidden.
-            rate = 3 * self.hidden_share * jnp.maximum(jax.random.uniform(share, rate.shape, minval=-0.5), 0)
+            rate = 3 * self.mask_rate * jnp.maximum(jax.random.uniform(share, rate.shape, minval=-0.5), 0)
             seen *= jax.random.bernoulli(hide, 1 - rate, seen.shape[:2])[..., None]
             known = jax.random.bernoulli(forget, 1 - TYPICAL_SHARE, seen.shape[:2])[..., None]
             seen = jnp.concatenate([seen[..., :1], seen[..., 1:] * known], axis=-1)

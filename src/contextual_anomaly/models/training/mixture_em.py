@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from contextual_anomaly.models.training.schedule import in_turns
+from contextual_anomaly.models.training.schedule import run_interleaved
 
 CHUNK = 20  # EM steps of one call, between two of which progress is shown
 
@@ -31,7 +31,7 @@ def fit_mixtures(
     """
     starts = [_start(scenes, counts, size, seed) for size, seed in sizes_and_seeds]
     data = jnp.asarray(scenes), jnp.asarray(counts), smoothing
-    ended, _ = in_turns(_steps, starts, data, -(-steps // CHUNK), threads, title)
+    ended, _ = run_interleaved(_steps, starts, data, -(-steps // CHUNK), threads, title)
     return [tuple(np.asarray(part, np.float64) for part in state) for state in ended]
 
 

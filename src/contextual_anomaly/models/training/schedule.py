@@ -1,5 +1,6 @@
 """Several fits in turns: on a few processor cores, so that their number changes no byte, or spread over devices."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -8,10 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from contextual_anomaly.runtime.progress import say, track
+from contextual_anomaly.runtime.progress import track
+
+logger = logging.getLogger(__name__)
 
 
-def in_turns(
+def run_interleaved(
     step: Callable[[Any, Any], tuple[Any, Any]], states: list[Any], data: Any, rounds: int, threads: int, title: str
 ) -> tuple[list[Any], list[list[np.ndarray]]]:
     """Run ``step`` ``rounds`` times on each state; each run fills one core, or one of several devices.
@@ -66,4 +69,6 @@ def say_times(seconds: list[list[float]]) -> None:
     later = np.concatenate([of_fit[1:] for of_fit in seconds])
     if len(later):
         compiling = max(max(of_fit[0] for of_fit in seconds) - np.median(later), 0)
-        say(f"{jax.devices()[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first")
+        logger.info(
+            f"{jax.devices()[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first"
+        )

@@ -30,7 +30,7 @@ CODE = Thresholds("as in the code", 0.01, 0.85)
 
 @dataclass(frozen=True)
 class AnomalyLists:
-    """The published flags of classes and images that are in the scenes, and what S members expect of every class."""
+    """The published flags of classes and images that are in the scenes, and what S variants expect of every class."""
 
     flags: pd.DataFrame  # image_id, kind, category, published (what the original's autoencoder expects), row, column
     presence: np.ndarray  # [N, C]
@@ -51,8 +51,8 @@ class AnomalyLists:
         flags["row"] = pd.Index(scenes.image_ids).get_indexer(flags["image_id"])
         flags["column"] = pd.Index(scenes.classes).get_indexer(flags["category"])
         flags = flags[(flags["row"] >= 0) & (flags["column"] >= 0)].reset_index(drop=True)
-        members = [index for index, member in enumerate(model.members) if member.bottleneck == bottleneck]
-        return cls(flags, scenes.presence, model.expected(scenes.presence)[members])
+        variants = [index for index, variant in enumerate(model.variants) if variant.bottleneck == bottleneck]
+        return cls(flags, scenes.presence, model.predict_proba(scenes.presence)[variants])
 
     def flagged(self, kind: str, at: Thresholds) -> np.ndarray:
         """[S, N, C] bool: the flags of our own lists."""

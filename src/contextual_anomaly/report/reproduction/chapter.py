@@ -81,7 +81,7 @@ def _selection(results: Results) -> dict:
 def _anomalies(results: Results) -> dict | None:
     """How many of the published flags our autoencoders of that size raise, and which none does."""
     model = results.model(PUBLISHED)
-    if UNITS not in [member.bottleneck for member in model.members]:
+    if UNITS not in [variant.bottleneck for variant in model.variants]:
         return None
     lists = anomaly_lists.AnomalyLists.of(model, results.scenes["val"], UNITS)
     if lists.flags.empty:  # another split than the published one
@@ -127,20 +127,25 @@ def _anomalies(results: Results) -> dict | None:
 
 def _rescoring(results: Results, detector: str) -> dict:
     table = reproduction.shape_of_rescoring(results.csv(f"experiments/rescoring/{detector}.summary.csv"))
-    intervals = [with_interval(*v) for v in table[["rise", "rise_low", "rise_high"]].to_numpy()]
+    intervals = [
+        with_interval(*v)
+        for v in table[
+            ["precision_gain_same_threshold", "precision_gain_same_threshold_low", "precision_gain_same_threshold_high"]
+        ].to_numpy()
+    ]
     names = {
         "published_alone": "YOLOv3, published",
         "published_gate": "with gate, published",
-        "published_rise": "rise, published",
+        "published_gain": "gain, published",
         "alone": f"{detector}, here",
         "gate": "with gate, here",
-        "rise": "rise, here [95 %]",
-        "difference": "difference of rises / std",
+        "precision_gain_same_threshold": "gain, here [95 %]",
+        "difference": "difference of gains / std",
     }
-    beside = table.assign(rise=intervals)[["threshold", *names]].rename(columns=names)
+    beside = table.assign(precision_gain_same_threshold=intervals)[["threshold", *names]].rename(columns=names)
     return {
         "detector": detector,
         "figure": svg(reproduction_figures.rescoring_shape(table, detector), "precision against threshold"),
-        "correlation": table["rise"].corr(table["published_rise"], method="spearman"),
+        "correlation": table["precision_gain_same_threshold"].corr(table["published_gain"], method="spearman"),
         "table": shown(beside, dict.fromkeys(names.values(), ".3f") | {names["difference"]: "+.2f"}),
     }

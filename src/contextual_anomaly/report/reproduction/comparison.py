@@ -15,7 +15,7 @@ def beside_published(summary: pd.DataFrame, model: str) -> pd.DataFrame:
 
     Args:
         summary: `tables.SUMMARY` of the published protocol.
-        model: the sweep that was trained by the published recipe.
+        model: the sweep that was trained by the published objective.
 
     Returns:
         columns part, d, published, published_std (over draws, of one autoencoder), published_trials, ours (mean over
@@ -66,21 +66,27 @@ def shape_of_rescoring(summary: pd.DataFrame) -> pd.DataFrame:
     """Experiment 2: by how much the gate raises precision, as published and here.
 
     Args:
-        summary: columns threshold, arm, precision, rise, rise_low, rise_high, of one detector.
+        summary: columns threshold, method, precision, precision_gain_same_threshold with _low and _high, of one detector.
 
     Returns:
-        threshold; published_alone, published_gate, published_rise, alone, gate, rise, rise_low, rise_high: precision;
+        threshold; published_alone, published_gate, published_gain, alone, gate, precision_gain_same_threshold with _low and _high: precision;
         difference of the rises, in standard deviations of ours over images.
     """
-    arms = {arm: rows.set_index("threshold") for arm, rows in summary.groupby("arm")}
+    methods = {method: rows.set_index("threshold") for method, rows in summary.groupby("method")}
     rows = []
     for t, (alone, gate) in EXPERIMENT_2.items():
-        if t in arms["gate"].index:
-            ours = arms["gate"].loc[t]
-            precision = arms["detector"].loc[t, "precision"], ours["precision"]
-            rise = ours["rise"], ours["rise_low"], ours["rise_high"]
+        if t in methods["gate"].index:
+            ours = methods["gate"].loc[t]
+            precision = methods["detector"].loc[t, "precision"], ours["precision"]
+            rise = (
+                ours["precision_gain_same_threshold"],
+                ours["precision_gain_same_threshold_low"],
+                ours["precision_gain_same_threshold_high"],
+            )
             rows.append((t, alone, gate, gate - alone, *precision, *rise))
-    columns = "threshold published_alone published_gate published_rise alone gate rise rise_low rise_high"
+    columns = "threshold published_alone published_gate published_gain alone gate precision_gain_same_threshold precision_gain_same_threshold_low precision_gain_same_threshold_high"
     table = pd.DataFrame(rows, columns=columns.split())
-    std = (table["rise_high"] - table["rise_low"]) / INTERVAL
-    return table.assign(difference=(table["rise"] - table["published_rise"]) / std.where(std > 0))
+    std = (table["precision_gain_same_threshold_high"] - table["precision_gain_same_threshold_low"]) / INTERVAL
+    return table.assign(
+        difference=(table["precision_gain_same_threshold"] - table["published_gain"]) / std.where(std > 0)
+    )

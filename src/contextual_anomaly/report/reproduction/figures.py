@@ -61,8 +61,8 @@ def rescoring_shape(table: pd.DataFrame, detector: str) -> Figure:
         axes.plot(table["threshold"], table[gate], marker=".", color=COLOURS[1], label="with the autoencoder's gate")
         axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1.02))
     theirs.legend(loc="lower right")
-    rise.plot(table["threshold"], table["published_rise"], marker=".", color=ORIGINAL, label="published")
-    rise.plot(table["threshold"], table["rise"], marker=".", color=COLOURS[0], label="here")
+    rise.plot(table["threshold"], table["published_gain"], marker=".", color=ORIGINAL, label="published")
+    rise.plot(table["threshold"], table["precision_gain_same_threshold"], marker=".", color=COLOURS[0], label="here")
     rise.set(title="By how much the gate raises it", xlabel="threshold", ylabel="precision")
     rise.legend()
     return figure
@@ -112,7 +112,7 @@ def _positions(findings: Findings, axes: Axes) -> None:
 def _false_alarms(findings: Findings, axes: Axes) -> None:
     names = {"frequency": "class frequency", PUBLISHED: f"autoencoder, d = {UNITS}"}
     place = np.arange(len(names))
-    for number, (metric, label) in enumerate((("detected", "added objects"), ("false_alarms", "genuine objects"))):
+    for number, (metric, label) in enumerate((("tpr", "added objects"), ("fpr", "genuine objects"))):
         values = [100 * findings.measured(name, "inject_uniform", metric) for name in names]
         mean = np.array([v.mean() for v in values])
         ends = [mean - [v.min() for v in values], [v.max() for v in values] - mean]
@@ -146,8 +146,8 @@ def _single_class_images(findings: Findings, axes: Axes) -> None:
 
 
 def _bought_with_recall(findings: Findings, axes: Axes, detector: str) -> None:
-    arms = dict(list(findings.rescored(detector).groupby("arm")))
-    for number, (arm, label) in enumerate({"detector": "detector alone", "gate": "with the gate"}.items()):
-        rows = arms[arm]
+    methods = dict(list(findings.rescored(detector).groupby("method")))
+    for number, (method, label) in enumerate({"detector": "detector alone", "gate": "with the gate"}.items()):
+        rows = methods[method]
         axes.plot(rows["recall"], rows["precision"], marker=".", color=COLOURS[number], label=label)
     axes.set(title=f"Experiment 2, {detector}", xlabel="recall", ylabel="precision")

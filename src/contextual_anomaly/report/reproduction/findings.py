@@ -91,7 +91,9 @@ class Findings:
                 "true 20 rarest, %": self.with_spread(PUBLISHED, RAREST),
             }
         )
-        first = [100 * self.measured(model, "inject_rarest", "hit_at_1").mean() for model in ("frequency", PUBLISHED)]
+        first = [
+            100 * self.measured(model, "inject_rarest", "recall_at_1").mean() for model in ("frequency", PUBLISHED)
+        ]
         return Finding(
             "Positions were used as class indices",
             f"The “20 least common” classes that the original injects are the first {len(injected)} of its list, "
@@ -125,9 +127,7 @@ class Findings:
         for model, name in (("frequency", "class frequency"), (PUBLISHED, f"autoencoder, d = {UNITS}")):
             by_published = self.with_spread(model, "inject_any")
             value = by_published.loc[UNITS] if UNITS in by_published.index else by_published.iloc[0]
-            figures = [
-                self.measured(model, "inject_uniform", metric) for metric in ("detected", "false_alarms", "auroc")
-            ]
+            figures = [self.measured(model, "inject_uniform", metric) for metric in ("tpr", "fpr", "auroc")]
             flagged.append(100 * figures[1].mean())
             rows.append(
                 (name, value, *(over_seeds(100 * f, ".1f") for f in figures[:2]), over_seeds(figures[2], ".3f"))
@@ -200,7 +200,7 @@ class Findings:
         several, every = len(self.results.scenes["train"].image_ids), len(self.results.every_scene("train").image_ids)
         rows, company, auroc = [], [], []
         for name, how in ((PUBLISHED, "images of several classes"), (EVERY_IMAGE, "every image")):
-            of_seeds = self.measured(name, "inject_uniform", "auroc"), self.measured(name, "remove", "hit_at_5")
+            of_seeds = self.measured(name, "inject_uniform", "auroc"), self.measured(name, "remove", "recall_at_5")
             expected = self.company(name)
             company.append(expected.mean())
             auroc.append(of_seeds[0].mean())
@@ -233,8 +233,8 @@ class Findings:
         """How many absent classes each weight seed expects, summed up, in validation images of a single class."""
         scenes, model = self.results.every_scene("val"), self.results.model(name)
         alone = scenes.presence[(scenes.counts > 0).sum(1) == 1]
-        members = [index for index, member in enumerate(model.members) if member.bottleneck == UNITS]
-        return pd.Series((model.expected(alone)[members] * (1 - alone)).sum(2).mean(1))
+        variants = [index for index, variant in enumerate(model.variants) if variant.bottleneck == UNITS]
+        return pd.Series((model.predict_proba(alone)[variants] * (1 - alone)).sum(2).mean(1))
 
     def rescored(self, detector: str) -> pd.DataFrame:
         """What `rescoring.summary` says of a detector."""
@@ -242,15 +242,31 @@ class Findings:
 
     def bought_with_recall(self, detector: str) -> Finding:
         """Precision bought with recall in experiment 2."""
-        of = {arm: rows.set_index("threshold") for arm, rows in self.rescored(detector).groupby("arm")}
+        of = {method: rows.set_index("threshold") for method, rows in self.rescored(detector).groupby("method")}
         alone, gate = of["detector"], of["gate"]
         table = pd.DataFrame(
             {
                 "threshold": gate.index,
-                "precision won": [with_interval(*v) for v in gate[["rise", "rise_low", "rise_high"]].to_numpy()],
+                "precision won": [
+                    with_interval(*v)
+                    for v in gate[
+                        [
+                            "precision_gain_same_threshold",
+                            "precision_gain_same_threshold_low",
+                            "precision_gain_same_threshold_high",
+                        ]
+                    ].to_numpy()
+                ],
                 "recall lost": (alone["recall"] - gate["recall"]).to_numpy(),
                 "precision won at equal recall": [
-                    with_interval(*v) for v in gate[["gain", "gain_low", "gain_high"]].to_numpy()
+                    with_interval(*v)
+                    for v in gate[
+                        [
+                            "precision_gain_same_recall",
+                            "precision_gain_same_recall_low",
+                            "precision_gain_same_recall_high",
+                        ]
+                    ].to_numpy()
                 ],
             }
         )
@@ -258,7 +274,7 @@ class Findings:
         row = table.set_index("threshold").loc[at]
         return Finding(
             f"Precision is bought with recall ({detector})",
-            f"At threshold {at:g} the gate wins {gate['rise'][at]:.3f} of precision and loses {row['recall lost']:.3f} of "
+            f"At threshold {at:g} the gate wins {gate['precision_gain_same_threshold'][at]:.3f} of precision and loses {row['recall lost']:.3f} of "
             "recall, which the paper does not state. A higher threshold without any context buys precision as well; at equal recall "
             f"the gate's differs from it by {row['precision won at equal recall']}.",
             shown(table, dict.fromkeys(table.columns[1:], ".3f")),

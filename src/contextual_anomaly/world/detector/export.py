@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from contextual_anomaly.runtime.atomic import write_aside
+from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.world.detector import network
 from contextual_anomaly.world.detector.network import COLOURS, CORE, FAR, HEIGHT, NEAR, SHRINKS, STRIDE, WIDTH
 
@@ -67,7 +67,7 @@ def export(trained: dict, names: tuple[str, ...], path: str | Path) -> None:
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            "embedded world detector",
+            "synthetic world detector",
             [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])],
             [helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, 4 + len(names), count])],
             [numpy_helper.from_array(value, name) for name, value in graph.weights.items()],
@@ -80,8 +80,8 @@ def export(trained: dict, names: tuple[str, ...], path: str | Path) -> None:
         model, {"names": json.dumps(dict(enumerate(names))), "task": "detect", "stride": str(STRIDE)}
     )
     onnx.checker.check_model(model, full_check=True)
-    with write_aside(path) as aside:
-        aside.write_bytes(model.SerializeToString(deterministic=True))
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _weights(graph: Graph, trained: dict) -> None:

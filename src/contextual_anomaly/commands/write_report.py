@@ -1,21 +1,24 @@
-"""`contextual-anomaly report`: everything in one HTML file."""
+"""`contextual-anomaly write-report`: everything in one HTML file."""
 
+import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+logger = logging.getLogger(__name__)
+
 
 class Kind(StrEnum):
     """Where the data come from; published figures are shown only beside COCO's."""
 
-    embedded = "embedded"
+    synthetic = "synthetic"
     coco = "coco"
     own = "own"
 
 
-def report(
+def write_report(
     results: Annotated[Path, typer.Option(help="The results folder of a finished run.")],
     output: Annotated[Path, typer.Option(help="The report (HTML).")],
     dataset_name: Annotated[str, typer.Option(help="The data set's name.")],
@@ -34,7 +37,7 @@ def report(
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
 
-    Example: `contextual-anomaly report --results results --dataset-name "embedded world" --dataset-kind embedded
+    Example: `contextual-anomaly write-report --results results --dataset-name "synthetic world" --dataset-kind embedded
     --model published=autoencoder --model frequency=frequency --listing published --detector world
     --images results/world/val2017 --configuration results/configuration.yaml --figure anomalies.png
     --output report.html`
@@ -46,8 +49,7 @@ def report(
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
     from contextual_anomaly.report.results import Results
-    from contextual_anomaly.runtime.atomic import require_file, write_aside
-    from contextual_anomaly.runtime.progress import say
+    from contextual_anomaly.runtime.atomic import atomic_write, require_file
 
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:
@@ -63,6 +65,6 @@ def report(
     digest = sha256(settings.encode()).hexdigest()
     audits = [audit_section(run, name, images, gallery // 2) for name in auditor or []]
     html = render(run, dataset_name, dataset_kind, galleries, audits, settings, digest)
-    with write_aside(output) as aside:
-        aside.write_text(html, encoding="utf-8")
-    say(f"{output}: {len(html.encode()) / 1e6:.1f} MB")
+    with atomic_write(output) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+    logger.info(f"{output}: {len(html.encode()) / 1e6:.1f} MB")
