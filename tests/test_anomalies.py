@@ -114,6 +114,6 @@ def test_the_reasons_of_a_flag_add_up_to_its_log_odds(kitchen):
     total = table.groupby(["image_id", "category"])["attribution"].sum()
     assert len(total) == len(listing) > 2
     for flag in listing.itertuples():
-        odds = np.log(flag.probability / (1 - flag.expected))
+        odds = np.log(flag.probability / (1 - flag.probability))
         assert total[flag.image_id, flag.category] == pytest.approx(odds, abs=1e-3)
     assert table["given"].iloc[0] == "(base)"
