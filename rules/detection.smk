@@ -17,11 +17,11 @@ if SYNTHETIC:
             runtime=growing(10),
         params:
             seed=SETTINGS.world.seed,
-            pictures=SETTINGS.world.detector_train_images,
+            train_images=SETTINGS.world.detector_train_images,
             steps=SETTINGS.world.detector_train_steps,
             source=source("world_detector"),
         shell:
-            "contextual-anomaly world-detector --seed {params.seed} --train-images {params.pictures}"
+            "contextual-anomaly world-detector --seed {params.seed} --train-images {params.train_images}"
             " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
 
 

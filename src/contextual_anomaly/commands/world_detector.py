@@ -8,7 +8,7 @@ import typer
 
 def world_detector(
     output: Annotated[Path, typer.Option(help="The ONNX file to write.")],
-    pictures: Annotated[int, typer.Option(min=40, help="Freshly drawn pictures to learn from.")] = 4500,
+    train_images: Annotated[int, typer.Option(min=40, help="Freshly drawn pictures to learn from.")] = 4500,
     steps: Annotated[int, typer.Option(min=10, help="Training steps; fewer give a worse detector sooner.")] = 7000,
     seed: Annotated[int, typer.Option(min=0, help="Of the pictures and of the training.")] = 0,
 ) -> None:
@@ -33,4 +33,4 @@ def world_detector(
     from contextual_anomaly.world.detector.build import build_detector
     from contextual_anomaly.world.mixture import load_world
 
-    build_detector(load_world(), pictures, steps, seed, output)
+    build_detector(load_world(), train_images, steps, seed, output)
