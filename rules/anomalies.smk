@@ -33,6 +33,7 @@ rule list_anomalies:
             geometry_files(wildcards.model, "val")
         ),
         limits=lambda wildcards: listing_limits(wildcards.model),
+        limits_in_words=lambda wildcards: listing_limits_in_words(wildcards.model),
         source=lambda wildcards: source("list_anomalies", wildcards.model),
     shell:
         "contextual-anomaly list-anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"

@@ -175,12 +175,31 @@ def chosen_bottleneck(model):
     return getattr(SETTINGS.models.get(model), "chosen_bottleneck", 1)
 
 
+def has_published_limits(model):
+    """Return whether a model is listed by the paper's thresholds, because its outputs are not probabilities."""
+    return getattr(SETTINGS.models.get(model), "objective", "") == "published"
+
+
 def listing_limits(model):
-    """Rates of false alarms; the paper's autoencoders, whose outputs are no probabilities, keep the paper's thresholds."""
+    """Return the options of list-anomalies that say what is listed: rates of false alarms, or the paper's thresholds."""
     limits = SETTINGS.anomalies
-    if getattr(SETTINGS.models.get(model), "objective", "") == "published":
+    if has_published_limits(model):
         return f"--missing-above {limits.missing_above} --unexpected-below {limits.unexpected_below}"
     return f"--unexpected-rate {limits.unexpected_rate} --missing-rate {limits.missing_rate}"
+
+
+def listing_limits_in_words(model):
+    """Return what `listing_limits` means as sentences, for a caption."""
+    limits = SETTINGS.anomalies
+    if has_published_limits(model):
+        return (
+            f"A present class is listed as unexpected if its output is below {limits.unexpected_below},"
+            f" an absent class as missing if its output is above {limits.missing_above}."
+        )
+    return (
+        f"The limits accept false alarms: {100 * limits.unexpected_rate:g} % of genuine objects may be listed as unexpected,"
+        f" and {100 * limits.missing_rate:g} % of rightly absent classes as missing."
+    )
 
 
 def auditor_inputs(wildcards):

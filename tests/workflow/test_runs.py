@@ -63,7 +63,7 @@ def test_snakemakes_own_report(finished, tmp_path):
     html = (tmp_path / "snakemake.html").read_text()
     for category in ("Data", "Models", "Anomalies", "Experiment 1", "Experiment 2", "Audit"):
         assert category in html
-    assert "Unexpected and missing classes of the validation images as judged by ensemble" in html
+    assert "Classes of the validation images that model ensemble finds unexpected or missing" in html
 
 
 def test_another_run_gives_the_same_bytes(finished, fresh):
