@@ -92,17 +92,19 @@ ANOMALIES = pa.schema(
 FINDINGS = pa.schema(
     {
         "image_id": pa.int64(),
-        "kind": pa.string(),  # "missing": an object without an annotation; "label": an annotation with a wrong class
-        "category": pa.string(),  # of the object that is missing, or as it is annotated
-        "suggested": pa.string(),  # of a wrong label, what it might be; else empty
-        "score": pa.float32(),  # 0 to 1, how likely the annotations are wrong here
-        "detector": pa.float32(),  # its confidence in what is missing or suggested; null without a detector
-        "expected": pa.float32(),  # of the category by context
-        "explanation": pa.string(),
+        "annotation_id": pa.int64(),  # of the object under a wrong label; null for an object without an annotation
+        "kind": pa.string(),  # "overlooked": an object without an annotation; "swapped": one under a wrong label
+        "given_label": pa.string(),  # the class as annotated; empty where the object was overlooked
+        "predicted_label": pa.string(),  # the class that the annotation should have
+        "probability": pa.float32(),  # that the annotations are wrong here
+        "detector_score": pa.float32(),  # for the predicted label; null without a detector
+        "given_label_probability": pa.float32(),  # by context: that the image holds the class, given its other objects
+        "predicted_label_probability": pa.float32(),
         "x": pa.float32(),  # null where only the image is known
         "y": pa.float32(),
         "width": pa.float32(),
         "height": pa.float32(),
+        "explanation": pa.string(),
         "file_name": pa.string(),
         "link": pa.string(),
     }

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from contextual_anomaly import tables
-from contextual_anomaly.audit.evidence import pairs
+from contextual_anomaly.audit.box_pairs import pairs
 from contextual_anomaly.commands.audit import audit
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.oracle import Oracle
@@ -72,27 +72,30 @@ def run(files, folder, detector=True, **options):
 
 def test_both_errors_are_found_and_explained(files, tmp_path):
     findings = run(files, tmp_path)
-    label = findings[findings["kind"] == "label"].iloc[0]
-    assert (label["image_id"], label["category"], label["suggested"]) == (2, "kite", "fork")
-    assert label["score"] > 0.9
-    assert label["explanation"].startswith("kite: p = 0.0")
-    assert "beside" in label["explanation"].split(";")[0]
-    assert "fork: p = 0.90 given knife, plate" in label["explanation"]
-    missing = findings[findings["kind"] == "missing"].iloc[0]
-    assert (missing["image_id"], missing["category"], missing["x"]) == (1, "plate", 200)
-    assert missing["score"] > 0.9
-    assert missing["explanation"] == "p = 0.90 given fork, knife"
+    swapped = findings[findings["kind"] == "swapped"].iloc[0]
+    assert (swapped["image_id"], swapped["given_label"], swapped["predicted_label"]) == (2, "kite", "fork")
+    assert swapped["annotation_id"] == 2  # the third object of the file, from 0
+    assert swapped["probability"] > 0.9
+    assert swapped["explanation"].startswith("kite: p = 0.0")
+    assert "beside" in swapped["explanation"].split(";")[0]
+    assert "fork: p = 0.90 given knife, plate" in swapped["explanation"]
+    overlooked = findings[findings["kind"] == "overlooked"].iloc[0]
+    assert (overlooked["image_id"], overlooked["given_label"], overlooked["predicted_label"]) == (1, "", "plate")
+    assert overlooked["x"] == 200
+    assert np.isnan(overlooked["annotation_id"])
+    assert overlooked["probability"] > 0.9
+    assert overlooked["explanation"] == "p = 0.90 given fork, knife"
 
 
 def test_without_a_detector_context_alone_speaks(files, tmp_path):
     findings = run(files, tmp_path, detector=False)
-    assert findings["detector"].isna().all()
-    label = findings[findings["kind"] == "label"].iloc[0]
-    assert (label["image_id"], label["category"]) == (2, "kite")
-    missing = findings[findings["kind"] == "missing"]
+    assert findings["detector_score"].isna().all()
+    swapped = findings[findings["kind"] == "swapped"].iloc[0]
+    assert (swapped["image_id"], swapped["given_label"]) == (2, "kite")
+    overlooked = findings[findings["kind"] == "overlooked"]
     # By context image 2 lacks a fork, and image 1 a plate; where, nobody knows.
-    assert {(1, "plate"), (2, "fork")} <= set(zip(missing["image_id"], missing["category"], strict=True))
-    assert missing["x"].isna().all()
+    assert {(1, "plate"), (2, "fork")} <= set(zip(overlooked["image_id"], overlooked["predicted_label"], strict=True))
+    assert overlooked["x"].isna().all()
 
 
 def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
@@ -103,7 +106,9 @@ def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
     assert len(coco.anns) == len(results.anns) == len(findings)
     first = coco.loadAnns([1])[0]
     assert first["bbox"] == findings.loc[0, ["x", "y", "width", "height"]].tolist()
-    assert coco.loadCats(first["category_id"])[0]["name"] == findings.loc[0, "category"]
+    assert coco.loadCats(first["category_id"])[0]["name"] == (
+        findings.loc[0, "given_label"] or findings.loc[0, "predicted_label"]
+    )
     assert first["attributes"]["explanation"] == findings.loc[0, "explanation"]
     assert set(coco.imgs) == set(findings["image_id"])
     assert pd.read_csv(tmp_path / "audit.csv")["explanation"].tolist() == findings["explanation"].tolist()
@@ -112,7 +117,7 @@ def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
 def test_without_boxes_the_json_holds_labels_alone(files, tmp_path):
     findings = run(files, tmp_path, detector=False)
     content = json.loads((tmp_path / "audit.json").read_text())
-    assert len(content["annotations"]) == (findings["kind"] == "label").sum()
+    assert len(content["annotations"]) == (findings["kind"] == "swapped").sum()
 
 
 def test_the_same_bytes_again(files, tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.audit.evidence import Context, pairs
-from contextual_anomaly.audit.findings import LABEL, MISSING, Audited, audit
+from contextual_anomaly.audit.box_pairs import Context, pairs
+from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.audit.label_noise import check, plant
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.world.mixture import load_world
@@ -24,6 +24,7 @@ def audited() -> Audited:
     ids = np.array(world.category_ids)
     objects = pd.DataFrame(drawn.box, columns=BOX).assign(image_id=drawn.image + 1, category_id=ids[drawn.column])
     objects["iscrowd"] = False
+    objects["annotation_id"] = np.arange(len(objects))
     size = len(objects)
     seen = rng.random(size) < 0.8
     column = np.where(rng.random(size) < 0.1, rng.integers(0, 80, size), drawn.column)
@@ -63,7 +64,7 @@ def test_planting_takes_out_and_relabels_what_it_says(audited):
 def test_planted_errors_come_first(audited):
     table = check(audited, 0.05, 0, 50).set_index(["kind", "by", "measure"])
     both = table.xs("detector and context", level="by")
-    for kind, least in ((LABEL, 0.9), (MISSING, 0.9)):
+    for kind, least in ((SWAPPED, 0.9), (OVERLOOKED, 0.9)):
         assert both.loc[(kind, "auroc"), "value"] > least
         chance = both.loc[(kind, "auroc"), "planted"] / both.loc[(kind, "auroc"), "candidates"]
         assert both.loc[(kind, "precision_at_k"), "value"] > 5 * chance
@@ -73,23 +74,23 @@ def test_planted_errors_come_first(audited):
     value = table.reset_index().pivot_table(index=["kind", "measure"], columns="by", values="value")
     assert (value.loc[(slice(None), "auroc"), "context"] > 0.65).all()
     assert (
-        value.loc[(LABEL, "average_precision"), "detector and context"]
-        > value.loc[(LABEL, "average_precision"), "detector"]
+        value.loc[(SWAPPED, "average_precision"), "detector and context"]
+        > value.loc[(SWAPPED, "average_precision"), "detector"]
     )
 
 
-def test_scores_are_shares_and_fall(audited):
+def test_probabilities_lie_between_0_and_1_and_fall(audited):
     findings = audit(audited)
-    assert findings["score"].between(0, 1).all()
-    assert findings["score"].is_monotonic_decreasing
-    assert set(findings["kind"]) == {LABEL, MISSING}
+    assert findings["probability"].between(0, 1).all()
+    assert findings["probability"].is_monotonic_decreasing
+    assert set(findings["kind"]) == {SWAPPED, OVERLOOKED}
 
 
-def test_what_is_annotated_is_not_missing(audited):
-    missing = audit(audited).query("kind == 'missing'")
-    pair = pairs(missing, audited.objects)
+def test_what_is_annotated_is_not_overlooked(audited):
+    overlooked = audit(audited).query("kind == 'overlooked'")
+    pair = pairs(overlooked, audited.objects)
     names = audited.categories.set_index("category_id")["name"].loc[audited.objects["category_id"]].to_numpy()
-    same = missing["category"].to_numpy()[pair.first] == names[pair.second]
+    same = overlooked["predicted_label"].to_numpy()[pair.first] == names[pair.second]
     assert same.any()
     assert (pair.union[same] < 0.3).all()
     assert (pair.union[~same] < 0.5).all()

@@ -34,16 +34,17 @@ def results(tmp_path):
     judged.to_csv(folder / "d.metrics.csv", index=False)
     curves_of(methods, annotated, [0.2]).to_csv(folder / "d.curves.csv", index=False)
 
+    box = (10.0, 5.0, 30.0, 20.0)
     rows = [
-        (1, "missing", "plate", "", 0.97, 0.8, 0.9, "p = 0.90 given fork, knife", 10.0, 5.0, 30.0, 20.0, "1.jpg", ""),
-        (2, "label", "kite", "<b>fork", 0.9, 0.7, 0.01, "kite: p = 0.01", 0.0, 0.0, 60.0, 40.0, "2.jpg", ""),
-        (3, "label", "kite", "fork", 0.8, 0.7, 0.01, "", 1.0, 1.0, 5.0, 5.0, "../outside.jpg", ""),
+        (1, None, "overlooked", "", "plate", 0.97, 0.8, None, 0.9, *box, "p = 0.90 given fork, knife", "1.jpg", ""),
+        (2, 4, "swapped", "kite", "<b>fork", 0.9, 0.7, 0.01, 0.8, *box, "kite: p = 0.01", "2.jpg", ""),
+        (3, 5, "swapped", "kite", "fork", 0.8, 0.7, 0.01, 0.8, *box, "", "../outside.jpg", ""),
     ]
     frame = pd.DataFrame(rows, columns=tables.FINDINGS.names)
     table = pa.Table.from_pandas(frame, tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
     tables.write_table(table, tables.FINDINGS, tmp_path / "audit/d.parquet")
     pd.DataFrame(
-        {"kind": "label", "by": "context", "measure": ["auroc", "precision_at_k"], "value": [0.9, 0.5]}
+        {"kind": "swapped", "by": "context", "measure": ["auroc", "precision_at_k"], "value": [0.9, 0.5]}
         | {"low": 0.4, "high": 0.95, "planted": 7, "candidates": 90}
     ).to_csv(tmp_path / "audit/d.evaluation.csv", index=False)
     objects = pd.DataFrame({"image_id": [1], "category_id": [1], "x": 2, "y": 2, "width": 8, "height": 8})
@@ -74,10 +75,10 @@ def test_it_is_said_where_context_helps_and_where_it_harms(results):
 
 def test_findings_are_shown_with_their_pictures(results):
     section = audit_section(results, "d", results.folder / "pictures", 5)
-    missing, label = section["parts"]
-    assert (missing["count"], label["count"]) == (1, 2)
+    overlooked, swapped = section["parts"]
+    assert (overlooked["count"], swapped["count"]) == (1, 2)
     # A file name that leads out of the folder shows no picture.
-    assert [row.image_id for row, _ in missing["gallery"] + label["gallery"]] == [1, 2]
+    assert [row.image_id for row, _ in overlooked["gallery"] + swapped["gallery"]] == [1, 2]
     assert all("data:image/jpeg" in image for part in section["parts"] for _, image in part["gallery"])
     assert section["check"]["rows"][0][2] == "0.900 [0.400, 0.950]"
 

@@ -8,8 +8,8 @@ import pandas as pd
 def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFrame, info: dict[str, str]) -> bytes:
     """The findings that have a box as JSON in COCO's schema, ids from one by falling score.
 
-    A missing object has the class that was detected, a doubtful label the one annotated; score, kind and explanation
-    stand beside, as ``score`` of a result file and as ``attributes``, which labelling tools show.
+    An overlooked object has the class that was detected, a swapped label the one annotated; probability, kind and
+    explanation stand beside, as ``score`` of a result file and as ``attributes``, which labelling tools show.
 
     Args:
         findings: columns of `tables.FINDINGS`.
@@ -37,16 +37,16 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
             {
                 "id": number,
                 "image_id": int(row.image_id),
-                "category_id": int(ids[row.category]),
+                "category_id": int(ids[row.given_label or row.predicted_label]),
                 "bbox": [round(float(v), 2) for v in (row.x, row.y, row.width, row.height)],
                 "area": round(float(row.width) * float(row.height), 2),
                 "iscrowd": 0,
                 "segmentation": [],
-                "score": round(float(row.score), 4),
+                "score": round(float(row.probability), 4),
                 "attributes": {
                     "kind": row.kind,
-                    "suggested": row.suggested,
-                    "score": round(float(row.score), 4),
+                    "predicted_label": row.predicted_label,
+                    "probability": round(float(row.probability), 4),
                     "explanation": row.explanation,
                 },
             }

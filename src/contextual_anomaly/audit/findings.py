@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.audit.evidence import Context
-from contextual_anomaly.audit.labels import doubt_labels
-from contextual_anomaly.audit.missing import judge_detections
-from contextual_anomaly.audit.reasons import reasons
+from contextual_anomaly.audit.box_pairs import Context
+from contextual_anomaly.audit.explanations import explanations
+from contextual_anomaly.audit.overlooked import judge_detections
+from contextual_anomaly.audit.swapped import doubt_labels
 from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.tables import FINDINGS
 
-MISSING, LABEL = "missing", "label"
+OVERLOOKED, SWAPPED = "overlooked", "swapped"
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def audit(audited: Audited) -> pd.DataFrame:
     """Every annotation and every unaccounted detection with its score, the likeliest errors first.
 
     Returns:
-        columns of `tables.FINDINGS`, without explanation, file_name and link; and column (of the context model's
-        classes, -1 where it has none), and suggested_column.
+        columns of `tables.FINDINGS`, without explanation, file_name and link; and given_column and predicted_column:
+        their places among the context model's classes, -1 where it has none.
     """
     objects = audited.judged_objects()
     column = audited.columns_of(objects)
@@ -73,7 +73,7 @@ def audit(audited: Audited) -> pd.DataFrame:
     elif audited.context is not None:
         findings.append(_expected_and_absent(audited, counts))
     joined = pd.concat(findings, ignore_index=True)
-    return joined.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    return joined.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
 def _labels(audited: Audited, objects: pd.DataFrame, column: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
@@ -87,15 +87,16 @@ def _labels(audited: Audited, objects: pd.DataFrame, column: np.ndarray, counts:
     return pd.DataFrame(
         {
             "image_id": objects["image_id"].to_numpy(),
-            "kind": LABEL,
-            "category": names[column],
-            "suggested": names[labels.suggested],
-            "score": labels.doubt,
-            "detector": labels.confidence if detections is not None else np.nan,
-            "expected": labels.expected[np.arange(len(column)), column],
-            "expected_suggested": labels.expected[np.arange(len(column)), labels.suggested],
-            "column": column,
-            "suggested_column": labels.suggested,
+            "annotation_id": objects["annotation_id"].to_numpy(),
+            "kind": SWAPPED,
+            "given_label": names[column],
+            "predicted_label": names[labels.suggested],
+            "probability": labels.doubt,
+            "detector_score": labels.confidence if detections is not None else np.nan,
+            "given_label_probability": labels.expected[np.arange(len(column)), column],
+            "predicted_label_probability": labels.expected[np.arange(len(column)), labels.suggested],
+            "given_column": column,
+            "predicted_column": labels.suggested,
             **{side: objects[side].to_numpy() for side in ("x", "y", "width", "height")},
         }
     )
@@ -111,15 +112,16 @@ def _unaccounted(audited: Audited, objects: pd.DataFrame, counts: np.ndarray) ->
     return pd.DataFrame(
         {
             "image_id": detections["image_id"].to_numpy(),
-            "kind": MISSING,
-            "category": name.loc[detections["category_id"]].to_numpy(),
-            "suggested": "",
-            "score": judged.score[kept],
-            "detector": detections["score"].to_numpy(),
-            "expected": judged.expected[kept],
-            "expected_suggested": np.nan,
-            "column": column[kept],
-            "suggested_column": -1,
+            "annotation_id": pd.array([None] * len(detections), "Int64"),
+            "kind": OVERLOOKED,
+            "given_label": "",
+            "predicted_label": name.loc[detections["category_id"]].to_numpy(),
+            "probability": judged.score[kept],
+            "detector_score": detections["score"].to_numpy(),
+            "given_label_probability": np.nan,
+            "predicted_label_probability": judged.expected[kept],
+            "given_column": -1,
+            "predicted_column": column[kept],
             **{side: detections[side].to_numpy() for side in ("x", "y", "width", "height")},
         }
     )
@@ -132,15 +134,16 @@ def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "image_id": audited.image_ids[image],
-            "kind": MISSING,
-            "category": np.array(audited.classes, object)[column],
-            "suggested": "",
-            "score": expected[image, column],
-            "detector": np.nan,
-            "expected": expected[image, column],
-            "expected_suggested": np.nan,
-            "column": column,
-            "suggested_column": -1,
+            "annotation_id": pd.array([None] * len(image), "Int64"),
+            "kind": OVERLOOKED,
+            "given_label": "",
+            "predicted_label": np.array(audited.classes, object)[column],
+            "probability": expected[image, column],
+            "detector_score": np.nan,
+            "given_label_probability": np.nan,
+            "predicted_label_probability": expected[image, column],
+            "given_column": -1,
+            "predicted_column": column,
             **dict.fromkeys(("x", "y", "width", "height"), np.nan),
         }
     )
@@ -149,20 +152,20 @@ def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
 def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
     """``findings`` as `tables.FINDINGS`, each with what context says and why, and with its image's name and link."""
     others = audited.counts(audited.judged_objects())[audited.rows_of(findings)]
-    asked, suggested = findings["column"].to_numpy(), findings["suggested_column"].to_numpy()
-    doubted = np.flatnonzero(findings["kind"] == LABEL)
-    others[doubted, asked[doubted]] -= 1  # the object itself says nothing about its label
+    given, predicted = findings["given_column"].to_numpy(), findings["predicted_column"].to_numpy()
+    swapped = np.flatnonzero(findings["kind"] == SWAPPED)
+    others[swapped, given[swapped]] -= 1  # the object itself says nothing about its label
 
-    def said(rows: np.ndarray, column: np.ndarray, expected: str) -> list[str]:
-        probability = findings[expected].to_numpy()[rows]
-        return reasons(audited.context, others[rows] > 0, column[rows], probability, audited.classes)
+    def said(rows: np.ndarray, column: np.ndarray, name: str) -> list[str]:
+        probability = findings[name].to_numpy()[rows]
+        return explanations(audited.context, others[rows] > 0, column[rows], probability, audited.classes)
 
     texts = np.full(len(findings), "", object)
-    known = np.flatnonzero(asked >= 0)
-    texts[known] = said(known, asked, "expected")
-    labels = zip(findings["category"].iloc[doubted], texts[doubted], findings["suggested"].iloc[doubted],
-                 said(doubted, suggested, "expected_suggested"), strict=True)  # fmt: skip
-    texts[doubted] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
+    known = np.flatnonzero(predicted >= 0)
+    texts[known] = said(known, predicted, "predicted_label_probability")
+    labels = zip(findings["given_label"].iloc[swapped], said(swapped, given, "given_label_probability"),
+                 findings["predicted_label"].iloc[swapped], texts[swapped], strict=True)  # fmt: skip
+    texts[swapped] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
     about = audited.images.set_index("image_id").loc[findings["image_id"]]
     url = about["coco_url"].to_numpy() != ""
     links = np.where(url, EXPLORE + about.index.astype(str), "")

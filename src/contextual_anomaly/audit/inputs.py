@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly import tables
-from contextual_anomaly.audit.evidence import Context
+from contextual_anomaly.audit.box_pairs import Context
 from contextual_anomaly.audit.findings import Audited
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import require_same_classes, variant_index
@@ -48,6 +48,8 @@ def read_audited(
             "Set audit.model to a model that leaves it out, as masked does."
         )
     objects = tables.read_table(annotations, tables.ANNOTATIONS).to_pandas()
+    if "annotation_id" not in objects:
+        objects["annotation_id"] = np.arange(len(objects))
     found = None
     image_ids = np.unique(objects["image_id"])
     if detections is not None and image_report is not None:

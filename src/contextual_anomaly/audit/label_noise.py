@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.audit.evidence import SAME_OBJECT, largest, pairs
-from contextual_anomaly.audit.findings import LABEL, MISSING, Audited, audit
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, largest, pairs
+from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.stats.bootstrap import Bootstrap
 from contextual_anomaly.stats.ranking import ranking
 
@@ -59,10 +59,10 @@ def check(audited: Audited, share: float, seed: int, resamples: int) -> pd.DataF
             context=audited.context if context else None,
         )
         findings = audit(asked)
-        for kind, positive in ((LABEL, _is_in(findings, wrong)), (MISSING, _of_taken(findings, taken, audited))):
+        for kind, positive in ((SWAPPED, _is_in(findings, wrong)), (OVERLOOKED, _of_taken(findings, taken, audited))):
             of_kind = (findings["kind"] == kind).to_numpy()
             image = audited.rows_of(findings)[of_kind]
-            score, right = findings["score"].to_numpy()[of_kind], positive[of_kind]
+            score, right = findings["probability"].to_numpy()[of_kind], positive[of_kind]
             if right.any() and not right.all():
                 rows += [
                     {"kind": kind, "by": name, **row, "planted": right.sum(), "candidates": len(right)}
@@ -72,17 +72,16 @@ def check(audited: Audited, share: float, seed: int, resamples: int) -> pd.DataF
 
 
 def _is_in(findings: pd.DataFrame, wrong: pd.DataFrame) -> np.ndarray:
-    """Which findings are of the annotations in ``wrong``: the same image and box."""
-    keys = ["image_id", "x", "y", "width", "height"]
-    return pd.MultiIndex.from_frame(findings[keys]).isin(pd.MultiIndex.from_frame(wrong[keys]))
+    """Which findings are of the annotations in ``wrong``."""
+    return findings["annotation_id"].isin(wrong["annotation_id"]).to_numpy(bool)
 
 
 def _of_taken(findings: pd.DataFrame, taken: pd.DataFrame, audited: Audited) -> np.ndarray:
     """Which findings are of an object that was taken out: by its box, or by image and class where there is no box."""
     name = audited.categories.set_index("category_id")["name"]
-    taken = taken.assign(category=name.loc[taken["category_id"]].to_numpy())
+    taken = taken.assign(label=name.loc[taken["category_id"]].to_numpy())
     pair = pairs(findings, taken)
-    same = findings["category"].to_numpy()[pair.first] == taken["category"].to_numpy()[pair.second]
+    same = findings["predicted_label"].to_numpy()[pair.first] == taken["label"].to_numpy()[pair.second]
     boxless = findings["x"].isna().to_numpy()
     matched = same & (boxless[pair.first] | (pair.union >= SAME_OBJECT))
     return largest(len(findings), pair.first[matched], np.ones(matched.sum())) > 0

@@ -27,17 +27,19 @@ def audit(
         Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
     ] = None,
     bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="What is less likely wrong is not max_issues.")] = 0.5,
-    max_issues: Annotated[int, typer.Option(min=1, help="At most so many are max_issues.")] = 500,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Findings less likely than this are not listed.")
+    ] = 0.5,
+    max_issues: Annotated[int, typer.Option(min=1, help="List at most so many findings.")] = 500,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
 ) -> None:
     """List probable annotation errors, the likeliest first, each with a score from 0 to 1 and its reasons.
 
-    Kind missing: detections that no annotation accounts for and that context agrees with; the score is the probability
-    that such a detection is of an object. Kind label: annotated objects whose class both the detector and the context
+    Kind overlooked: detections that no annotation accounts for and that context agrees with; the score is the probability
+    that such a detection is of an object. Kind swapped: annotated objects whose class both the detector and the context
     doubt; above 0.5 another class is more probable than the one annotated. Without --detections context alone judges,
-    and a missing object is known by its image and class, not by a box: the COCO file leaves those out. Example:
+    and an overlooked object is known by its image and class, not by a box: the COCO file leaves those out. Example:
 
     `contextual-anomaly audit --annotations results/annotations/val.parquet --categories results/categories/val.parquet
     --images results/images/val.parquet --model results/models/masked.safetensors
@@ -57,12 +59,12 @@ def audit(
         annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
     )
     findings = all_findings(audited)
-    findings = explained(audited, findings[findings["score"] >= min_score].head(max_issues))
+    findings = explained(audited, findings[findings["probability"] >= min_score].head(max_issues))
     counts = findings["kind"].value_counts()
     by = f"{audited.context.model.name}" + ("" if detections is None else " and the detector")
     logger.info(
-        f"{by}: {counts.get('missing', 0):,} objects that may be missing and {counts.get('label', 0):,} labels that may be "
-        f"wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
+        f"{by}: {counts.get('overlooked', 0):,} objects that may be overlooked and {counts.get('swapped', 0):,} labels that "
+        f"may be wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
     made_from = {"model": audited.context.model.name, "min_score": str(min_score)}

@@ -12,7 +12,7 @@ from contextual_anomaly.report.html_tables import shown, with_interval
 from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded
 
-KINDS = {"missing": "objects that may be missing", "label": "labels that may be wrong"}
+KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that may be wrong"}
 LISTED = 30
 MARGIN = 0.6  # of a box's larger side, shown around it
 QUALITY = 80
@@ -37,19 +37,19 @@ def audit_section(results: Results, auditor: str, folder: Path | None, count: in
                 "count": len(rows),
                 "images": rows["image_id"].nunique(),
                 "gallery": [] if folder is None else _gallery(rows, results.annotations, folder, count),
-                "table": shown(_table(rows.head(LISTED)), {"score": ".3f", "detector": ".2f"}),
+                "table": shown(_table(rows.head(LISTED)), {"probability": ".3f", "detector score": ".2f"}),
             }
         )
     return {"name": auditor, "parts": parts, "check": shown(_check(check)) if len(check) else None}
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    columns = ["image_id", "category", "suggested", "score", "detector", "explanation"]
-    if not rows["suggested"].any():
-        columns.remove("suggested")
-    if rows["detector"].isna().all():
-        columns.remove("detector")
-    return rows[columns].rename(columns={"image_id": "image", "category": "class"})
+    columns = ["image_id", "given_label", "predicted_label", "probability", "detector_score", "explanation"]
+    if not rows["given_label"].any():
+        columns.remove("given_label")
+    if rows["detector_score"].isna().all():
+        columns.remove("detector_score")
+    return rows[columns].rename(columns=lambda name: name.removesuffix("_id").replace("_", " "))
 
 
 def _check(check: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def _gallery(rows: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count:
         image = read_picture(folder, row.file_name)
         if image is not None:
             objects = annotations[annotations["image_id"] == row.image_id]
-            alt = f"image {row.image_id}: {row.category}, {KINDS[row.kind]}"
+            alt = f"image {row.image_id}: {row.given_label or row.predicted_label}, {KINDS[row.kind]}"
             pictures.append((row, embedded("image/jpeg", _crop(image, row, objects), alt)))
     return pictures
 
@@ -97,7 +97,7 @@ def _crop(image: np.ndarray, row, objects: pd.DataFrame) -> bytes:
         draw_box(
             crop, box.name, ((box.x - left) * scale, (box.y - top) * scale), (box.width * scale, box.height * scale)
         )
-    named = f"{row.category}?" if row.kind == "missing" else f"{row.category}? {row.suggested}?"
+    named = f"{row.predicted_label}?" if row.kind == "overlooked" else f"{row.given_label}? {row.predicted_label}?"
     draw_box(
         crop, named, ((row.x - left) * scale, (row.y - top) * scale), (row.width * scale, row.height * scale), loud=True
     )

@@ -69,9 +69,16 @@ def test_figures_are_those_of_scikit_learn():
             kept &= (case.score > 0.5) | (case.probability > 0.3)
             alone = precision_score(annotated.ravel(), (case.score > row.threshold).ravel())
             assert row.precision_gain_same_threshold == pytest.approx(row.precision - alone)
-            assert row.precision_gain_same_threshold_low < row.precision_gain_same_threshold < row.precision_gain_same_threshold_high
+            assert (
+                row.precision_gain_same_threshold_low
+                < row.precision_gain_same_threshold
+                < row.precision_gain_same_threshold_high
+            )
             # Paired: the same images in both, so it is narrower than two intervals apart.
-            assert row.precision_gain_same_threshold_high - row.precision_gain_same_threshold_low < row.precision_high - row.precision_low
+            assert (
+                row.precision_gain_same_threshold_high - row.precision_gain_same_threshold_low
+                < row.precision_high - row.precision_low
+            )
         assert row.precision == pytest.approx(precision_score(annotated.ravel(), kept.ravel()))
         assert row.recall == pytest.approx(recall_score(annotated.ravel(), kept.ravel()))
         assert [row.tn, row.fp, row.fn, row.tp] == confusion_matrix(annotated.ravel(), kept.ravel()).ravel().tolist()

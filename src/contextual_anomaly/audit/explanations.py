@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from contextual_anomaly.audit.evidence import Context
+from contextual_anomaly.audit.box_pairs import Context
 from contextual_anomaly.models.explanation import explain
 
 NAMED = 3  # classes in a text
 LEAST = 0.25  # of log-odds: less is not worth a word
 
 
-def reasons(
+def explanations(
     context: Context, there: np.ndarray, asked: np.ndarray, expected: np.ndarray, classes: tuple[str, ...]
 ) -> list[str]:
     """Of each question, a text as "p = 0.97 given fork, knife, plate", or "p = 0.004 beside oven" where all speaks against.

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from contextual_anomaly.audit.evidence import SAME_OBJECT, Context, largest, log_odds, pairs
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, log_odds, pairs
 
 NEAR = 0.3
 """A detection that overlaps an object of its class more is of that object, if badly placed."""

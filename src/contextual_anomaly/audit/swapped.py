@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from contextual_anomaly.audit.evidence import SAME_OBJECT, Context, largest, log_odds, pairs
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, log_odds, pairs
 
 PENALTY = 1e-3
 """Of the squared weights, beside the mean loss of an object: keeps them finite where a class is always told right."""
