@@ -20,7 +20,8 @@ rule list_anomalies:
         text=f"{R}/anomalies/{{model}}.txt",
         reasons=f"{R}/anomalies/{{model}}.attributions.parquet",
     log:
-        f"{R}/logs/list_anomalies.{{model}}.log",
+        text=f"{R}/logs/list_anomalies.{{model}}.log",
+        usage=f"{R}/logs/list_anomalies.{{model}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -36,6 +37,7 @@ rule list_anomalies:
         limits_in_words=lambda wildcards: listing_limits_in_words(wildcards.model),
         source=lambda wildcards: source("list_anomalies", wildcards.model),
     shell:
-        "contextual-anomaly list-anomalies --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
+        "contextual-anomaly --usage {log.usage} list-anomalies"
+        " --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
         " --images {input.images} {params.geometry} --bottleneck {params.bottleneck} {params.limits}"
-        " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} 2>&1 | tee {log}"
+        " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} 2>&1 | tee {log.text}"

@@ -27,7 +27,8 @@ rule audit:
         ),
         coco=f"{R}/audit/{{auditor}}.json",
     log:
-        f"{R}/logs/audit.{{auditor}}.log",
+        text=f"{R}/logs/audit.{{auditor}}.log",
+        usage=f"{R}/logs/audit.{{auditor}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -43,11 +44,12 @@ rule audit:
         seed=SETTINGS.experiments.seed,
         source=source("audit", SETTINGS.audit.model),
     shell:
-        "contextual-anomaly audit --annotations {input.annotations} --categories {input.categories}"
+        "contextual-anomaly --usage {log.usage} audit"
+        " --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --min-score {params.min_score} --max-issues {params.listed}"
         " --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log.text}"
 
 
 rule evaluate_audit:
@@ -67,7 +69,8 @@ rule evaluate_audit:
             labels={"by": "{auditor}", "table": "planted errors"},
         ),
     log:
-        f"{R}/logs/evaluate_audit.{{auditor}}.log",
+        text=f"{R}/logs/evaluate_audit.{{auditor}}.log",
+        usage=f"{R}/logs/evaluate_audit.{{auditor}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -83,7 +86,8 @@ rule evaluate_audit:
         seed=SETTINGS.experiments.seed,
         source=source("evaluate_audit", SETTINGS.audit.model),
     shell:
-        "contextual-anomaly evaluate-audit --annotations {input.annotations} --categories {input.categories}"
+        "contextual-anomaly --usage {log.usage} evaluate-audit"
+        " --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --share {params.share} --folds {params.folds}"
-        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log.text}"

@@ -9,8 +9,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake_interface_executor_plugins.settings import ExecMode
 
-from contextual_anomaly.config import DatasetKind, ImageDownload, read_config
+from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
 from contextual_anomaly.workflow.source_digest import source_digest
 from contextual_anomaly.workflow.locks import free_locks_of_killed_runs
 

@@ -8,7 +8,8 @@ if SYNTHETIC:
             train=raw("train"),
             val=raw("val"),
         log:
-            f"{R}/logs/world_annotations.log",
+            text=f"{R}/logs/world_annotations.log",
+            usage=f"{R}/logs/world_annotations.usage.json",
         cache: SHARED
         conda:
             "../envs/dataset.yaml"
@@ -22,8 +23,9 @@ if SYNTHETIC:
             val_images=SETTINGS.world.val_images,
             source=source("world_annotations"),
         shell:
-            "contextual-anomaly world-annotations --seed {params.seed} --train-images {params.train_images}"
-            " --val-images {params.val_images} --train {output.train} --val {output.val} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} world-annotations"
+            " --seed {params.seed} --train-images {params.train_images}"
+            " --val-images {params.val_images} --train {output.train} --val {output.val} 2>&1 | tee {log.text}"
 
     rule world_images:
         """Draw the validation images that the detector looks at."""
@@ -32,7 +34,8 @@ if SYNTHETIC:
         output:
             images=directory(VAL_IMAGES),
         log:
-            f"{R}/logs/world_images.log",
+            text=f"{R}/logs/world_images.log",
+            usage=f"{R}/logs/world_images.usage.json",
         cache: SHARED
         conda:
             "../envs/dataset.yaml"
@@ -45,8 +48,9 @@ if SYNTHETIC:
             rendered_images=SETTINGS.world.rendered_images,
             source=source("world_images"),
         shell:
-            "contextual-anomaly world-images --annotations {input.annotations} --seed {params.seed}"
-            " --count {params.rendered_images} --output {output.images} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} world-images"
+            " --annotations {input.annotations} --seed {params.seed}"
+            " --count {params.rendered_images} --output {output.images} 2>&1 | tee {log.text}"
 
 
 rule annotations:
@@ -58,7 +62,8 @@ rule annotations:
         images=IMAGES,
         categories=CATEGORIES,
     log:
-        f"{R}/logs/annotations.{{split}}.log",
+        text=f"{R}/logs/annotations.{{split}}.log",
+        usage=f"{R}/logs/annotations.{{split}}.usage.json",
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
@@ -70,8 +75,9 @@ rule annotations:
         split=lambda wildcards: wildcards.split,
         source=source("annotations"),
     shell:
-        "contextual-anomaly annotations {input.instances:q} --annotations {output.annotations}"
-        " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log}"
+        "contextual-anomaly --usage {log.usage} annotations"
+        " {input.instances:q} --annotations {output.annotations}"
+        " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log.text}"
 
 
 rule object_geometry:
@@ -82,7 +88,8 @@ rule object_geometry:
     output:
         object_geometry=OBJECT_GEOMETRY,
     log:
-        f"{R}/logs/object_geometry.{{split}}.log",
+        text=f"{R}/logs/object_geometry.{{split}}.log",
+        usage=f"{R}/logs/object_geometry.{{split}}.usage.json",
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
@@ -94,8 +101,9 @@ rule object_geometry:
         split=lambda wildcards: wildcards.split,
         source=source("object_geometry"),
     shell:
-        "contextual-anomaly object-geometry --annotations {input.annotations} --images {input.images}"
-        " --output {output.object_geometry} 2>&1 | tee {log}"
+        "contextual-anomaly --usage {log.usage} object-geometry"
+        " --annotations {input.annotations} --images {input.images}"
+        " --output {output.object_geometry} 2>&1 | tee {log.text}"
 
 
 rule scenes:
@@ -116,7 +124,8 @@ rule scenes:
             category="Data",
         ),
     log:
-        f"{R}/logs/scenes.log",
+        text=f"{R}/logs/scenes.log",
+        usage=f"{R}/logs/scenes.usage.json",
     cache: SHARED
     conda:
         "../envs/dataset.yaml"
@@ -134,10 +143,11 @@ rule scenes:
         minimum_classes=SETTINGS.scenes.minimum_classes,
         source=source("scenes"),
     shell:
-        "contextual-anomaly scenes --dataset {params.dataset:q} {params.person}"
+        "contextual-anomaly --usage {log.usage} scenes"
+        " --dataset {params.dataset:q} {params.person}"
         " --minimum-classes {params.minimum_classes}"
         " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --train-scenes-unfiltered {output.train_unfiltered}"
         " --val-scenes-unfiltered {output.val_unfiltered}"
-        " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log}"
+        " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log.text}"

@@ -7,7 +7,8 @@ if SYNTHETIC:
         output:
             weights=f"{R}/world/detector.onnx",
         log:
-            f"{R}/logs/world_detector.log",
+            text=f"{R}/logs/world_detector.log",
+            usage=f"{R}/logs/world_detector.usage.json",
         cache: SHARED
         conda:
             "../envs/detection.yaml"
@@ -21,8 +22,9 @@ if SYNTHETIC:
             steps=SETTINGS.world.detector_train_steps,
             source=source("world_detector"),
         shell:
-            "contextual-anomaly world-detector --seed {params.seed} --train-images {params.train_images}"
-            " --steps {params.steps} --output {output.weights} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} world-detector"
+            " --seed {params.seed} --train-images {params.train_images}"
+            " --steps {params.steps} --output {output.weights} 2>&1 | tee {log.text}"
 
 
 if CONVERTED:
@@ -35,7 +37,8 @@ if CONVERTED:
         output:
             onnx=f"{R}/detectors/{{detector}}.onnx",
         log:
-            f"{R}/logs/darknet_to_onnx.{{detector}}.log",
+            text=f"{R}/logs/darknet_to_onnx.{{detector}}.log",
+            usage=f"{R}/logs/darknet_to_onnx.{{detector}}.usage.json",
         wildcard_constraints:
             detector="|".join(d.name for d in DETECTORS.values() if d.cfg),
         cache: SHARED
@@ -51,8 +54,9 @@ if CONVERTED:
             size=lambda wildcards: DETECTORS[wildcards.detector].input_size,
             source=source("darknet_to_onnx"),
         shell:
-            "contextual-anomaly darknet-to-onnx --cfg {input.cfg:q} --weights {input.weights:q} --size {params.size}"
-            " --output {output.onnx} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} darknet-to-onnx"
+            " --cfg {input.cfg:q} --weights {input.weights:q} --size {params.size}"
+            " --output {output.onnx} 2>&1 | tee {log.text}"
 
 
 rule detect:
@@ -68,7 +72,8 @@ rule detect:
         class_scores=f"{R}/class_scores/{{detector}}/shards/{{shard}}.parquet",
         images=f"{R}/detections/{{detector}}/shards/{{shard}}.images.csv",
     log:
-        f"{R}/logs/detect.{{detector}}.{{shard}}.log",
+        text=f"{R}/logs/detect.{{detector}}.{{shard}}.log",
+        usage=f"{R}/logs/detect.{{detector}}.{{shard}}.usage.json",
     conda:
         "../envs/detection.yaml"
     threads: 2
@@ -89,12 +94,13 @@ rule detect:
         backend=SETTINGS.detection.backend,
         source=source("detect"),
     shell:
-        "contextual-anomaly detect --images {input.images:q} --image-table {input.image_table}"
+        "contextual-anomaly --usage {log.usage} detect"
+        " --images {input.images:q} --image-table {input.image_table}"
         " --categories {input.categories} --weights {input.weights:q} --family {params.family} {params.names}"
         " --resize {params.resize} --batch-size {params.batch_size} --backend {params.backend}"
         " --shard {wildcards.shard} --shards {params.shards} --score-threshold {params.score_threshold}"
         " --nms-threshold {params.nms_threshold} --threads {threads} --detections {output.detections}"
-        " --class-scores {output.class_scores} --image-report {output.images} 2>&1 | tee {log}"
+        " --class-scores {output.class_scores} --image-report {output.images} 2>&1 | tee {log.text}"
 
 
 rule merge_detections:
@@ -112,7 +118,8 @@ rule merge_detections:
         class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
         images=f"{R}/detections/{{detector}}/images.csv",
     log:
-        f"{R}/logs/merge_detections.{{detector}}.log",
+        text=f"{R}/logs/merge_detections.{{detector}}.log",
+        usage=f"{R}/logs/merge_detections.{{detector}}.usage.json",
     conda:
         "../envs/detection.yaml"
     threads: 1
@@ -127,10 +134,11 @@ rule merge_detections:
         shards=SETTINGS.detection.shards,
         source=source("merge_detections"),
     shell:
-        "contextual-anomaly merge-detections --shards {params.shards} --shard-detections {params.detections:q}"
+        "contextual-anomaly --usage {log.usage} merge-detections"
+        " --shards {params.shards} --shard-detections {params.detections:q}"
         " --shard-class-scores {params.class_scores:q} --shard-image-report {params.images:q}"
         " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log.text}"
 
 
 rule evaluate_detector:
@@ -148,7 +156,8 @@ rule evaluate_detector:
             labels={"detector": "{detector}", "table": "COCO measures"},
         ),
     log:
-        f"{R}/logs/evaluate_detector.{{detector}}.log",
+        text=f"{R}/logs/evaluate_detector.{{detector}}.log",
+        usage=f"{R}/logs/evaluate_detector.{{detector}}.usage.json",
     conda:
         "../envs/detection.yaml"
     threads: 1
@@ -158,5 +167,6 @@ rule evaluate_detector:
     params:
         source=source("evaluate_detector"),
     shell:
-        "contextual-anomaly evaluate-detector --detections {input.detections} --image-report {input.images}"
-        " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log}"
+        "contextual-anomaly --usage {log.usage} evaluate-detector"
+        " --detections {input.detections} --image-report {input.images}"
+        " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log.text}"

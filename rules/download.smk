@@ -8,7 +8,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             # What is there is left there for the command to verify: another version of this rule fetches nothing anew.
             file=update(f"{DOWNLOADS}/{{file}}"),
         log:
-            f"{DOWNLOADS}/logs/download.{{file}}.log",
+            text=f"{DOWNLOADS}/logs/download.{{file}}.log",
+            usage=f"{DOWNLOADS}/logs/download.{{file}}.usage.json",
         wildcard_constraints:
             file="|".join(re.escape(name) for name in SETTINGS.downloads.files),
         cache: "omit-software" if SHARED else False
@@ -27,8 +28,9 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             size=lambda wildcards: SETTINGS.downloads.files[wildcards.file].size,
             sha256=lambda wildcards: SETTINGS.downloads.files[wildcards.file].sha256,
         shell:
-            "contextual-anomaly download {output.file} --size {params.size} --sha256 {params.sha256}"
-            " {params.addresses} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} download"
+            " {output.file} --size {params.size} --sha256 {params.sha256}"
+            " {params.addresses} 2>&1 | tee {log.text}"
 
     rule unpack_annotations:
         """Take a split's annotation file out of COCO's archive, the downloaded one or that of the local copy."""
@@ -37,7 +39,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
         output:
             instances=f"{DOWNLOADS}/annotations/instances_{{split}}2017.json",
         log:
-            f"{DOWNLOADS}/logs/unpack_annotations.{{split}}.log",
+            text=f"{DOWNLOADS}/logs/unpack_annotations.{{split}}.log",
+            usage=f"{DOWNLOADS}/logs/unpack_annotations.{{split}}.usage.json",
         cache: SHARED
         conda:
             "../envs/dataset.yaml"
@@ -48,8 +51,9 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
         params:
             split=lambda wildcards: wildcards.split,
         shell:
-            "contextual-anomaly unpack {input.archive:q} annotations/instances_{params.split}2017.json"
-            " --output {output.instances} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} unpack"
+            " {input.archive:q} annotations/instances_{params.split}2017.json"
+            " --output {output.instances} 2>&1 | tee {log.text}"
 
     rule unpack_images:
         """Take the validation images out of their archive."""
@@ -58,7 +62,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
         output:
             images=directory(f"{DOWNLOADS}/val2017"),
         log:
-            f"{DOWNLOADS}/logs/unpack_images.log",
+            text=f"{DOWNLOADS}/logs/unpack_images.log",
+            usage=f"{DOWNLOADS}/logs/unpack_images.usage.json",
         cache: SHARED
         conda:
             "../envs/dataset.yaml"
@@ -67,7 +72,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             mem_mb=growing(500),
             runtime=growing(30),
         shell:
-            "contextual-anomaly unpack {input.archive:q} val2017/ --output {output.images} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} unpack"
+            " {input.archive:q} val2017/ --output {output.images} 2>&1 | tee {log.text}"
 
     rule fetch_images:
         """Fetch a subset of the validation images one by one, as the original does."""
@@ -77,7 +83,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             images=directory(IMAGE_SUBSET),
             report=f"{IMAGE_SUBSET}.csv",
         log:
-            f"{IMAGE_SUBSET}.log",
+            text=f"{IMAGE_SUBSET}.log",
+            usage=f"{IMAGE_SUBSET}.usage.json",
         retries: 2
         localrule: True
         conda:
@@ -91,9 +98,10 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             subset=SETTINGS.downloads.subset,
             connections=lambda wildcards, output: SETTINGS.downloads.connections,
         shell:
-            "contextual-anomaly fetch-images --image-table {input.image_table} --store {params.store}"
+            "contextual-anomaly --usage {log.usage} fetch-images"
+            " --image-table {input.image_table} --store {params.store}"
             " --count {params.subset} --connections {params.connections} --output {output.images}"
-            " --report {output.report} 2>&1 | tee {log}"
+            " --report {output.report} 2>&1 | tee {log.text}"
 
     rule downloads:
         """Everything of downloads.files that the local copy lacks, for a machine that will be offline later."""

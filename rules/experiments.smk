@@ -17,7 +17,8 @@ rule experiment_published:
             labels={"model": "{model}", "protocol": "published"},
         ),
     log:
-        f"{R}/logs/experiment_published.{{model}}.log",
+        text=f"{R}/logs/experiment_published.{{model}}.log",
+        usage=f"{R}/logs/experiment_published.{{model}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -30,9 +31,10 @@ rule experiment_published:
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_published", wildcards.model),
     shell:
-        "contextual-anomaly experiment-published --model {input.model} --scenes {input.scenes}"
+        "contextual-anomaly --usage {log.usage} experiment-published"
+        " --model {input.model} --scenes {input.scenes}"
         " --train-scenes {input.train_scenes} --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
-        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log.text}"
 
 
 rule experiment_corrected:
@@ -54,7 +56,8 @@ rule experiment_corrected:
             labels={"model": "{model}", "protocol": "corrected"},
         ),
     log:
-        f"{R}/logs/experiment_corrected.{{model}}.log",
+        text=f"{R}/logs/experiment_corrected.{{model}}.log",
+        usage=f"{R}/logs/experiment_corrected.{{model}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -71,10 +74,11 @@ rule experiment_corrected:
         seed=SETTINGS.experiments.seed,
         source=lambda wildcards: source("experiment_corrected", wildcards.model),
     shell:
-        "contextual-anomaly experiment-corrected --model {input.model} --calibration {input.calibration}"
+        "contextual-anomaly --usage {log.usage} experiment-corrected"
+        " --model {input.model} --calibration {input.calibration}"
         " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.geometry} --bottleneck {params.bottleneck}"
         " --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
-        " --curve {output.curve} --summary {output.summary} --csv {output.csv} 2>&1 | tee {log}"
+        " --curve {output.curve} --summary {output.summary} --csv {output.csv} 2>&1 | tee {log.text}"
 
 
 rule compare_models:
@@ -89,7 +93,8 @@ rule compare_models:
             labels={"protocol": "corrected", "table": "paired differences"},
         ),
     log:
-        f"{R}/logs/compare_models.log",
+        text=f"{R}/logs/compare_models.log",
+        usage=f"{R}/logs/compare_models.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -104,5 +109,6 @@ rule compare_models:
         seed=SETTINGS.experiments.seed,
         source=source("compare_models"),
     shell:
-        "contextual-anomaly compare-models {params.trials} {params.names} --reference {params.reference}"
-        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log}"
+        "contextual-anomaly --usage {log.usage} compare-models"
+        " {params.trials} {params.names} --reference {params.reference}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log.text}"

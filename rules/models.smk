@@ -23,7 +23,8 @@ rule fit:
             labels={"model": "{model}"},
         ),
     log:
-        f"{R}/logs/fit.{{model}}.log",
+        text=f"{R}/logs/fit.{{model}}.log",
+        usage=f"{R}/logs/fit.{{model}}.usage.json",
     wildcard_constraints:
         model="|".join(SETTINGS.models),
     cache: SHARED
@@ -46,9 +47,10 @@ rule fit:
         ),
         source=lambda wildcards: source("fit", wildcards.model),
     shell:
-        "contextual-anomaly fit --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
+        "contextual-anomaly --usage {log.usage} fit"
+        " --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
         " {params.geometry} {params.estimators} --minimum-classes {params.minimum_classes} --threads {threads}"
-        " --output {output.model} --history {output.history} --calibration {output.calibration} 2>&1 | tee {log}"
+        " --output {output.model} --history {output.history} --calibration {output.calibration} 2>&1 | tee {log.text}"
 
 
 if SYNTHETIC:
@@ -61,7 +63,8 @@ if SYNTHETIC:
             model=MODEL.format(model="oracle"),
             calibration=CALIBRATION.format(model="oracle"),
         log:
-            f"{R}/logs/world_oracle.log",
+            text=f"{R}/logs/world_oracle.log",
+            usage=f"{R}/logs/world_oracle.usage.json",
         cache: SHARED
         conda:
             "../envs/models.yaml"
@@ -73,5 +76,6 @@ if SYNTHETIC:
             minimum_classes=SETTINGS.scenes.minimum_classes,
             source=source("world_oracle"),
         shell:
-            "contextual-anomaly world-oracle --scenes {input.scenes} --minimum-classes {params.minimum_classes}"
-            " --output {output.model} --calibration {output.calibration} 2>&1 | tee {log}"
+            "contextual-anomaly --usage {log.usage} world-oracle"
+            " --scenes {input.scenes} --minimum-classes {params.minimum_classes}"
+            " --output {output.model} --calibration {output.calibration} 2>&1 | tee {log.text}"

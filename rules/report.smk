@@ -6,7 +6,8 @@ rule configuration:
     output:
         settings=f"{R}/configuration.yaml",
     log:
-        f"{R}/logs/configuration.log",
+        text=f"{R}/logs/configuration.log",
+        usage=f"{R}/logs/configuration.usage.json",
     localrule: True
     conda:
         "../envs/report.yaml"
@@ -18,7 +19,8 @@ rule configuration:
         settings=SETTINGS_AS_OPTION,
         source=source("configuration"),
     shell:
-        "contextual-anomaly configuration --settings {params.settings:q} --output {output.settings} 2>&1 | tee {log}"
+        "contextual-anomaly --usage {log.usage} configuration"
+        " --settings {params.settings:q} --output {output.settings} 2>&1 | tee {log.text}"
 
 
 rule write_report:
@@ -54,7 +56,8 @@ rule write_report:
         ),
         figure=f"{R}/anomalies.png",
     log:
-        f"{R}/logs/write_report.log",
+        text=f"{R}/logs/write_report.log",
+        usage=f"{R}/logs/write_report.usage.json",
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -76,7 +79,8 @@ rule write_report:
         gallery=SETTINGS.report.gallery,
         source=source("write_report", *REPRODUCED),
     shell:
-        "contextual-anomaly write-report --results {params.results} --dataset-name {params.name:q}"
+        "contextual-anomaly --usage {log.usage} write-report"
+        " --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
-        " --figure {output.figure} --output {output.html} 2>&1 | tee {log}"
+        " --figure {output.figure} --output {output.html} 2>&1 | tee {log.text}"

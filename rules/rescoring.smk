@@ -27,7 +27,8 @@ rule rescore:
         ),
         supported_images=f"{R}/experiments/rescoring/{{detector}}.context_supported_false_positive_images.csv",
     log:
-        f"{R}/logs/rescore.{{detector}}.log",
+        text=f"{R}/logs/rescore.{{detector}}.log",
+        usage=f"{R}/logs/rescore.{{detector}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -44,12 +45,13 @@ rule rescore:
         seed=SETTINGS.experiments.seed,
         source=source("rescore", SETTINGS.rescoring.model),
     shell:
-        "contextual-anomaly rescore --class-scores {input.class_scores} --annotations {input.annotations}"
+        "contextual-anomaly --usage {log.usage} rescore"
+        " --class-scores {input.class_scores} --annotations {input.annotations}"
         " --images {input.images} --model {input.model} --bottleneck {params.bottleneck} {params.thresholds}"
         " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
         " --minimum-classes {params.minimum_classes} --n-resamples {params.bootstrap} --seed {params.seed}"
         " --summary {output.summary} --trials {output.trials} --supported {output.supported}"
-        " --supported-images {output.supported_images} 2>&1 | tee {log}"
+        " --supported-images {output.supported_images} 2>&1 | tee {log.text}"
 
 
 rule fuse:
@@ -65,7 +67,8 @@ rule fuse:
         presence=f"{R}/experiments/rescoring/{{detector}}.presence.parquet",
         boxes=f"{R}/experiments/rescoring/{{detector}}.fused_boxes.parquet",
     log:
-        f"{R}/logs/fuse.{{detector}}.log",
+        text=f"{R}/logs/fuse.{{detector}}.log",
+        usage=f"{R}/logs/fuse.{{detector}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -78,10 +81,11 @@ rule fuse:
         seed=SETTINGS.experiments.seed,
         source=source("fuse", SETTINGS.rescoring.fusion_model),
     shell:
-        "contextual-anomaly fuse --detections {input.detections} --class-scores {input.class_scores}"
+        "contextual-anomaly --usage {log.usage} fuse"
+        " --detections {input.detections} --class-scores {input.class_scores}"
         " --annotations {input.annotations} --categories {input.categories} --model {input.model}"
         " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --folds {params.folds} --seed {params.seed}"
-        " --presence {output.presence} --boxes {output.boxes} 2>&1 | tee {log}"
+        " --presence {output.presence} --boxes {output.boxes} 2>&1 | tee {log.text}"
 
 
 rule rescore_boxes:
@@ -95,7 +99,8 @@ rule rescore_boxes:
     output:
         boxes=f"{R}/experiments/rescoring/{{detector}}.network_boxes.parquet",
     log:
-        f"{R}/logs/rescore_boxes.{{detector}}.log",
+        text=f"{R}/logs/rescore_boxes.{{detector}}.log",
+        usage=f"{R}/logs/rescore_boxes.{{detector}}.usage.json",
     conda:
         "../envs/detection.yaml"
     threads: 2
@@ -109,9 +114,10 @@ rule rescore_boxes:
         seed=SETTINGS.experiments.seed,
         source=source("rescore_boxes"),
     shell:
-        "contextual-anomaly rescore-boxes --boxes {input.boxes} --image-report {input.detected}"
+        "contextual-anomaly --usage {log.usage} rescore-boxes"
+        " --boxes {input.boxes} --image-report {input.detected}"
         " --annotations {input.annotations} --categories {input.categories} --images {input.images} {params.seeds}"
-        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} 2>&1 | tee {log}"
+        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} 2>&1 | tee {log.text}"
 
 
 rule evaluate_rescoring:
@@ -132,7 +138,8 @@ rule evaluate_rescoring:
         ),
         curves=f"{R}/experiments/rescoring/{{detector}}.curves.csv",
     log:
-        f"{R}/logs/evaluate_rescoring.{{detector}}.log",
+        text=f"{R}/logs/evaluate_rescoring.{{detector}}.log",
+        usage=f"{R}/logs/evaluate_rescoring.{{detector}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -146,8 +153,9 @@ rule evaluate_rescoring:
         seed=SETTINGS.experiments.seed,
         source=source("evaluate_rescoring"),
     shell:
-        "contextual-anomaly evaluate-rescoring --presence {input.presence} --fused-boxes {input.fused}"
+        "contextual-anomaly --usage {log.usage} evaluate-rescoring"
+        " --presence {input.presence} --fused-boxes {input.fused}"
         " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
         " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
         " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.judged} --curves {output.curves}"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log.text}"

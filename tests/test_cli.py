@@ -62,7 +62,7 @@ def broken(instances, change):
 def test_a_wrong_record_is_named_and_nothing_is_written(annotations, instances, write_json, change, said):
     path = write_json(broken(instances, change))
     done, out = annotations(path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count("error:") == 1
     assert str(path) in done.stderr
     assert said in done.stderr
@@ -77,7 +77,7 @@ def test_a_wrong_record_is_named_and_nothing_is_written(annotations, instances, 
 def test_a_file_that_is_not_coco(annotations, write_json, content, said):
     path = write_json(content)
     done, out = annotations(path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert str(path) in done.stderr
     assert said in done.stderr.lower()
     assert "Traceback" not in done.stderr
@@ -86,7 +86,7 @@ def test_a_file_that_is_not_coco(annotations, write_json, content, said):
 
 def test_a_missing_file(annotations, tmp_path):
     done, _ = annotations(tmp_path / "nowhere.json")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"{tmp_path / 'nowhere.json'}: " in done.stderr
     assert "there is no such file" in done.stderr
 
@@ -108,7 +108,7 @@ def test_class_lists_that_differ(annotations, instances, write_json, tmp_path):
         f"--class-counts={tmp_path}/c.csv",
     ]
     done = run("scenes", *options, *targets, "--dataset=x", "--minimum-classes=1")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Only in the first: 44 bottle; only in the second: 44 flask" in done.stderr
     assert not list(tmp_path.glob("*.csv"))
 
@@ -121,7 +121,7 @@ def test_no_space_on_the_device(annotations, instances, write_json, tmp_path):
         pytest.skip("a small file system cannot be mounted here (needs root)")
     try:
         done, out = annotations(write_json(instances))
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "no space left on the device" in done.stderr
         assert "Traceback" not in done.stderr
         assert not [path for path in out.iterdir() if path.stat().st_size == 0 or ".part" in path.name]
@@ -134,6 +134,6 @@ def test_a_limit_on_file_size_is_no_traceback(annotations, instances, write_json
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     done, out = annotations(write_json(instances), preexec_fn=limit)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert not out.exists() or not list(out.iterdir())

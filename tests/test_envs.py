@@ -36,7 +36,9 @@ COMMANDS = sorted(
         (env, command.replace("-", "_"))
         for path in (ROOT / "rules").glob("*.smk")
         for env, command in re.findall(
-            r'conda:\s+"\.\./envs/(\w+)\.yaml".*?"contextual-anomaly ([a-z-]+)', path.read_text(), re.DOTALL
+            r'conda:\s+"\.\./envs/(\w+)\.yaml".*?"contextual-anomaly (?:--usage \S+ )?([a-z-]+)',
+            path.read_text(),
+            re.DOTALL,
         )
     }
 )

@@ -1,22 +1,27 @@
-"""The command line: `contextual-anomaly COMMAND --help` explains each stage."""
+"""The command line: `contextual-anomaly COMMAND --help` explains each command."""
 
 import logging
-import resource
 import sys
 import time
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import Annotated
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime import renamed
 from contextual_anomaly.runtime.progress import configure_logging
 from contextual_anomaly.runtime.provenance import recorded
 from contextual_anomaly.runtime.threads import limit_threads
+from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-# In the order of the workflow, and of --help.
-COMMANDS = (
+FOR_PEOPLE = ("predict", "audit")
+"""What a person uses, in the order of --help."""
+STAGES = (
     "world_annotations",
     "world_images",
     "world_detector",
@@ -28,7 +33,6 @@ COMMANDS = (
     "object_geometry",
     "fit",
     "world_oracle",
-    "predict",
     "list_anomalies",
     "experiment_published",
     "experiment_corrected",
@@ -41,23 +45,29 @@ COMMANDS = (
     "fuse",
     "rescore_boxes",
     "evaluate_rescoring",
-    "audit",
     "evaluate_audit",
     "configuration",
     "write_report",
 )
+"""What the workflow calls, in its order and that of --help."""
+COMMANDS = (*FOR_PEOPLE, *STAGES)
+ALIASES = {"ask": "predict"}
+"""Old names that still work, and are not listed."""
 
 
-def application(commands: Iterable[str]):
-    """The Typer application of these commands; what is not asked for costs its imports only."""
+def application(commands: Iterable[str] = COMMANDS):
+    """Return the Typer application of these commands; only their modules are imported.
+
+    Args:
+        commands: names of modules in `commands/`.
+    """
     import typer  # not above: processes that a command starts import this module and never need it
 
     app = typer.Typer(
         name="contextual-anomaly",
-        help="Which objects are unexpected in an image, and which expected ones are missing. "
-        "Each command is one stage of the workflow; `snakemake --cores all` runs them all in order.",
+        help="Find the objects that are unexpected in an image, and the expected ones that are missing.",
+        epilog="Exit status: 0 if all is well, 1 if a check has found something, 2 after an error.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
     )
@@ -68,32 +78,68 @@ def application(commands: Iterable[str]):
             raise typer.Exit
 
     @app.callback()
-    def _root(
-        version: bool = typer.Option(
-            False, "--version", callback=print_version, is_eager=True, help="Print the version."
-        ),
+    def root(
+        context: typer.Context,
+        version: Annotated[
+            bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+        ] = False,
+        usage: Annotated[Path | None, typer.Option(hidden=True, help="Write time and memory as JSON.")] = None,
     ) -> None:
         """Options of every command."""
+        start = time.monotonic()
+        command = ALIASES.get(context.invoked_subcommand or "", context.invoked_subcommand or "")
+
+        def report_usage() -> None:
+            # Click closes the context after a failure, too: then there is no figure to give.
+            if sys.exc_info()[0] is not None or "--help" in sys.argv:
+                return
+            seconds = time.monotonic() - start
+            if command.replace("-", "_") in STAGES or usage is not None:
+                logger.info(f"finished in {seconds:.2f} s, peak memory {peak_memory_mb():.0f} MB")
+            if usage is not None:
+                write_usage(usage, command, seconds)
+
+        context.call_on_close(report_usage)
 
     for name in commands:
         command = getattr(import_module(f"contextual_anomaly.commands.{name}"), name)
-        app.command(name.replace("_", "-"))(recorded(limit_threads(command)))
+        panel = "For people" if name in FOR_PEOPLE else "Stages of the workflow (snakemake runs them in order)"
+        run = recorded(limit_threads(command))
+        app.command(name.replace("_", "-"), rich_help_panel=panel)(run)
+        for alias, target in ALIASES.items():
+            if target == name:
+                app.command(alias, hidden=True)(run)
     return app
 
 
+def invoked_command(arguments: Sequence[str]) -> str | None:
+    """Return the sub-command of a command line without the program's name, or None where it has none."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--usage":
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
 def main() -> None:
-    """Run the command; a user's mistake ends in one message and status 1, never in a traceback."""
+    """Run the command line.
+
+    Exit status: 0 if all is well, 1 if a check has found something, 2 after an error. A user's mistake ends in one
+    message and no traceback.
+    """
     configure_logging()
-    start = time.monotonic()
-    asked = [name for name in COMMANDS if sys.argv[1:2] == [name.replace("_", "-")]]
+    name = invoked_command(sys.argv[1:])
+    if name in renamed.COMMANDS and name not in ALIASES:
+        logger.error(f"error: the command {name} is now called {renamed.COMMANDS[name]}.")
+        sys.exit(2)
+    module = ALIASES.get(name or "", name or "").replace("-", "_")
     try:
-        application(asked or COMMANDS)()
+        application([module] if module in COMMANDS else COMMANDS)()
     except UserError as error:
         logger.error(f"error: {error}")
-        sys.exit(1)
-    except SystemExit as stop:
-        if not stop.code and len(sys.argv) > 1 and not sys.argv[1].startswith("-") and "--help" not in sys.argv:
-            # The report reads this line back from the log as the step's cost.
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            logger.info(f"finished in {time.monotonic() - start:.2f} s, peak memory {peak:.0f} MB")
-        raise
+        sys.exit(2)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(2)

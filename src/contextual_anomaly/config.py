@@ -7,9 +7,8 @@ a comment each, and `workflow/schemas/config.schema.json` is this file as JSON s
 import copy
 import os
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Union
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -18,6 +17,8 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked
 from contextual_anomaly.models.registry import FAMILIES, family, with_settings
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
+from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
+from contextual_anomaly.runtime.renamed import renamed_settings
 
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
@@ -30,14 +31,6 @@ ModelSettings = Annotated[Union[tuple(module.Settings for module in with_setting
 """The settings of any family."""
 
 
-class DatasetKind(StrEnum):
-    """Where images and annotations come from."""
-
-    synthetic = "synthetic"
-    coco = "coco"
-    own = "own"
-
-
 class Dataset(Section):
     """The data."""
 
@@ -47,14 +40,6 @@ class Dataset(Section):
     train_annotations: str = "annotations/instances_train2017.json"
     val_annotations: str = "annotations/instances_val2017.json"
     val_images: str = "val2017"
-
-
-class ImageDownload(StrEnum):
-    """How validation images are downloaded."""
-
-    none = "none"
-    subset = "subset"
-    archive = "archive"
 
 
 class Download(Section):
@@ -160,18 +145,18 @@ class Detector(Section):
     """One detector."""
 
     name: Name
-    family: Literal["darknet", "yolov5", "yolov8", "yolox"]
+    family: Annotated[DetectorFamily, Field(strict=False)]
     weights: str = ""
     cfg: str = ""
     input_size: Annotated[int, Field(ge=0)] = 0
     class_names: str = ""
-    resize: Literal["letterbox", "stretch"] = "letterbox"
+    resize: Annotated[Resize, Field(strict=False)] = Resize.letterbox
 
     @model_validator(mode="after")
     def _darknet_has_both_files(self) -> "Detector":
         if self.weights.endswith(".weights") and not self.cfg:
             raise ValueError(f"{self.name!r} has Darknet weights, {self.weights}, so its cfg is needed as well")
-        if self.cfg and (not self.weights or self.family != "darknet"):
+        if self.cfg and (not self.weights or self.family is not DetectorFamily.darknet):
             raise ValueError(f"{self.name!r} has a cfg, so its family is darknet and it needs weights as well")
         if self.input_size and not self.cfg:
             raise ValueError(f"{self.name!r} has an input_size, but no cfg: an ONNX file has the size that is in it")
@@ -181,12 +166,12 @@ class Detector(Section):
 class Detection(Section):
     """Running detectors."""
 
-    detectors: list[Detector] = [Detector(name="world", family="yolov8")]
+    detectors: list[Detector] = [Detector(name="world", family=DetectorFamily.yolov8)]
     score_threshold: Share = 0.01
     nms_threshold: Share = 0.5
     shards: Count = 1
     batch_size: Count = 1
-    backend: Literal["cpu", "opencl", "openvino", "cuda", "cuda_fp16"] = "cpu"
+    backend: Annotated[Backend, Field(strict=False)] = Backend.cpu
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Detection":
@@ -315,6 +300,8 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
         UserError: a setting is unknown, of the wrong type, out of its bounds, or a data folder is not given.
     """
     values = copy.deepcopy(dict(values))
+    if renamed := renamed_settings(values):
+        raise UserError("configuration: " + "; ".join(renamed))
     try:
         try:
             settings = Configuration.model_validate(values)

@@ -4,5 +4,5 @@
 class UserError(Exception):
     """Something a person can put right; the message names it and says what was expected.
 
-    The command line prints the message alone, without a traceback, and exits with status 1.
+    The command line prints the message alone, without a traceback, and exits with status 2.
     """

@@ -9,10 +9,11 @@ import pytest
 
 from contextual_anomaly import tables
 from contextual_anomaly.commands.darknet_to_onnx import darknet_to_onnx
-from contextual_anomaly.commands.detect import FamilyName, detect
+from contextual_anomaly.commands.detect import detect
 from contextual_anomaly.commands.merge_detections import merge_detections
 from contextual_anomaly.detection.results import read_results
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.choices import DetectorFamily
 from tests.detection.darknet_forward import outputs, write
 
 FILES = ("boxes.parquet", "scores.parquet", "images.csv")
@@ -31,7 +32,7 @@ def weights(constant_network):
 def _detect(dataset, weights, out, **options):
     folder, images, categories = dataset
     paths = dict(zip(("detections", "class_scores", "image_report"), (out / name for name in FILES), strict=True))
-    family = options.pop("family", FamilyName.yolov8)
+    family = options.pop("family", DetectorFamily.yolov8)
     detect(folder, images, categories, weights, family, **paths, **options)
     return read_results(*paths.values())
 
@@ -119,7 +120,7 @@ def test_any_batch_and_number_of_threads_finds_the_same(tmp_path, dataset):
     for batch, threads in ((1, 1), (1, 3), (2, 1), (2, 2), (4, 1), (16, 2)):
         out = tmp_path / f"{batch}.{threads}"
         found[batch, threads] = _detect(
-            dataset, onnx, out, family=FamilyName.darknet, batch_size=batch, threads=threads
+            dataset, onnx, out, family=DetectorFamily.darknet, batch_size=batch, threads=threads
         )
     one = found[1, 1]
     assert one.report["status"].tolist() == ["run", "run", "unreadable", "run", "run", "run", "absent"]
@@ -185,7 +186,7 @@ def test_a_decoded_grid_is_refused(tmp_path, dataset, constant_network):
     folder, images, categories = dataset
     out = [tmp_path / name for name in FILES]
     with pytest.raises(UserError, match="not finite"):
-        detect(folder, images, categories, constant_network(output), FamilyName.yolox, *out)
+        detect(folder, images, categories, constant_network(output), DetectorFamily.yolox, *out)
 
 
 def test_report_keeps_names_as_they_are(tmp_path, dataset, weights):

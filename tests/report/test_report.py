@@ -111,7 +111,7 @@ def test_the_figure_is_a_picture(embedded):
 
 def test_a_missing_table_is_named_and_nothing_is_written(results, tmp_path):
     done = write(results, tmp_path / "report.html", "synthetic", "--detector=nothing")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "experiments/detection/nothing.csv" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "report.html").exists()

@@ -90,8 +90,9 @@ def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
         }
         subprocess.run(["contextual-anomaly", "fit", *options], check=True, capture_output=True, env=environment)
         made.append(sha256(output.read_bytes()).hexdigest())
-        kept.append({path.name for path in (tmp_path / "contextual-anomaly" / "jax").rglob("*-cache")})
-    assert any("epoch" in name for name in kept[0])
+        # Only what takes 0.1 s to compile is kept: the training loop always, smaller programs on a busy machine.
+        kept.append({path.name for path in (tmp_path / "contextual-anomaly" / "jax").rglob("*epoch*-cache")})
+    assert kept[0]
     assert kept[1] == kept[0]
     assert made[1] == made[0]
     # Other data of the same shape are learnt from by the same program, which holds none.

@@ -38,7 +38,7 @@ models:
   masked_geometry: {units: 8, seeds: [0], epochs: 1}
 experiments:
   n_draws_published: 3
-  bootstrap: 50
+  n_resamples: 50
 """
 
 

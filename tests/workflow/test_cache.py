@@ -59,7 +59,7 @@ def test_a_second_working_copy_takes_what_the_first_has_made(finished, fresh, ca
     epochs = "models={published: {epochs: 1}}"
     assert done(copy_project(tmp_path / "configured"), cache, "--config", epochs) & SHARED == {"fit.published"}
     edited = copy_project(tmp_path / "edited")
-    source = edited.folder / "src/contextual_anomaly/training.py"
+    source = edited.folder / "src/contextual_anomaly/models/training/autoencoder.py"
     source.write_text(source.read_text() + "\n# edited\n")
     assert done(edited, cache) & SHARED == {"fit.published"}
 

@@ -1,39 +1,14 @@
 """`contextual-anomaly detect`: one shard of the images through a detector."""
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from contextual_anomaly.runtime.choices import Backend, DetectorFamily, Resize
+
 logger = logging.getLogger(__name__)
-
-
-class FamilyName(StrEnum):
-    """The families of `contextual_anomaly.detection.families.FAMILIES`."""
-
-    darknet = "darknet"
-    yolov5 = "yolov5"
-    yolov8 = "yolov8"
-    yolox = "yolox"
-
-
-class Resize(StrEnum):
-    """How an image comes into the network's input."""
-
-    letterbox = "letterbox"
-    stretch = "stretch"
-
-
-class Backend(StrEnum):
-    """The keys of `contextual_anomaly.detection.backend.BACKENDS`."""
-
-    cpu = "cpu"
-    opencl = "opencl"
-    openvino = "openvino"
-    cuda = "cuda"
-    cuda_fp16 = "cuda_fp16"
 
 
 def detect(
@@ -41,7 +16,7 @@ def detect(
     image_table: Annotated[Path, typer.Option(help="Images of the split (Parquet); those in the folder are run.")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     weights: Annotated[Path, typer.Option(help="The detector, as ONNX.")],
-    family: Annotated[FamilyName, typer.Option(help="How the network's output is laid out.")],
+    family: Annotated[DetectorFamily, typer.Option(help="How the network's output is laid out.")],
     detections: Annotated[Path, typer.Option(help="Boxes after non-maximum suppression (Parquet).")],
     class_scores: Annotated[Path, typer.Option(help="Largest confidence of each class in each image (Parquet).")],
     image_report: Annotated[Path, typer.Option(help="What became of each image, as CSV.")],

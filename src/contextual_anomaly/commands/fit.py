@@ -22,7 +22,7 @@ def fit(
     categories: Annotated[
         Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
     ] = None,
-    part: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
+    estimator: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
     minimum_classes: Annotated[
         int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
     ] = 2,
@@ -54,7 +54,7 @@ def fit(
     chosen = registry.read_settings(settings)
     examples = read_scenes(scenes)
     known = read_object_geometry(object_geometry, categories) if object_geometry and categories else None
-    estimators = [registry.load_model(path) for path in part or []]
+    estimators = [registry.load_model(path) for path in estimator or []]
     for model in estimators:
         require_same_classes(model, examples.classes, str(scenes))
     data = TrainingData(examples, known, estimators)

@@ -1,28 +1,21 @@
 """`contextual-anomaly write-report`: everything in one HTML file."""
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from contextual_anomaly.runtime.choices import DatasetKind
+
 logger = logging.getLogger(__name__)
-
-
-class Kind(StrEnum):
-    """Where the data come from; published figures are shown only beside COCO's."""
-
-    synthetic = "synthetic"
-    coco = "coco"
-    own = "own"
 
 
 def write_report(
     results: Annotated[Path, typer.Option(help="The results folder of a finished run.")],
     output: Annotated[Path, typer.Option(help="The report (HTML).")],
     dataset_name: Annotated[str, typer.Option(help="The data set's name.")],
-    dataset_kind: Annotated[Kind, typer.Option(help="Where the data come from.")],
+    dataset_kind: Annotated[DatasetKind, typer.Option(help="Where the data come from.")],
     configuration: Annotated[Path, typer.Option(help="The settings of the run (YAML), shown at the end.")],
     model: Annotated[list[str], typer.Option(help="A model and its family, published=autoencoder; repeat.")],
     figure: Annotated[Path, typer.Option(help="The strongest anomalies as one picture (PNG).")],
@@ -37,7 +30,7 @@ def write_report(
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
 
-    Example: `contextual-anomaly write-report --results results --dataset-name "synthetic world" --dataset-kind embedded
+    Example: `contextual-anomaly write-report --results results --dataset-name "synthetic world" --dataset-kind synthetic
     --model published=autoencoder --model frequency=frequency --listing published --detector world
     --images results/world/val2017 --configuration results/configuration.yaml --figure anomalies.png
     --output report.html`

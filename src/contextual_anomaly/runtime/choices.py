@@ -1,0 +1,45 @@
+"""What the configuration, the command line and the code let a person choose from; each is listed here and nowhere else."""
+
+from enum import StrEnum
+
+
+class DatasetKind(StrEnum):
+    """Where images and annotations come from."""
+
+    synthetic = "synthetic"
+    coco = "coco"
+    own = "own"
+
+
+class ImageDownload(StrEnum):
+    """Which of the validation images of COCO are downloaded."""
+
+    none = "none"
+    subset = "subset"
+    archive = "archive"
+
+
+class DetectorFamily(StrEnum):
+    """Which form a detector's output has."""
+
+    darknet = "darknet"
+    yolov5 = "yolov5"
+    yolov8 = "yolov8"
+    yolox = "yolox"
+
+
+class Resize(StrEnum):
+    """How an image is fitted into the network's input."""
+
+    letterbox = "letterbox"
+    stretch = "stretch"
+
+
+class Backend(StrEnum):
+    """What a network runs on."""
+
+    cpu = "cpu"
+    opencl = "opencl"
+    openvino = "openvino"
+    cuda = "cuda"
+    cuda_fp16 = "cuda_fp16"

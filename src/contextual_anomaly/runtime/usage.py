@@ -1,0 +1,34 @@
+"""Time and memory that a command took, as data."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from contextual_anomaly.runtime.atomic import atomic_write
+
+BYTES_IN_MAXRSS = 1 if sys.platform == "darwin" else 1024
+"""macOS counts `ru_maxrss` in bytes, Linux in kibibytes."""
+
+
+def peak_memory_mb() -> float:
+    """Return the peak memory of this process plus that of its largest finished child process, in MiB.
+
+    The sum is an upper bound. Linux counts a child process as at least as large as its parent was when it started it.
+    """
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (own + largest_child) * BYTES_IN_MAXRSS / 2**20
+
+
+def write_usage(path: Path, command: str, seconds: float) -> None:
+    """Write a command's wall time and peak memory as JSON.
+
+    Args:
+        path: the file to write.
+        command: the command's name, as on the command line.
+        seconds: its wall time.
+    """
+    usage = {"command": command, "seconds": round(seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(usage) + "\n", encoding="utf-8")
