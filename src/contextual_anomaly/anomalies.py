@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.coco.links import EXPLORE
-from contextual_anomaly.models.base import ContextModel, sigmoid_in_place
+from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
 from contextual_anomaly.scenes import Scenes
+from contextual_anomaly.stats.log_odds import expit_in_place
 from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS
 
 
@@ -74,7 +75,7 @@ def list_anomalies(
     """
     presence = scenes.presence
     odds = model.log_odds(presence, geometry)[variant]
-    probability = sigmoid_in_place(odds.copy())
+    probability = expit_in_place(odds.copy())
     present = presence > 0
     p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
     row, column = np.nonzero(limits.flags(present, probability, p_value))

@@ -13,6 +13,7 @@ from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.stats.log_odds import expit
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Predictor:
         p_values = [None] * len(asked)
         if known is not None:
             p_values = (known.unexpected if present else known.missing)(odds[asked]).tolist()
-        probability = 1 / (1 + np.exp(-odds[asked]))
+        probability = expit(odds[asked])
         judge = posterior.added if present else posterior.removed
         changed, _ = judge(odds[None], evidence > 0, self.clean_share)
         return [

@@ -9,13 +9,6 @@ from contextual_anomaly.models.base import ContextModel
 
 SAME_OBJECT = 0.5
 """Boxes that overlap so much (intersection over union) are of one object, as COCO's AP50 has it."""
-LEAST = 1e-4
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """log p / (1 - p) as float64, p kept `LEAST` away from 0 and 1."""
-    p = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
-    return np.log(p) - np.log1p(-p)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from contextual_anomaly.models.base import require_same_classes, variant_index
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.scenes import read_scenes
+from contextual_anomaly.stats.folds import assign_folds
 
 
 def read_audited(
@@ -58,8 +59,6 @@ def read_audited(
         strangers = found.loc[~found["image_id"].isin(image_ids), "image_id"]
         if len(strangers):
             raise UserError(f"{detections}: image {strangers.iloc[0]} is not among those run in {image_report}.")
-    if len(image_ids) < folds:
-        raise UserError(f"{len(image_ids)} images cannot be divided into {folds} folds; lower rescoring.folds.")
     return Audited(
         objects=objects,
         categories=classes,
@@ -68,7 +67,7 @@ def read_audited(
         classes=judge.classes,
         detections=found,
         context=Context(judge, variant, common.presence.mean(0)),
-        fold=np.random.default_rng(seed).permutation(len(image_ids)) % folds,
+        fold=assign_folds(len(image_ids), folds, seed),
     )
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from contextual_anomaly.audit.box_pairs import SAME_OBJECT, largest, pairs
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
-from contextual_anomaly.stats.bootstrap import Bootstrap
-from contextual_anomaly.stats.ranking import ranking
+from contextual_anomaly.stats.bootstrap import Bootstrap, interval
+from contextual_anomaly.stats.ranking import WeightedRanking
 
 BY = {"detector and context": (True, True), "detector": (True, False), "context": (False, True)}
 """What the audit is told: detections or not, context or not."""
@@ -48,7 +48,7 @@ def check(audited: Audited, share: float, seed: int, resamples: int) -> pd.DataF
         planted (errors that could be ranked), candidates.
     """
     changed, taken, wrong = plant(audited, share, seed)
-    weights = Bootstrap(len(audited.image_ids), resamples, seed).weights
+    weights = Bootstrap(len(audited.image_ids), resamples, seed).weights_with_all
     rows = []
     for name, (detector, context) in BY.items():
         if detector and audited.detections is None:
@@ -88,27 +88,16 @@ def _of_taken(findings: pd.DataFrame, taken: pd.DataFrame, audited: Audited) -> 
 
 
 def _measures(image: np.ndarray, score: np.ndarray, right: np.ndarray, weights: np.ndarray) -> list[dict]:
-    exact = ranking(right, score)
-    resampled = {"auroc": [], "average_precision": [], "precision_at_k": []}
-    order = np.argsort(-score, kind="stable")
-    image, right, score = image[order], right[order], score[order]
-    k = right.sum()
-    values = {
-        "auroc": exact["auroc"],
-        "average_precision": exact["average_precision"],
-        "precision_at_k": right[:k].mean(),
+    """Measure, value and interval of one ranking; the first of ``weights`` [1 + B, N] takes every image once."""
+    ranked = WeightedRanking(image, score, right, weights)
+    planted = weights @ np.bincount(image, weights=right, minlength=weights.shape[1])
+    measured = {
+        "auroc": ranked.auroc(),
+        "average_precision": ranked.average_precision(),
+        "precision_at_k": ranked.precision_at_k(planted),
     }
-    drawn = weights[:, image]
-    true, taken = (drawn * right).cumsum(1), drawn.cumsum(1)
-    found, false = true[:, -1:], taken[:, -1:] - true[:, -1:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # Of each wrong one, the share of right ones above it; half of those that are drawn with it do not matter here.
-        resampled["auroc"] = (true * drawn * ~right).sum(1) / (found * false)[:, 0]
-        resampled["average_precision"] = (true / np.maximum(taken, 1) * drawn * right).sum(1) / found[:, 0]
-        at = np.minimum((taken < found).sum(1), len(right) - 1)
-        rows = np.arange(len(weights))
-        resampled["precision_at_k"] = true[rows, at] / np.maximum(taken[rows, at], 1)
-    return [
-        {"measure": m, "value": values[m], "low": low, "high": high}
-        for m, (low, high) in ((m, np.nanquantile(v, [0.025, 0.975])) for m, v in resampled.items())
-    ]
+    rows = []
+    for name, values in measured.items():
+        low, high = interval(values[1:])
+        rows.append({"measure": name, "value": values[0], "low": low, "high": high})
+    return rows

@@ -7,7 +7,8 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, log_odds, pairs
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, pairs
+from contextual_anomaly.stats.log_odds import logit
 
 NEAR = 0.3
 """A detection that overlaps an object of its class more is of that object, if badly placed."""
@@ -61,12 +62,12 @@ def judge_detections(
     expected = np.full(size, np.nan, np.float32)
     # Others of the class: the object that a right detection is of does not tell that it is right.
     others = np.maximum(np.where(known, counts[image, column].astype(int), 0) - right, 0)
-    parts = [log_odds(detections["score"]), np.log1p(others)]
+    parts = [logit(detections["score"]), np.log1p(others)]
     if context is not None:
         expected[known] = context.predict_proba(counts > 0)[image[known], column[known]]
         # A class that the context model does not know is expected as often as not.
-        parts += [np.where(known, log_odds(np.nan_to_num(expected, nan=0.5)), 0)]
-        parts += [np.where(known, log_odds(context.frequency)[column], 0)]
+        parts += [np.where(known, logit(np.nan_to_num(expected, nan=0.5)), 0)]
+        parts += [np.where(known, logit(context.frequency)[column], 0)]
     evidence = np.stack(parts, 1)
     score = np.zeros(size)
     teaches = (right | (own < NEAR)) & ~in_crowd

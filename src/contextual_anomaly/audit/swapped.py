@@ -14,7 +14,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
-from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, log_odds, pairs
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, pairs
+from contextual_anomaly.stats.log_odds import logit
 
 PENALTY = 1e-3
 """Of the squared weights, beside the mean loss of an object: keeps them finite where a class is always told right."""
@@ -59,7 +60,7 @@ def doubt_labels(
     expected = np.full(others.shape, np.nan, np.float32)
     if context is not None:
         expected = context.predict_proba(others > 0)
-        parts += [log_odds(expected), np.broadcast_to(log_odds(context.frequency), others.shape)]
+        parts += [logit(expected), np.broadcast_to(logit(context.frequency), others.shape)]
     seen = np.zeros(others.shape)
     if detections is not None:
         pair = pairs(objects, detections)
@@ -70,7 +71,7 @@ def doubt_labels(
         known = same & (found >= 0) & (own | ~accounted[pair.second])
         at = pair.first[known], detected_column[pair.second[known]]
         np.maximum.at(seen, at, detections["score"].to_numpy()[pair.second[known]])
-        parts.append(log_odds(seen))
+        parts.append(logit(seen))
     evidence = np.stack(parts, -1)
     probability = np.empty(others.shape)
     with threadpool_limits(1):  # BLAS rounds differently on several cores

@@ -56,6 +56,7 @@ def experiment_corrected(
     from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.stats.bootstrap import Bootstrap
+    from contextual_anomaly.stats.log_odds import expit
     from contextual_anomaly.stats.ranking import rank
     from contextual_anomaly.tables import write_table
 
@@ -100,7 +101,7 @@ def experiment_corrected(
                 [trials.experiment] * len(place),
                 examples.image_ids[trials.scene],
                 np.asarray(examples.category_ids, np.int32)[trials.changed],
-                1 / (1 + np.exp(-own)),
+                expit(own).astype(np.float32),
                 place.astype(np.int32),
                 place == 1,
             ]

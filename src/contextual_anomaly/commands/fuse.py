@@ -48,8 +48,8 @@ def fuse(
     from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.scenes import read_scenes
-    from contextual_anomaly.stats.folds import folds_of
-    from contextual_anomaly.stats.log_odds import log_odds
+    from contextual_anomaly.stats.folds import assign_folds
+    from contextual_anomaly.stats.log_odds import logit
 
     judge, common = load_model(model), read_scenes(train_scenes)
     require_same_classes(judge, common.classes, str(train_scenes))
@@ -63,7 +63,7 @@ def fuse(
             "Set rescoring.fusion_model to a model that leaves it out, as masked does."
         )
     images, classes = seen.score.shape
-    fold = folds_of(images, folds, seed)
+    fold = assign_folds(images, folds, seed)
     share = common.presence.mean(0)
     fused = fusion.fuse(seen.score, seen.annotated, share, judge, variant, fold)
     detector, context, prior, _ = fused.weights.mean(0)
@@ -85,7 +85,7 @@ def fuse(
         seen.image_ids,
     )
     # Of a class that the context model does not know, nothing is expected.
-    lifts = np.pad(log_odds(fused.fused) - log_odds(fused.calibrated), ((0, 0), (0, 1)))
+    lifts = np.pad(logit(fused.fused) - logit(fused.calibrated), ((0, 0), (0, 1)))
     lift = lifts[matches.image, pd.Index(seen.category_ids).get_indexer(rows["category_id"])]
     rescored = fusion.fuse_boxes(
         matches.score, lift, matches.right.mean(0), 1 - matches.ignored.mean(0), fold[matches.image]

@@ -38,8 +38,8 @@ def rescore_boxes(
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.box_training import corrections
     from contextual_anomaly.experiments.tables import RESCORED_BOXES, ran_on
-    from contextual_anomaly.stats.folds import folds_of
-    from contextual_anomaly.stats.log_odds import log_odds
+    from contextual_anomaly.stats.folds import assign_folds
+    from contextual_anomaly.stats.log_odds import expit, logit
 
     given = tables.read_table(boxes, RESCORED_BOXES)
     rows = given.to_pandas()
@@ -56,13 +56,13 @@ def rescore_boxes(
         right,
         1 - ignored,
     )
-    fold = folds_of(len(image_ids), folds, seed)
+    fold = assign_folds(len(image_ids), folds, seed)
     correction, loss = corrections(*map(slots.laid_out, values), fold, len(classes), weight_seed, epochs)
     logger.info(
         f"{len(image_ids)} images, {folds} folds × {len(weight_seed)} nets: training loss {loss[0]:.4f} in the first epoch, "
         f"{loss[1]:.4f} in the last"
     )
-    rescored = 1 / (1 + np.exp(-log_odds(rows["score"]) - slots.of_boxes(correction)))
+    rescored = expit(logit(rows["score"]) + slots.of_boxes(correction))
     index = given.schema.get_field_index("rescored")
     table = given.set_column(index, RESCORED_BOXES.field("rescored"), pa.array(rescored.astype(np.float32)))
     tables.write_table(table, RESCORED_BOXES, output, tables.metadata_of(given))

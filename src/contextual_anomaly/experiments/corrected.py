@@ -17,6 +17,7 @@ import numpy as np
 from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
 from contextual_anomaly.models import posterior
 from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.log_odds import logit
 from contextual_anomaly.stats.ranking import rank, ranking
 
 REMOVE_MINIMUM = 2  # classes in the scene, so that one is left to tell from
@@ -197,7 +198,7 @@ class _Figures:
 
     def of_thresholds(self, odds: np.ndarray) -> Iterator[Measure]:
         limit = INJECTED_BELOW if self.trials.injection else REMOVED_ABOVE
-        above = odds > np.log(limit / (1 - limit))
+        above = odds > logit(limit)
         flagged = (~above if self.trials.injection else above)[self.candidate].astype(float)
         yield self.share("prevalence", self.image, self.positive.astype(float))
         yield self.share("tpr", self.image, self.positive * flagged, self.positive.astype(float))

@@ -11,6 +11,7 @@ import pandas as pd
 from contextual_anomaly.experiments.corrected import Measure
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.log_odds import expit
 
 RATES = {"unexpected": (0.01, 0.05, 0.10, 0.20), "missing": (0.0005, 0.001, 0.01)}
 """Nominal rates of false alarms; a scene has some seventy absent classes, so that theirs are smaller."""
@@ -32,7 +33,7 @@ def calibration_curve(odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
         columns low, high (bounds of the bin), expected (mean), present (share), pairs (image, class), of each bin that
         has any.
     """
-    expected = 1 / (1 + np.exp(-np.asarray(odds, np.float64)))
+    expected = expit(odds)
     bins = np.clip(np.searchsorted(EDGES, expected, side="right") - 1, 0, len(EDGES) - 2).ravel()
     sums = [
         np.bincount(bins, what, len(EDGES) - 1) for what in (np.ones(bins.size), expected.ravel(), presence.ravel())
@@ -73,7 +74,7 @@ def measure(
 
     likelihood = pseudo_log_likelihood(odds, presence)
     yield mean("pseudo_log_likelihood", likelihood, np.ones(len(images)))
-    expected = 1 / (1 + np.exp(-np.asarray(odds, np.float64)))
+    expected = expit(odds)
     yield mean("brier_score", ((expected - presence) ** 2).sum(1), np.full(len(images), presence.shape[1]))
     error = calibration_error(calibration_curve(odds, presence))
     yield Measure("scenes", variant, "calibration_error", error, np.nan, np.nan, **within)

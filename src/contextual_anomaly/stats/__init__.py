@@ -1,1 +1,1 @@
-"""Statistics that several stages share: bootstrap, rankings, log-odds, folds."""
+"""Statistics that several stages share: bootstrap intervals, weighted rankings, log-odds and folds."""

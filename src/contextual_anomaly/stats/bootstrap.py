@@ -2,62 +2,73 @@
 
 import numpy as np
 
-from contextual_anomaly.stats.ranking import RANKING, ranking_of_counts
+from contextual_anomaly.stats.ranking import WeightedRanking
 
-BINS = 300  # of the score, for intervals of ranking measures: each holds 1/150 of the positives or of the negatives
+BINS = 300
+"""Of the score, for intervals of ranking measures: each holds 1/150 of the positive or of the negative trials."""
 
 
 class Bootstrap:
-    """The same resamples of N images for every measure, so that measures and models can be compared."""
+    """The same resamples of N images for every measure, so that measures and models can be compared.
 
-    def __init__(self, images: int, resamples: int, seed: int) -> None:
+    Attributes:
+        weights: [B, N] float32, how often each resample draws each image.
+    """
+
+    def __init__(self, n_images: int, n_resamples: int, seed: int) -> None:
+        """Draw ``n_resamples`` resamples of as many images as there are."""
         rng = np.random.default_rng(seed)
-        self.weights = np.empty((resamples, images), np.float32)  # [B, N] how often each image is drawn
-        for (
-            weights
-        ) in self.weights:  # one at a time: of all, the drawn numbers take four times the memory of the weights
-            weights[:] = np.bincount(rng.integers(0, images, images), minlength=images)
+        self.weights = np.empty((n_resamples, n_images), np.float32)
+        # One resample at a time: all drawn numbers at once would take four times the memory of the weights.
+        for weights in self.weights:
+            weights[:] = np.bincount(rng.integers(0, n_images, n_images), minlength=n_images)
+
+    @property
+    def weights_with_all(self) -> np.ndarray:
+        """[1 + B, N]: first every image once, which gives the value itself, then the resamples."""
+        every = np.ones((1, self.weights.shape[1]), np.float32)
+        return np.asfortranarray(np.vstack([every, self.weights]))  # products are with its transpose
 
     def of_share(self, found: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
-        """Interval of sum(found) / sum(trials), both [N] sums over an image's trials."""
+        """Return the interval of sum(found) / sum(trials), both [N] sums over an image's trials."""
         of = self.weights @ np.stack([found, trials], axis=1).astype(np.float32)
         with np.errstate(invalid="ignore"):
-            return _interval(of[:, 0] / of[:, 1])
+            return interval(of[:, 0] / of[:, 1])
 
     def of_difference(
         self, found: np.ndarray, trials: np.ndarray, found_before: np.ndarray, trials_before: np.ndarray
     ) -> tuple[float, float]:
-        """Interval of sum(found) / sum(trials) - sum(found_before) / sum(trials_before), paired; all [N]."""
+        """Return the paired interval of sum(found) / sum(trials) - sum(found_before) / sum(trials_before); all [N]."""
         of = self.weights @ np.stack([found, trials, found_before, trials_before], axis=1).astype(np.float32)
         with np.errstate(invalid="ignore"):
-            return _interval(of[:, 0] / of[:, 1] - of[:, 2] / of[:, 3])
+            return interval(of[:, 0] / of[:, 1] - of[:, 2] / of[:, 3])
 
     def of_ranking(self, image: np.ndarray, positive: np.ndarray, score: np.ndarray) -> dict[str, tuple[float, float]]:
-        """Intervals of the measures of `metrics.ranking`.
+        """Return the intervals of the measures of `stats.ranking.ranking`.
 
         Scores are put into bins of equal content, so that a resample is a product of small matrices and needs no
-        sorting; against exact resampling this moves an interval by some thousandths of its place.
+        sorting; against exact resampling this moves an interval by some thousandths of its position.
 
         Args:
             image: [T] the image of each trial, 0 … N - 1.
             positive: [T] bool.
             score: [T], higher where more likely positive.
         """
-        half = BINS // 2
-        steps = np.linspace(0, 1, half)[1:-1]
-        thinned = (score[positive == p] for p in (False, True))  # some thousands place the edges well enough
-        edges = np.unique(np.concatenate([np.quantile(s[:: 1 + len(s) // 20_000], steps) for s in thinned]))
+        steps = np.linspace(0, 1, BINS // 2)[1:-1]
+        edges = np.unique(np.concatenate([_quantiles(score[positive == kind], steps) for kind in (False, True)]))
         bins = np.searchsorted(edges, score, side="right")
-        images, width = self.weights.shape[1], len(edges) + 1
-        counted = []
-        for wanted in (True, False):
-            cell = (image * width + bins)[positive == wanted]
-            per_image = np.bincount(cell, minlength=images * width).reshape(images, width)
-            counted.append(self.weights @ per_image.astype(np.float32))  # [B, bins]
-        measures = ranking_of_counts(counted[0][:, ::-1], counted[1][:, ::-1])
-        return {name: _interval(measures[name]) for name in RANKING}
+        measures = WeightedRanking(image, bins, positive, self.weights).measures()
+        return {name: interval(values) for name, values in measures.items()}
 
 
-def _interval(resampled: np.ndarray) -> tuple[float, float]:
-    low, high = np.nanquantile(resampled, [0.025, 0.975]) if np.isfinite(resampled).any() else (np.nan, np.nan)
+def _quantiles(score: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Some scores, at these shares of their number."""
+    return np.sort(score)[(steps * (len(score) - 1)).astype(int)] if len(score) else score
+
+
+def interval(resampled: np.ndarray) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % quantiles of a measure over resamples [B], NaN where no resample has a value."""
+    if not np.isfinite(resampled).any():
+        return np.nan, np.nan
+    low, high = np.nanquantile(resampled, [0.025, 0.975])
     return float(low), float(high)

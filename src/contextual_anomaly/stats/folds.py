@@ -1,16 +1,18 @@
-"""Cross-validation over images: nothing is judged by what was fitted on its own image."""
+"""Folds of images for cross-validation."""
 
 import numpy as np
 
 from contextual_anomaly.errors import UserError
 
 
-def folds_of(images: int, folds: int, seed: int) -> np.ndarray:
-    """[images] the fold of each image, 0 … folds - 1, of equal size but for one image.
+def assign_folds(n_images: int, n_folds: int, seed: int) -> np.ndarray:
+    """Return the fold of each image, 0 … n_folds - 1, as [n_images]; the sizes of folds differ by at most one.
 
     Raises:
         UserError: there are fewer images than folds.
     """
-    if images < folds:
-        raise UserError(f"{images} images cannot be divided into {folds} folds; lower rescoring.folds, or give more.")
-    return np.random.default_rng(seed).permutation(images) % folds
+    if n_images < n_folds:
+        raise UserError(
+            f"{n_images} images cannot be divided into {n_folds} folds; lower rescoring.folds, or give more images."
+        )
+    return np.random.default_rng(seed).permutation(n_images) % n_folds

@@ -1,58 +1,148 @@
-"""Measures of a ranking of trials, and of the rank of the one class that was changed."""
+"""Measures of a ranking of items, with weights of their images, and of the rank of one class among others.
+
+Items of equal score are always taken together, so that the order of rows changes no figure.
+"""
+
+from functools import cached_property
 
 import numpy as np
 
+from contextual_anomaly.stats.weighted_counts import groups_of_equal_scores, weighted_cumulative_counts
+
 RANKING = ("auroc", "average_precision", "fpr_at_95_tpr", "tpr_at_5_fpr")
+"""The names of the measures that `ranking` returns."""
+
+
+class WeightedRanking:
+    """A ranking of T positive and negative items, measured for B weightings of their N images at once.
+
+    Every measure is [B], and NaN where a weighting leaves it undefined.
+    """
+
+    def __init__(self, image: np.ndarray, score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> None:
+        """Sort the items and count the positive ones.
+
+        Args:
+            image: [T] the image of each item, 0 … N - 1.
+            score: [T], higher where an item is more likely positive.
+            positive: [T] bool.
+            weights: [B, N] how often each image is drawn.
+        """
+        order, self._group_ends = groups_of_equal_scores(score)
+        self._image, self._positive, self._weights = image[order], positive[order], weights
+        # Between groups that have a positive item recall stands still, and most measures need no counts there.
+        self._found = self._positive.cumsum()
+        has_positive = np.diff(self._found[self._group_ends], prepend=0) > 0
+        self._ends = self._group_ends[has_positive]
+        self._begins = np.append(-1, self._group_ends)[:-1][has_positive]  # the last place before each of them
+
+    @cached_property
+    def _true(self) -> np.ndarray:
+        """[B, G] positive items down to each group that has one."""
+        # A positive item's place among the positive ones alone is that of its group's end.
+        places = self._found[self._ends] - 1
+        return weighted_cumulative_counts(self._image[self._positive], places, self._weights)
+
+    @cached_property
+    def _taken(self) -> np.ndarray:
+        """[B, G] all items down to each of these groups."""
+        return weighted_cumulative_counts(self._image, self._ends, self._weights)
+
+    @cached_property
+    def _corners(self) -> tuple[np.ndarray, np.ndarray]:
+        """True and false positives [B, 2 G + 2] at the corners of the ROC curve, from (0, 0) to all items."""
+        before, true = weighted_cumulative_counts(self._image, self._begins, self._weights), self._true
+        none = np.zeros((len(self._weights), 1))
+        everything = self._weights @ np.bincount(self._image, minlength=self._weights.shape[1])
+        # A group with positive items lies between two corners; from its last to the next group's first, recall stays.
+        tp = np.hstack([none, true]).repeat(2, axis=1)
+        taken = np.stack([before, self._taken], axis=2).reshape(len(true), -1)
+        return tp, np.hstack([none, taken, everything[:, None]]) - tp
+
+    def average_precision(self) -> np.ndarray:
+        """Return the average precision, as scikit-learn defines it, NaN without a positive item."""
+        if not len(self._ends):
+            return np.full(len(self._weights), np.nan)
+        precision, found = self._true / np.maximum(self._taken, 1), self._true[:, -1]
+        with np.errstate(invalid="ignore"):
+            return (precision * np.diff(self._true, axis=1, prepend=0)).sum(1) / np.where(found > 0, found, np.nan)
+
+    def auroc(self) -> np.ndarray:
+        """Return the area under the ROC curve: ties count one half."""
+        tp, fp = self._corners
+        with np.errstate(invalid="ignore"):
+            return np.trapezoid(tp, fp, axis=1) / (tp[:, -1] * fp[:, -1])
+
+    def fpr_at_tpr(self, tpr: float) -> np.ndarray:
+        """Return the false positive rate at a true positive rate, linear between the points of the ROC curve."""
+        return _interpolate(tpr, *self._rates())
+
+    def tpr_at_fpr(self, fpr: float) -> np.ndarray:
+        """Return the true positive rate at a false positive rate, linear between the points of the ROC curve."""
+        return _interpolate(fpr, *self._rates()[::-1])
+
+    def _rates(self) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(invalid="ignore"):
+            tp, fp = (counts / counts[:, -1:] for counts in self._corners)
+        return tp, fp
+
+    def precision_at_k(self, k: np.ndarray) -> np.ndarray:
+        """Return the expected precision among the first ``k`` [B] items, where equal scores stand in random order."""
+        tp, fp = self._corners
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = np.array([np.interp(n, t + f, t) for n, t, f in zip(k, tp, fp, strict=True)])
+            return found / np.minimum(k, tp[:, -1] + fp[:, -1])
+
+    def precision_at_hits(self, hits: np.ndarray) -> np.ndarray:
+        """Return the precision at the highest threshold that finds ``hits`` [B] positive items, NaN for no hits."""
+        if not len(self._ends):
+            return np.full(len(self._weights), np.nan)
+        place = np.minimum((self._true < hits[:, None]).sum(1), self._true.shape[1] - 1)
+        at = np.arange(len(hits)), place
+        true, taken = self._true[at].astype(np.float64), self._taken[at].astype(np.float64)
+        return np.where(hits > 0, true / np.maximum(taken, 1), np.nan)
+
+    def area_under_risk(self) -> np.ndarray:
+        """Return the mean, over all coverages, of the share of negative items among those taken; NaN without an item.
+
+        The risk-coverage curve is that of El-Yaniv and Wiener (2010).
+        """
+        if not len(self._image):
+            return np.full(len(self._weights), np.nan)
+        taken = weighted_cumulative_counts(self._image, self._group_ends, self._weights)
+        negative = ~self._positive
+        places = negative.cumsum()[self._group_ends] - 1
+        risk = weighted_cumulative_counts(self._image[negative], places, self._weights) / np.maximum(taken, 1)
+        return (risk * np.diff(taken, axis=1, prepend=0)).sum(1) / np.maximum(taken[:, -1], 1)
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """Return the measures named in `RANKING`."""
+        return {
+            "auroc": self.auroc(),
+            "average_precision": self.average_precision(),
+            "fpr_at_95_tpr": self.fpr_at_tpr(0.95),
+            "tpr_at_5_fpr": self.tpr_at_fpr(0.05),
+        }
+
+
+def _interpolate(at: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    defined = np.isfinite(x[:, -1] + y[:, -1])
+    return np.array([np.interp(at, *curve) if known else np.nan for *curve, known in zip(x, y, defined, strict=True)])
 
 
 def ranking(positive: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    """AUROC, average precision, false positive rate at 95 % and true positive rate at 5 % of the other.
+    """Return AUROC, average precision, the false positive rate at 95 % tpr and the true positive rate at 5 % fpr.
 
     Args:
         positive: [T] bool.
         score: [T], higher where more likely positive.
     """
-    # Here, because it takes 1.4 s, and the published protocol does not need it.
-    from sklearn.metrics import auc, roc_curve
-
-    fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
-    # Average precision from the same curve, so that the scores are sorted once: precision is a ratio of its two rates.
-    true, false = tpr * positive.sum(), fpr * (~positive).sum()
-    precision = true[1:] / (true[1:] + false[1:])
-    return {
-        "auroc": float(auc(fpr, tpr)),
-        "average_precision": float((precision * np.diff(tpr)).sum()),
-        "fpr_at_95_tpr": float(np.interp(0.95, tpr, fpr)),
-        "tpr_at_5_fpr": float(np.interp(0.05, fpr, tpr)),
-    }
-
-
-def ranking_of_counts(positive: np.ndarray, negative: np.ndarray) -> dict[str, np.ndarray]:
-    """The measures of `ranking` from counts.
-
-    Args:
-        positive, negative: [B, S] how many trials have each of S scores, the highest score first.
-
-    Returns:
-        [B] each. The rates at a given other rate are read off the ROC curve, linear between its points.
-    """
-    zero = np.zeros((len(positive), 1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        true, false = positive.cumsum(1, dtype=np.float64), negative.cumsum(1, dtype=np.float64)
-        precision = true / np.maximum(true + false, 1)
-        tpr, fpr = true / true[:, -1:], false / false[:, -1:]
-        precise = (precision * np.diff(tpr, axis=1, prepend=0)).sum(1)
-    tpr, fpr = np.hstack([zero, tpr]), np.hstack([zero, fpr])
-    return {
-        "auroc": np.trapezoid(tpr, fpr, axis=1),
-        "average_precision": precise,
-        "fpr_at_95_tpr": np.array([np.interp(0.95, t, f) for t, f in zip(tpr, fpr, strict=True)]),
-        "tpr_at_5_fpr": np.array([np.interp(0.05, f, t) for t, f in zip(tpr, fpr, strict=True)]),
-    }
+    every = WeightedRanking(np.zeros(len(score), int), score, positive, np.ones((1, 1)))
+    return {name: float(value[0]) for name, value in every.measures().items()}
 
 
 def rank(score: np.ndarray, candidate: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Rank of the target class among an image's candidates, 1 is the best; a tie counts against the model.
+    """Return the rank [T] of the target class among an image's candidates, 1 for the best; ties count against it.
 
     Args:
         score: [T, C].

@@ -1,29 +1,39 @@
-"""Counts down a ranking for many weightings of the images at once, which is what a bootstrap of a curve needs.
+"""Counts along a ranking for many weightings of the images at once, as the bootstrap of a curve needs them.
 
-Ranked items are cut into segments and counted by image, so that all resamples are one product of a sparse matrix with
-the images' weights, and no array is as large as resamples × items. Counts are whole numbers, exact in float32 below 2^24.
+The ranked items are divided into segments and counted by image, so that all resamples are one product of matrices,
+and no array is as large as resamples × items.
 """
 
 import numpy as np
 from scipy.sparse import csr_array
 
 
-def by_falling_score(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The order of [T] scores, and in it the last place of each group of equal ones."""
+def groups_of_equal_scores(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of [T] scores, highest first, and in it the last place of each group of equal scores [G]."""
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
     return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
 
 
 def weighted_cumulative_counts(image: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[B, S] how many items stand at or before each of ``ends`` [S], ascending places in the ranking.
+    """Count the items at or before each of some places of a ranking, each item weighted as its image.
 
     Args:
-        image: [T] the image of each item, in the ranking's order.
+        image: [T] the image of each item, in the order of the ranking.
+        ends: [S] ascending places in the ranking; -1 for none.
         weights: [B, N] how often each image is drawn.
+
+    Returns:
+        [B, S] of the type of the weights, or float64 where whole numbers may exceed the exact range of float32.
     """
-    last = ends[-1] + 1 if len(ends) else 0
-    segment = np.searchsorted(ends, np.arange(last))
-    one = np.ones(last, np.float32)
-    counts = csr_array((one, (segment, image[:last])), shape=(len(ends), weights.shape[1]))
-    return (counts @ np.ascontiguousarray(weights.T)).cumsum(0).T
+    last = int(ends[-1]) + 1 if len(ends) else 0
+    segment, image = np.searchsorted(ends, np.arange(last)), image[:last]
+    images = weights.shape[1]
+    if len(ends) * images <= 4 * last:  # counts that are not mostly 0 multiply faster as a dense matrix
+        cells = np.bincount(segment * images + image, minlength=len(ends) * images)
+        counts = cells.reshape(len(ends), images).astype(np.float32)
+    else:
+        counts = csr_array((np.ones(last, np.float32), (segment, image)), shape=(len(ends), images))
+    exact = last * float(weights.max(initial=0)) < 2**24
+    in_segments = counts @ np.ascontiguousarray(weights.T)
+    return in_segments.cumsum(0, dtype=in_segments.dtype if exact else np.float64).T

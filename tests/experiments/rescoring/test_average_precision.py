@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from contextual_anomaly.experiments.rescoring.average_precision import Pooled, macro_average_precision
-from contextual_anomaly.experiments.rescoring.risk_coverage import area_under_risk, risk_coverage
+from contextual_anomaly.experiments.rescoring.average_precision import macro_average_precision, pooled_ranking
+from contextual_anomaly.experiments.rescoring.risk_coverage import risk_coverage
 from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.ranking import WeightedRanking
 
 
 @pytest.fixture(params=[1, 9], ids=["equal scores", "different scores"])
@@ -32,7 +33,7 @@ def test_macro_is_the_mean_over_annotated_classes(case):
 
 def test_micro_takes_everything_together(case):
     score, annotated, weights = case
-    given = Pooled(score, annotated, weights).average_precision()
+    given = pooled_ranking(score, annotated, weights).average_precision()
     for value, weight in zip(given, weights, strict=True):
         wanted = average_precision_score(annotated.ravel(), score.ravel(), sample_weight=np.repeat(weight, 6))
         assert value == pytest.approx(wanted, abs=1e-6)
@@ -41,7 +42,7 @@ def test_micro_takes_everything_together(case):
 def test_precision_where_as_many_are_found(case):
     score, annotated, weights = case
     hits = weights @ ((score > 0.6) & annotated).sum(1).astype(np.float32)
-    given = Pooled(score, annotated, weights).precision_at(hits)
+    given = pooled_ranking(score, annotated, weights).precision_at_hits(hits)
     for value, weight, wanted in zip(given, weights, hits, strict=True):
         precision, recall, _ = precision_recall_curve(
             annotated.ravel(), score.ravel(), sample_weight=np.repeat(weight, 6)
@@ -56,5 +57,7 @@ def test_risk_is_what_is_wrong_among_the_trusted():
     assert coverage.tolist() == [0.25, 0.75, 1.0]
     assert risk.tolist() == [0, pytest.approx(1 / 3), 0.5]
     # Over the four claims: 0 for the first, 1/3 for the next two, 1/2 for the last.
-    area = area_under_risk(np.arange(4), score, right, np.array([[1, 1, 1, 1], [0, 0, 0, 2]], np.float32))
+    area = WeightedRanking(
+        np.arange(4), score, right, np.array([[1, 1, 1, 1], [0, 0, 0, 2]], np.float32)
+    ).area_under_risk()
     assert area.tolist() == [pytest.approx((0 + 2 / 3 + 0.5) / 4), 1.0]

@@ -8,8 +8,8 @@ from sklearn.metrics import average_precision_score, log_loss
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.rescoring.fusion import fuse, fuse_boxes
 from contextual_anomaly.models.families.oracle import Oracle
-from contextual_anomaly.stats.folds import folds_of
-from contextual_anomaly.stats.log_odds import log_odds
+from contextual_anomaly.stats.folds import assign_folds
+from contextual_anomaly.stats.log_odds import logit
 
 PROBABILITY = np.array([[0.9, 0.8, 0.85, 0.02, 0.02, 0.1], [0.02, 0.03, 0.02, 0.9, 0.8, 0.3]])
 SHARE = np.array([0.4, 0.6])
@@ -27,13 +27,13 @@ def world():
 
 def test_context_adds_what_bayes_rule_says(world):
     score, annotated, frequency, judge = world
-    fused = fuse(score, annotated, frequency, judge, 0, folds_of(500, 5, 0))
+    fused = fuse(score, annotated, frequency, judge, 0, assign_folds(500, 5, 0))
     alone, calibrated, together = (
         average_precision_score(annotated.ravel(), s.ravel()) for s in (score, fused.calibrated, fused.fused)
     )
     assert alone < calibrated < together
     # The detector's log-odds are exact: without context Bayes' rule adds the prior to them, and nothing does better.
-    bayes = log_loss(annotated.ravel(), expit(log_odds(score) + log_odds(frequency)).ravel())
+    bayes = log_loss(annotated.ravel(), expit(logit(score) + logit(frequency)).ravel())
     assert log_loss(annotated.ravel(), fused.calibrated.ravel()) == pytest.approx(bayes, rel=0.02)
     assert fused.weights[:, 0] == pytest.approx(0.9, abs=0.2)
     assert (fused.weights[:, 1] > 0.5).all()
@@ -41,7 +41,7 @@ def test_context_adds_what_bayes_rule_says(world):
 
 def test_no_image_is_judged_by_its_own_annotations(world):
     score, annotated, frequency, judge = world
-    fold = folds_of(500, 5, 0)
+    fold = assign_folds(500, 5, 0)
     before = fuse(score, annotated, frequency, judge, 0, fold)
     other = annotated.copy()
     other[fold == 2] = ~other[fold == 2]
@@ -53,23 +53,23 @@ def test_no_image_is_judged_by_its_own_annotations(world):
 def test_nothing_annotated_is_said(world):
     score, annotated, frequency, judge = world
     with pytest.raises(UserError, match="give more annotated images"):
-        fuse(score, np.zeros_like(annotated), frequency, judge, 0, folds_of(500, 5, 0))
+        fuse(score, np.zeros_like(annotated), frequency, judge, 0, assign_folds(500, 5, 0))
 
 
 def test_boxes_take_the_lift_that_their_rightness_follows():
     rng = np.random.default_rng(1)
     lift = rng.normal(0, 1, 4000)
     score = expit(rng.normal(0, 1, 4000)).astype(np.float32)
-    right = (rng.random(4000) < expit(log_odds(score) + 0.5 * lift)).astype(float)
+    right = (rng.random(4000) < expit(logit(score) + 0.5 * lift)).astype(float)
     fold = rng.integers(0, 4, 4000)
     rescored = fuse_boxes(score, lift, right, np.ones(4000), fold)
-    assert (log_odds(rescored) - log_odds(score)) / lift == pytest.approx(0.5, abs=0.2)
+    assert (logit(rescored) - logit(score)) / lift == pytest.approx(0.5, abs=0.2)
     # Without rights to learn from, confidences stay as they are.
     np.testing.assert_array_equal(fuse_boxes(score, lift, np.zeros(4000), np.ones(4000), fold), score)
 
 
 def test_folds_are_equal_and_few_images_are_said():
-    assert np.bincount(folds_of(23, 5, 1)).tolist() == [5, 5, 5, 4, 4]
-    assert (folds_of(23, 5, 1) != folds_of(23, 5, 2)).any()
+    assert np.bincount(assign_folds(23, 5, 1)).tolist() == [5, 5, 5, 4, 4]
+    assert (assign_folds(23, 5, 1) != assign_folds(23, 5, 2)).any()
     with pytest.raises(UserError, match=r"3 images cannot be divided into 5 folds; lower rescoring\.folds"):
-        folds_of(3, 5, 0)
+        assign_folds(3, 5, 0)

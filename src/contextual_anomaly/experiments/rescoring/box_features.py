@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.stats.log_odds import log_odds
+from contextual_anomaly.stats.log_odds import logit
 
 BOXES = 40
 """Of an image, as many of its most confident boxes are looked at; the others keep their confidence."""
@@ -19,7 +19,7 @@ def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> 
     w, h = boxes["width"] / width, boxes["height"] / height
     same = boxes.groupby(["image_id", "category_id"])["score"]
     columns = [
-        log_odds(boxes["score"]),
+        logit(boxes["score"]),
         boxes["lift"],
         np.log(np.sqrt(w * h) + 1e-6),
         np.log(boxes["width"] / boxes["height"]),

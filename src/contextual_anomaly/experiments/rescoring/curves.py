@@ -5,7 +5,7 @@ import pandas as pd
 
 from contextual_anomaly.experiments.rescoring.evaluation import DETECTOR
 from contextual_anomaly.experiments.rescoring.risk_coverage import risk_coverage
-from contextual_anomaly.stats.weighted_counts import by_falling_score
+from contextual_anomaly.stats.weighted_counts import groups_of_equal_scores
 
 POINTS = 200
 
@@ -24,7 +24,7 @@ def curves_of(methods: dict[str, np.ndarray], annotated: np.ndarray, thresholds:
     claimed = methods[DETECTOR] > min(thresholds)
     parts = []
     for name, score in methods.items():
-        order, ends = by_falling_score(score.ravel())
+        order, ends = groups_of_equal_scores(score.ravel())
         true = annotated.ravel()[order].cumsum()[ends]
         parts.append(_thinned("precision", name, true / max(annotated.sum(), 1), true / (ends + 1)))
         if claimed.any():

@@ -7,10 +7,10 @@ resamples.
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.rescoring.average_precision import Pooled, macro_average_precision
+from contextual_anomaly.experiments.rescoring.average_precision import macro_average_precision, pooled_ranking
 from contextual_anomaly.experiments.rescoring.box_precision import Matches
-from contextual_anomaly.experiments.rescoring.risk_coverage import area_under_risk
-from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.stats.bootstrap import Bootstrap, interval
+from contextual_anomaly.stats.ranking import WeightedRanking
 
 DETECTOR = "detector"
 """The method that every other is compared with."""
@@ -46,19 +46,19 @@ def judge_presence(
         if not annotated[chosen].any():
             continue
         truth, scores = annotated[chosen], {name: score[chosen] for name, score in methods.items()}
-        weights = _weights(int(chosen.sum()), resamples, seed)
+        weights = Bootstrap(int(chosen.sum()), resamples, seed).weights_with_all
         about = {"subject": "presence", "images_with": least, "images": int(chosen.sum())}
         claim = np.nonzero(scores[DETECTOR] > min(thresholds))
         hits = {t: weights @ ((scores[DETECTOR] > t) & truth).sum(1).astype(np.float32) for t in thresholds}
         measured = {}
         for name, score in scores.items():
-            pooled = Pooled(score, truth, weights)
+            pooled = pooled_ranking(score, truth, weights)
             values = {
                 ("macro_ap", None): macro_average_precision(score, truth, weights),
                 ("micro_ap", None): pooled.average_precision(),
-                ("aurc", None): area_under_risk(claim[0], score[claim], truth[claim], weights),
+                ("aurc", None): WeightedRanking(claim[0], score[claim], truth[claim], weights).area_under_risk(),
             }
-            measured[name] = values | {("precision", t): pooled.precision_at(h) for t, h in hits.items() if h[0]}
+            measured[name] = values | {("precision", t): pooled.precision_at_hits(h) for t, h in hits.items() if h[0]}
         rows += _rows(measured, about)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -80,19 +80,13 @@ def judge_boxes(
     Returns:
         `COLUMNS`: measure is ap or ap50.
     """
-    weights = _weights(len(image_ids), resamples, seed)
+    weights = Bootstrap(len(image_ids), resamples, seed).weights_with_all
     measured = {}
     for name, boxes in methods.items():
         ap, ap50 = Matches(annotations, categories, boxes, image_ids).average_precision(weights)
         measured[name] = {("ap", None): ap, ("ap50", np.nan): ap50}
     about = {"subject": "boxes", "images_with": 0, "images": len(image_ids)}
     return pd.DataFrame(_rows(measured, about), columns=COLUMNS)
-
-
-def _weights(images: int, resamples: int, seed: int) -> np.ndarray:
-    """[1 + resamples, images]: every image once, then the bootstrap."""
-    every = np.vstack([np.ones((1, images), np.float32), Bootstrap(images, resamples, seed).weights])
-    return np.asfortranarray(every)  # products are with its transpose
 
 
 def _rows(measured: dict[str, dict[tuple[str, float | None], np.ndarray]], about: dict) -> list[dict]:
@@ -102,20 +96,12 @@ def _rows(measured: dict[str, dict[tuple[str, float | None], np.ndarray]], about
         alone = measured[DETECTOR][measure, threshold]
         for name, values in measured.items():
             value = values[measure, threshold]
-            low, high = _interval(value[1:])
+            low, high = interval(value[1:])
             row = about | {"method": name, "measure": measure, "threshold": threshold}
             row |= {"value": value[0], "low": low, "high": high}
             if name != DETECTOR:
                 gain = value - alone
-                gain_low, gain_high = _interval(gain[1:])
+                gain_low, gain_high = interval(gain[1:])
                 row |= {"gain": gain[0], "gain_low": gain_low, "gain_high": gain_high}
             rows.append(row)
     return rows
-
-
-def _interval(resampled: np.ndarray) -> tuple[float, float]:
-    """95 % of the resamples, NaN where none has a value: nothing may be annotated, or claimed."""
-    if not np.isfinite(resampled).any():
-        return np.nan, np.nan
-    low, high = np.nanquantile(resampled, [0.025, 0.975])
-    return float(low), float(high)

@@ -8,13 +8,12 @@ their weights.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
-from contextual_anomaly.stats.log_odds import log_odds
+from contextual_anomaly.stats.log_odds import expit, logit
 
 ROUNDS = 2
 """Context is read from calibrated confidences, then once more from the fused ones."""
@@ -51,8 +50,8 @@ def fuse(
     Raises:
         UserError: too little is annotated to learn from.
     """
-    detector = log_odds(score)
-    prior = np.broadcast_to(log_odds(frequency), score.shape)
+    detector = logit(score)
+    prior = np.broadcast_to(logit(frequency), score.shape)
     shape = (int(fold.max()) + 1, *score.shape)
     for k in range(shape[0]):
         if not annotated[fold != k].any():
@@ -67,8 +66,8 @@ def fuse(
             calibrated[fold == k] = evidence[k, fold == k]
         for _ in range(ROUNDS):
             context = judge.predict_proba(evidence.reshape(-1, shape[2]).astype(np.float32))[variant].reshape(shape)
-            fits = [_fit(fold != k, annotated, detector, log_odds(context[k]), prior) for k in range(shape[0])]
-            evidence = np.stack([_apply(fit, detector, log_odds(context[k]), prior) for k, fit in enumerate(fits)])
+            fits = [_fit(fold != k, annotated, detector, logit(context[k]), prior) for k in range(shape[0])]
+            evidence = np.stack([_apply(fit, detector, logit(context[k]), prior) for k, fit in enumerate(fits)])
         for k, fit in enumerate(fits):
             expected[fold == k], fused[fold == k] = context[k, fold == k], evidence[k, fold == k]
             weights.append([*fit.coef_[0], *fit.intercept_])
@@ -103,7 +102,7 @@ def fuse_boxes(
     Returns:
         [D] float32; boxes of a fold for whose others nothing is right keep their confidence.
     """
-    seen = np.stack([log_odds(score), lift], 1)
+    seen = np.stack([logit(score), lift], 1)
     rescored = score.astype(np.float32)
     with threadpool_limits(1):
         for k in range(int(fold.max(initial=-1)) + 1):

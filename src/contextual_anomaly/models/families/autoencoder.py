@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
-from contextual_anomaly.models.base import Variant, sigmoid_in_place
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Counts, Section, Seeds
+from contextual_anomaly.stats.log_odds import expit_in_place
 
 SCENES_AT_ONCE = 2048  # bounds the [changed entries, units] arrays of one variant to some 10 MB
 
@@ -85,7 +86,7 @@ class Autoencoder:
     @staticmethod
     def _probabilities(logits: np.ndarray) -> np.ndarray:
         for of_member in logits:  # one at a time: its arrays fit the processor's cache
-            sigmoid_in_place(of_member)
+            expit_in_place(of_member)
         return logits
 
     def _logits(self, evidence: np.ndarray) -> np.ndarray:
