@@ -8,7 +8,7 @@ PEERS ?= .venv-benchmark
 # Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
 BENCHMARKS := annotations annotations_ten sweep experiment1 detection workflow live
 
-.PHONY: run test benchmark lint lock clean help
+.PHONY: run test benchmark lint docs lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,12 +38,15 @@ lint: $(READY)  ## ruff, snakefmt and snakemake --lint
 	$(VENV)/bin/snakefmt --check Snakefile rules
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
 
+docs: $(READY)  ## the documentation as a site, to docs/_build/html; a warning is an error
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m sphinx -W --keep-going -j auto docs docs/_build/html
+
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
-	    --no-annotate --no-header --extra test --extra slurm pyproject.toml --output-file requirements.lock
+	    --no-annotate --no-header --extra docs --extra test --extra slurm pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and everything a run made
-	rm -rf $(VENV) $(PEERS) results data .snakemake
+	rm -rf $(VENV) $(PEERS) results data .snakemake docs/_build docs/reference/generated
 
 # The environment is built aside and marked ready last, so an interrupted install starts again.
 $(READY): requirements.lock pyproject.toml
