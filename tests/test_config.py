@@ -165,20 +165,3 @@ def test_the_coco_configuration_is_valid(tmp_path):
     assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
     assert settings.models["longer"].epochs == 1500
     assert settings.models["published"].epochs == 150
-
-
-def test_the_readme_lists_every_setting():
-    listed = set(re.findall(r"^\| `([\w.]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE))
-
-    def paths(section, prefix=""):
-        for name, value in section.items():
-            if isinstance(value, dict):
-                yield from paths(value, f"{prefix}{name}.")
-            else:
-                yield prefix + name
-
-    settings = {
-        re.sub(r"^models\.\w+", "models.NAME", re.sub(r"^(downloads\.files)\..*", r"\1", path))
-        for path in paths(yaml.safe_load(DEFAULT))
-    }
-    assert listed == settings

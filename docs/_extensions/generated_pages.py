@@ -8,6 +8,7 @@ written into `docs/reference/generated/` before Sphinx reads the sources; nothin
 import inspect
 import re
 import textwrap
+from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -104,14 +105,23 @@ def allowed(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """Return a default as YAML writes it."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    text = yaml.safe_dump(plain(value), default_flow_style=True, width=10_000, allow_unicode=True)
     return "`" + text.replace("\n...", "").strip() + "`"
+
+
+def plain(value: Any) -> Any:
+    """Return a value without enums and models."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 def settings_page() -> str:
     """Return the page of all settings."""
     from contextual_anomaly.config import Configuration
-    from contextual_anomaly.models.registry import family, with_settings
+    from contextual_anomaly.models.registry import with_settings
 
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     comments = comments_of(text)
@@ -277,7 +287,9 @@ def help_of(command: Any) -> str:
         is_argument = option.param_type_name == "argument"
         names = option.name.upper() if is_argument else ", ".join([*option.opts, *option.secondary_opts])
         default = "" if option.default is None or callable(option.default) else str(default_of(option.default))
-        rows.append([f"`{names}`", "required" if option.required else f"`{default}`" if default else "", option.help or ""])
+        rows.append(
+            [f"`{names}`", "required" if option.required else f"`{default}`" if default else "", option.help or ""]
+        )
     return f"{text}\n\n" + (table(["option", "default", "meaning"], rows) if rows else "")
 
 

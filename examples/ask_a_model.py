@@ -1,0 +1,35 @@
+"""Ask a fitted model about one scene: which objects are unexpected, and what is missing.
+
+Run `make run` first, then: python examples/ask_a_model.py laptop keyboard surfboard
+"""
+
+import argparse
+from pathlib import Path
+
+from contextual_anomaly.predict import Predictor
+
+
+def main() -> None:
+    """Print the answer for the classes on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("objects", nargs="+", help="classes in the image, such as cup, or with a score: cup=0.7")
+    parser.add_argument("--models", type=Path, default=Path("results/models"), help="folder of the fitted models")
+    parser.add_argument("--name", default="ensemble", help="name of the model")
+    arguments = parser.parse_args()
+
+    predictor = Predictor.from_files(
+        arguments.models / f"{arguments.name}.safetensors", arguments.models / f"{arguments.name}.calibration.parquet"
+    )
+    scores = {}
+    for entry in arguments.objects:
+        name, _, score = entry.partition("=")
+        scores[name] = float(score or 1)
+    prediction = predictor.predict(scores, missing=3)
+    for found in prediction.objects:
+        mark = "unexpected" if found.p_value is not None and found.p_value < 0.01 else ""
+        print(f"{found.category:<16} {found.probability:.4f} {mark:<10} {found.explanation}")
+    print("missing:", ", ".join(f"{absent.category} ({absent.probability:.2f})" for absent in prediction.missing))
+
+
+if __name__ == "__main__":
+    main()
