@@ -10,8 +10,8 @@ from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import curves_of
 from contextual_anomaly.experiments.rescoring.evaluation import COLUMNS, judge_presence
 from contextual_anomaly.report.audit import audit_section
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.rescoring import added_by_context
-from contextual_anomaly.report.results import Results
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def results(tmp_path):
     pictures.mkdir()
     for name in ("1.jpg", "2.jpg", "../outside.jpg"):
         cv2.imwrite(str(pictures / name), np.full((50, 80, 3), 128, np.uint8))
-    return Results(tmp_path, {}, [], ["d"], None)
+    return FinishedRun(tmp_path, {}, [], ["d"], None)
 
 
 def test_it_is_said_where_context_helps_and_where_it_harms(results):

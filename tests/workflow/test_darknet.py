@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import shown
 from contextual_anomaly.report.page import image_problems
-from contextual_anomaly.report.results import Results
 from tests.detection.darknet_forward import outputs, write
 from tests.workflow.conftest import copy_project
 
@@ -52,7 +52,7 @@ def test_converted_once_and_a_broken_picture_left_out(finished, fresh, tmp_path)
 
     measures = pd.read_csv(fresh.folder / MEASURES)
     assert measures["images"].iloc[0] == len(whole)
-    results = Results(fresh.folder / "results", {}, [], ["tiny"], None)
+    results = FinishedRun(fresh.folder / "results", {}, [], ["tiny"], None)
     problems = image_problems(results, "tiny")
     assert shown(problems)["rows"] == [[broken.name, "not an image, or one that is cut off"]]
 

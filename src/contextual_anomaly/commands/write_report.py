@@ -41,13 +41,13 @@ def write_report(
     from contextual_anomaly.report.audit import audit_section
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
-    from contextual_anomaly.report.results import Results
+    from contextual_anomaly.report.finished_run import FinishedRun
     from contextual_anomaly.runtime.atomic import atomic_write, require_file
 
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
-    run = Results(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [], fetched)
+    run = FinishedRun(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [], fetched)
     settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
     galleries = {}
     if images is not None:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly import tables
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.gallery import WIDTH, draw_box, read_picture
 from contextual_anomaly.report.html_tables import shown, with_interval
-from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded
 
 KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that may be wrong"}
@@ -18,7 +18,7 @@ MARGIN = 0.6  # of a box's larger side, shown around it
 QUALITY = 80
 
 
-def audit_section(results: Results, auditor: str, folder: Path | None, count: int) -> dict:
+def audit_section(results: FinishedRun, auditor: str, folder: Path | None, count: int) -> dict:
     """What the template shows of one auditor.
 
     Args:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from contextual_anomaly.report import model_figures
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import shown, with_interval
-from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import svg
 
 CEILING = "oracle"
@@ -26,7 +26,7 @@ TELLS = {
 }
 
 
-def chapter(results: Results, corrected: pd.DataFrame) -> dict:
+def chapter(results: FinishedRun, corrected: pd.DataFrame) -> dict:
     """Figures and tables of all models."""
     standing = _standing(results, corrected)
     order = _order(standing)
@@ -65,7 +65,7 @@ def chapter(results: Results, corrected: pd.DataFrame) -> dict:
     }
 
 
-def _standing(results: Results, corrected: pd.DataFrame) -> pd.DataFrame:
+def _standing(results: FinishedRun, corrected: pd.DataFrame) -> pd.DataFrame:
     """value, low, high by model, experiment and metric: means over the seeds of the variant that stands for a model."""
     chosen = results.chosen_bottlenecks
     of_chosen = corrected["bottleneck"].isna() | (corrected["bottleneck"] == corrected["model"].map(chosen))
@@ -94,7 +94,7 @@ def _rates(standing: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def _differences(results: Results, labels: dict[str, str]) -> pd.DataFrame:
+def _differences(results: FinishedRun, labels: dict[str, str]) -> pd.DataFrame:
     """Paired differences in hit@1, positive where a model is better than the reference."""
     rows = results.csv("experiments/differences.csv")
     rows = rows[rows["metric"] == "recall_at_1"].assign(
@@ -108,7 +108,7 @@ def _differences(results: Results, labels: dict[str, str]) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
-def _scene_types(results: Results) -> list[dict]:
+def _scene_types(results: FinishedRun) -> list[dict]:
     """The commonest scene types that each mixture has found."""
     found = []
     for name, family in results.families.items():

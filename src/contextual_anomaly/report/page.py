@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import __version__
 from contextual_anomaly.report import figures, models
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.gallery import Picture
 from contextual_anomaly.report.html_tables import shown, with_interval
 from contextual_anomaly.report.reproduction.chapter import chapter
 from contextual_anomaly.report.reproduction.published_figures import SOURCE
 from contextual_anomaly.report.rescoring import added_by_context
-from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import embedded, svg
 
 LIBRARIES = (
@@ -36,7 +36,7 @@ DEFINITIONS = {
 
 
 def render(
-    results: Results,
+    results: FinishedRun,
     dataset_name: str,
     dataset_kind: str,
     galleries: dict[str, list[Picture]],
@@ -80,7 +80,7 @@ def render(
     return environment.get_template("report.html").render(context)
 
 
-def _headline(results: Results, corrected: pd.DataFrame) -> list[tuple[str, str]]:
+def _headline(results: FinishedRun, corrected: pd.DataFrame) -> list[tuple[str, str]]:
     train, val = results.scenes["train"], results.scenes["val"]
     facts = [
         (f"{len(train.image_ids):,}", "training scenes"),
@@ -104,7 +104,7 @@ def _member(row: pd.Series) -> str:
     return row["model"] if pd.isna(row["bottleneck"]) else f"{row['model']} d = {int(row['bottleneck'])}"
 
 
-def _data(results: Results) -> dict:
+def _data(results: FinishedRun) -> dict:
     counts = results.csv("scenes/class_counts.csv")
     commonest = counts[counts["split"] == "train"].sort_values("images", ascending=False, kind="stable")
     columns = ["name", "supercategory", "images", "instances", "scenes"]
@@ -117,7 +117,7 @@ def _data(results: Results) -> dict:
     }
 
 
-def _training(results: Results, name: str) -> dict:
+def _training(results: FinishedRun, name: str) -> dict:
     history = results.history(name)
     last = history[history["epoch"] == history["epoch"].max()]
     table = last.groupby("bottleneck")[["loss", "val_loss"]].agg(["mean", "std"]).fillna(0).reset_index()
@@ -133,7 +133,7 @@ def _training(results: Results, name: str) -> dict:
     }
 
 
-def _anomalies(results: Results, name: str, gallery: list[Picture]) -> dict:
+def _anomalies(results: FinishedRun, name: str, gallery: list[Picture]) -> dict:
     listing = results.anomalies(name)
     kinds = listing["kind"].value_counts()
     return {
@@ -146,7 +146,7 @@ def _anomalies(results: Results, name: str, gallery: list[Picture]) -> dict:
     }
 
 
-def _published(results: Results, summary: pd.DataFrame, name: str, coco: bool) -> dict:
+def _published(results: FinishedRun, summary: pd.DataFrame, name: str, coco: bool) -> dict:
     rows = summary[(summary["model"] == name) & (summary["metric"] == "found")]
     sweep = name in results.sweeps
     cells = []
@@ -166,7 +166,7 @@ def _published(results: Results, summary: pd.DataFrame, name: str, coco: bool) -
     return {"name": name, "figure": figure, "table": shown(pd.DataFrame(cells))}
 
 
-def _corrected(results: Results, summary: pd.DataFrame) -> dict:
+def _corrected(results: FinishedRun, summary: pd.DataFrame) -> dict:
     variants = summary[["model", "bottleneck"]].drop_duplicates()
     variants["label"] = variants.apply(_member, axis=1)
     variants["colour"] = variants["model"].map({name: i for i, name in enumerate(results.families)})
@@ -205,13 +205,13 @@ def _corrected(results: Results, summary: pd.DataFrame) -> dict:
     }
 
 
-def image_problems(results: Results, detector: str) -> pd.DataFrame:
+def image_problems(results: FinishedRun, detector: str) -> pd.DataFrame:
     """file_name and problem of the images that a detector could not read, or that are not as the annotations say."""
     report = results.csv(f"detections/{detector}/images.csv")
     return report.loc[report["problem"].notna(), ["file_name", "problem"]]
 
 
-def _detector(results: Results, name: str) -> dict:
+def _detector(results: FinishedRun, name: str) -> dict:
     measures = results.csv(f"experiments/detection/{name}.csv")
     overall = measures[measures["category"].isna()].set_index("metric")["value"]
     of_class = measures[measures["category"].notna()].pivot_table(index="category", columns="metric", values="value")

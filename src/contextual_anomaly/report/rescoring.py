@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contextual_anomaly.report.figures import styled
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import shown, with_interval
-from contextual_anomaly.report.results import Results
 from contextual_anomaly.report.style import COLOURS, svg
 
 METHODS = {
@@ -23,7 +23,7 @@ MEASURES = {
 }
 
 
-def added_by_context(results: Results, detector: str) -> dict:
+def added_by_context(results: FinishedRun, detector: str) -> dict:
     """Figure and tables of a detector, for the template."""
     judged = results.csv(f"experiments/rescoring/{detector}.metrics.csv")
     curves = results.csv(f"experiments/rescoring/{detector}.curves.csv")

@@ -4,12 +4,12 @@ import pandas as pd
 
 from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.report import figures
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import linked, shown, with_interval
 from contextual_anomaly.report.reproduction import anomaly_lists
 from contextual_anomaly.report.reproduction import comparison as reproduction
 from contextual_anomaly.report.reproduction import figures as reproduction_figures
-from contextual_anomaly.report.reproduction.findings import LONGER, PUBLISHED, UNITS, Findings
-from contextual_anomaly.report.results import Results
+from contextual_anomaly.report.reproduction.claims import LONGER, PUBLISHED, UNITS, Claims
 from contextual_anomaly.report.style import svg
 
 HEADINGS = {
@@ -29,7 +29,7 @@ FORMATS = {
 }  # fmt: skip
 
 
-def chapter(results: Results, published: pd.DataFrame, corrected: pd.DataFrame) -> dict | None:
+def chapter(results: FinishedRun, published: pd.DataFrame, corrected: pd.DataFrame) -> dict | None:
     """What the template shows; nothing where the original was not trained."""
     if PUBLISHED not in results.sweeps:
         return None
@@ -38,9 +38,9 @@ def chapter(results: Results, published: pd.DataFrame, corrected: pd.DataFrame) 
         return None
     inside = table[table["d"].between(6, 15)]
     injection = ~inside["part"].str.startswith("remove")
-    findings = Findings(results, published, corrected)
+    claims = Claims(results, published, corrected)
     epochs = {name: int(results.history(name)["epoch"].max()) for name in (PUBLISHED, LONGER) if name in results.sweeps}
-    overview = reproduction_figures.findings(findings, epochs)
+    overview = reproduction_figures.claims(claims, epochs)
     return {
         "seeds": results.history(PUBLISHED)["seed"].nunique(),
         "figure": svg(reproduction_figures.beside_published(table), "published and reproduced shares found, against d"),
@@ -57,12 +57,12 @@ def chapter(results: Results, published: pd.DataFrame, corrected: pd.DataFrame) 
         "selection": _selection(results),
         "anomalies": _anomalies(results),
         "rescoring": [_rescoring(results, name) for name in results.detectors],
-        "findings": findings.all(),
-        "findings_figure": svg(overview, "the findings, a panel each: what the published measure hides"),
+        "claims": claims.all(),
+        "claims_figure": svg(overview, "the claims, a panel each: what the published measure hides"),
     }
 
 
-def _selection(results: Results) -> dict:
+def _selection(results: FinishedRun) -> dict:
     """What one unit more brings, by which the original chose ten."""
     history = results.history(PUBLISHED)
     last = history[history["epoch"] == history["epoch"].max()]
@@ -78,7 +78,7 @@ def _selection(results: Results) -> dict:
     }
 
 
-def _anomalies(results: Results) -> dict | None:
+def _anomalies(results: FinishedRun) -> dict | None:
     """How many of the published flags our autoencoders of that size raise, and which none does."""
     model = results.model(PUBLISHED)
     if UNITS not in [variant.bottleneck for variant in model.variants]:
@@ -125,7 +125,7 @@ def _anomalies(results: Results) -> dict | None:
     }
 
 
-def _rescoring(results: Results, detector: str) -> dict:
+def _rescoring(results: FinishedRun, detector: str) -> dict:
     table = reproduction.shape_of_rescoring(results.csv(f"experiments/rescoring/{detector}.summary.csv"))
     intervals = [
         with_interval(*v)

@@ -1,13 +1,13 @@
-"""What this reproduction found out about the original, each finding with the figures of the run that show it."""
+"""What this reproduction found out about the original, each claim with the figures of the run that show it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import shown, with_interval
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1
-from contextual_anomaly.report.results import Results
 
 PUBLISHED, LONGER, EVERY_IMAGE = "published", "longer", "every_image"
 """Sweeps of workflow/config/coco2017.yaml: the original, with 1,500 epochs, and on images of a single class too."""
@@ -18,7 +18,7 @@ UNITS = 10  # the size that the original chose
 
 
 @dataclass(frozen=True)
-class Finding:
+class Claim:
     """A sentence, the figures that show it, and what they mean."""
 
     title: str
@@ -27,15 +27,15 @@ class Finding:
     details: tuple[str, dict] | None = None  # a heading, and a table that not everybody looks at
 
 
-class Findings:
-    """All findings that a run has the figures for."""
+class Claims:
+    """All claims that a run has the figures for."""
 
-    def __init__(self, results: Results, published: pd.DataFrame, corrected: pd.DataFrame) -> None:
+    def __init__(self, results: FinishedRun, published: pd.DataFrame, corrected: pd.DataFrame) -> None:
         self.results = results
         self.published = published[published["metric"] == "found"]
         self.corrected = corrected
 
-    def all(self) -> list[Finding]:
+    def all(self) -> list[Claim]:
         """What is injected, how it is measured, how it is trained; what a run has no figures for is left out."""
         found = []
         if self._has_units(PUBLISHED):
@@ -76,7 +76,7 @@ class Findings:
         same = (rows["model"] == model) & (rows["experiment"] == experiment) & (rows["metric"] == metric)
         return rows[same & rows["bottleneck"].isin([UNITS, np.nan])]["value"]
 
-    def positions(self) -> Finding:
+    def positions(self) -> Claim:
         """Positions in the list of ids, taken for class indices."""
         train = self.results.scenes["train"]
         frequency = (train.counts > 0).sum(0)
@@ -94,7 +94,7 @@ class Findings:
         first = [
             100 * self.measured(model, "inject_rarest", "recall_at_1").mean() for model in ("frequency", PUBLISHED)
         ]
-        return Finding(
+        return Claim(
             "Positions were used as class indices",
             f"The “20 least common” classes that the original injects are the first {len(injected)} of its list, "
             f"{injected[0]} to {injected[-1]}. Counted from the rarest of {len(rank)}, {injected[0]} is number {rank[0]} and "
@@ -121,7 +121,7 @@ class Findings:
         }
         return shown(pd.DataFrame(columns), {"training images": ",.0f", "training images ": ",.0f"})
 
-    def false_alarms(self) -> Finding:
+    def false_alarms(self) -> Claim:
         """No term for genuine objects that are flagged."""
         rows, flagged = [], []
         for model, name in (("frequency", "class frequency"), (PUBLISHED, f"autoencoder, d = {UNITS}")):
@@ -139,7 +139,7 @@ class Findings:
             "genuine objects flagged, %",
             "AUROC",
         ]
-        return Finding(
+        return Claim(
             "Nothing counts false alarms",
             "An added class counts as found where its expectation is below one half. Class frequency expects no class that "
             f"much and so “finds” {rows[0][1]} %, but it flags {flagged[0]:.0f} % of the genuine objects too. "
@@ -148,7 +148,7 @@ class Findings:
             shown(pd.DataFrame(rows, columns=columns), dict.fromkeys(columns[1:], "")),
         )
 
-    def own_images(self) -> Finding:
+    def own_images(self) -> Claim:
         """Each autoencoder filters its own removal images."""
         columns = {
             "trials on its own images": self.trials(PUBLISHED, REMOVE),
@@ -158,7 +158,7 @@ class Findings:
         }
         found, everywhere = self.found(PUBLISHED, REMOVE), self.found(PUBLISHED, REMOVE_ALL)
         small, large = self._sizes_with_removals()[[0, -1]]
-        return Finding(
+        return Claim(
             "Each autoencoder chooses the images of its removals",
             "Removals are tried only on images that the autoencoder at hand reconstructs well, so that each is measured on "
             f"other images: with {small:.0f} units on {columns['trials on its own images'][small]:,.0f} trials, with "
@@ -168,7 +168,7 @@ class Findings:
             beside(columns, {name: ",.0f" for name in columns if "trials" in name}),
         )
 
-    def epochs(self) -> Finding:
+    def epochs(self) -> Claim:
         """150 epochs against 1,500."""
         epochs = {name: int(self.results.history(name)["epoch"].max()) for name in (PUBLISHED, LONGER)}
         columns: dict[str, pd.Series] = {}
@@ -181,7 +181,7 @@ class Findings:
         }
         any_class = [self.found(name, "inject_any")[UNITS] for name in (PUBLISHED, LONGER)]
         losses = [self._final_loss(name) for name in (PUBLISHED, LONGER)]
-        return Finding(
+        return Claim(
             f"{epochs[PUBLISHED]:,} epochs, not {epochs[LONGER]:,}",
             f"The published figures are those of {epochs[PUBLISHED]} epochs; the code says {epochs[LONGER]:,} today. Trained "
             f"that long, the autoencoder of {UNITS} units finds {any_class[1]:.1f} % of added classes in place of "
@@ -195,7 +195,7 @@ class Findings:
         last = history[(history["epoch"] == history["epoch"].max()) & (history["bottleneck"] == UNITS)]
         return last["val_loss"].mean()
 
-    def single_class_images(self) -> Finding:
+    def single_class_images(self) -> Claim:
         """Training only on images of several classes."""
         several, every = len(self.results.scenes["train"].image_ids), len(self.results.every_scene("train").image_ids)
         rows, company, auroc = [], [], []
@@ -220,7 +220,7 @@ class Findings:
             "removed class among first 5, %",
             "other classes expected where there is one",
         ]
-        return Finding(
+        return Claim(
             "Only images of several classes are learnt from",
             f"Of {every:,} training images with one of the classes, the original learns from the {several:,} that show "
             "several, and is judged on such images only. Shown an image of a single class, its autoencoder of "
@@ -240,7 +240,7 @@ class Findings:
         """What `rescoring.summary` says of a detector."""
         return self.results.csv(f"experiments/rescoring/{detector}.summary.csv")
 
-    def bought_with_recall(self, detector: str) -> Finding:
+    def bought_with_recall(self, detector: str) -> Claim:
         """Precision bought with recall in experiment 2."""
         of = {method: rows.set_index("threshold") for method, rows in self.rescored(detector).groupby("method")}
         alone, gate = of["detector"], of["gate"]
@@ -272,7 +272,7 @@ class Findings:
         )
         at = 0.25 if 0.25 in gate.index else gate.index[0]
         row = table.set_index("threshold").loc[at]
-        return Finding(
+        return Claim(
             f"Precision is bought with recall ({detector})",
             f"At threshold {at:g} the gate wins {gate['precision_gain_same_threshold'][at]:.3f} of precision and loses {row['recall lost']:.3f} of "
             "recall, which the paper does not state. A higher threshold without any context buys precision as well; at equal recall "

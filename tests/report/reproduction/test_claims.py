@@ -1,4 +1,4 @@
-"""Findings about the original, from figures made by hand."""
+"""Claims about the original, from figures made by hand."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.models.base import Variant
-from contextual_anomaly.report.reproduction.findings import Findings
+from contextual_anomaly.report.reproduction.claims import Claims
 from contextual_anomaly.scenes import Scenes
 
 CLASSES = tuple(f"class {c}" for c in range(25))
@@ -18,7 +18,7 @@ def scenes(presence: np.ndarray) -> Scenes:
 
 
 @pytest.fixture
-def findings() -> Findings:
+def claims() -> Claims:
     """Class c is in 100 - c training images; every figure is a number that nothing else has."""
     train = np.zeros((100, 25))
     for c in range(25):
@@ -89,67 +89,67 @@ def findings() -> Findings:
     )
     columns = ["model", "experiment", "bottleneck", "value", "trials"]
     table = pd.DataFrame(published, columns=columns).assign(metric="found")
-    return Findings(
+    return Claims(
         results, table, pd.DataFrame(corrected, columns=["model", "experiment", "bottleneck", "metric", "value"])
     )
 
 
-def test_positions(findings):
-    finding = findings.positions()
-    assert "class 0 to class 18" in finding.text
+def test_positions(claims):
+    claim = claims.positions()
+    assert "class 0 to class 18" in claim.text
     # The rarest of 25 is class 24, so that class 0 is number 25; classes 5 to 24 are the 20 rarest, 14 of them injected.
-    assert "class 0 is number 25 and the middle one of them number 16; only 14 are among" in finding.text
-    assert "(class 24, class 23, " in finding.text
-    assert "in 93.6 % of images, the autoencoder with 10 units in 87.4 %" in finding.text
-    assert finding.table["rows"] == [["10", "70.0", "90.0"]]
-    _, listed = finding.details
+    assert "class 0 is number 25 and the middle one of them number 16; only 14 are among" in claim.text
+    assert "(class 24, class 23, " in claim.text
+    assert "in 93.6 % of images, the autoencoder with 10 units in 87.4 %" in claim.text
+    assert claim.table["rows"] == [["10", "70.0", "90.0"]]
+    _, listed = claim.details
     assert listed["rows"][0] == ["0", "class 0", "100", "25", "class 24", "76"]
     assert listed["rows"][-1] == ["18", "class 18", "82", "7", "class 6", "94"]
 
 
-def test_weight_seeds_give_a_spread(findings):
-    more = findings.published.assign(value=lambda rows: rows["value"] + 0.02)
-    findings.published = pd.concat([findings.published, more])
-    assert findings.positions().table["rows"] == [["10", "71.0 ± 1.4", "91.0 ± 1.4"]]
+def test_weight_seeds_give_a_spread(claims):
+    more = claims.published.assign(value=lambda rows: rows["value"] + 0.02)
+    claims.published = pd.concat([claims.published, more])
+    assert claims.positions().table["rows"] == [["10", "71.0 ± 1.4", "91.0 ± 1.4"]]
 
 
-def test_false_alarms(findings):
-    finding = findings.false_alarms()
-    assert finding.table["rows"] == [
+def test_false_alarms(claims):
+    claim = claims.false_alarms()
+    assert claim.table["rows"] == [
         ["class frequency", "100.0", "100.0", "99.0", "0.720"],
         ["autoencoder, d = 10", "80.0", "71.0", "33.0", "0.820"],
     ]
 
 
-def test_own_images(findings):
-    assert findings.own_images().table["rows"] == [["10", "1,234", "30.0", "4,321", "20.0"]]
+def test_own_images(claims):
+    assert claims.own_images().table["rows"] == [["10", "1,234", "30.0", "4,321", "20.0"]]
 
 
-def test_epochs(findings):
-    finding = findings.epochs()
-    assert finding.title == "150 epochs, not 1,500"
-    assert "finds 60.0 % of added classes in place of 80.0 %" in finding.text
-    assert "from 0.0400 to 0.0300" in finding.text
-    assert finding.table["rows"] == [["10", "77.1", "80.0", "60.0", "34.6", "30.0", "10.0"]]
+def test_epochs(claims):
+    claim = claims.epochs()
+    assert claim.title == "150 epochs, not 1,500"
+    assert "finds 60.0 % of added classes in place of 80.0 %" in claim.text
+    assert "from 0.0400 to 0.0300" in claim.text
+    assert claim.table["rows"] == [["10", "77.1", "80.0", "60.0", "34.6", "30.0", "10.0"]]
 
 
-def test_single_class_images(findings):
-    finding = findings.single_class_images()
-    assert "Of 125 training images with one of the classes, the original learns from the 100 " in finding.text
+def test_single_class_images(claims):
+    claim = claims.single_class_images()
+    assert "Of 125 training images with one of the classes, the original learns from the 100 " in claim.text
     # 24 absent classes, each expected by a fifth or by a tenth; the image of several classes does not count.
-    assert [row[-1] for row in finding.table["rows"]] == ["4.80", "2.40"]
+    assert [row[-1] for row in claim.table["rows"]] == ["4.80", "2.40"]
 
 
-def test_precision_is_bought_with_recall(findings):
-    finding = findings.bought_with_recall("yolo")
-    assert finding.table["rows"] == [["0.25", "0.080 [0.060, 0.090]", "0.080", "0.010 [-0.020, 0.040]"]]
-    assert "wins 0.080 of precision and loses 0.080 of recall" in finding.text
+def test_precision_is_bought_with_recall(claims):
+    claim = claims.bought_with_recall("yolo")
+    assert claim.table["rows"] == [["0.25", "0.080 [0.060, 0.090]", "0.080", "0.010 [-0.020, 0.040]"]]
+    assert "wins 0.080 of precision and loses 0.080 of recall" in claim.text
 
 
-def test_what_was_not_run_is_left_out(findings):
-    assert len(findings.all()) == 6
-    findings.published = findings.published[findings.published["model"].isin(["published", "frequency"])]
-    assert [f.title for f in findings.all()] == [
+def test_what_was_not_run_is_left_out(claims):
+    assert len(claims.all()) == 6
+    claims.published = claims.published[claims.published["model"].isin(["published", "frequency"])]
+    assert [f.title for f in claims.all()] == [
         "Positions were used as class indices",
         "Nothing counts false alarms",
         "Each autoencoder chooses the images of its removals",

@@ -20,7 +20,7 @@ FINISHED = re.compile(r"^finished in ([\d.]+) s, peak memory (\d+) MB$")
 
 
 @dataclass(frozen=True)
-class Results:
+class FinishedRun:
     """A results folder, and which models and detectors were run in it."""
 
     folder: Path
