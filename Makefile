@@ -32,10 +32,11 @@ $(PEERS)/.ready: pyproject.toml $(READY)
 	    'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["benchmark"])')
 	@touch $@
 
-lint: $(READY)  ## ruff, snakefmt and snakemake --lint
+lint: $(READY)  ## ruff, snakefmt, the import contracts and snakemake --lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/snakefmt --check Snakefile rules
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
 
 docs: $(READY)  ## the documentation as a site, to docs/_build/html; a warning is an error
