@@ -121,7 +121,7 @@ rule rescore_boxes:
 
 
 rule evaluate_rescoring:
-    """Predictor the detector alone and with context, with paired intervals."""
+    """Compare the detector alone and with context, with paired intervals."""
     input:
         presence=rules.fuse.output.presence,
         fused=rules.fuse.output.boxes,
@@ -130,13 +130,14 @@ rule evaluate_rescoring:
         annotations=ANNOTATIONS.format(split="val"),
         categories=CATEGORIES.format(split="val"),
     output:
-        judged=report(
+        metrics=report(
             f"{R}/experiments/rescoring/{{detector}}.metrics.csv",
             caption="../workflow/report/rescoring_metrics.rst",
             category="Experiment 2",
             labels={"detector": "{detector}", "table": "what context adds"},
         ),
-        curves=f"{R}/experiments/rescoring/{{detector}}.curves.csv",
+        precision_recall=f"{R}/experiments/rescoring/{{detector}}.precision_recall.csv",
+        risk_coverage=f"{R}/experiments/rescoring/{{detector}}.risk_coverage.csv",
     log:
         text=f"{R}/logs/evaluate_rescoring.{{detector}}.log",
         usage=f"{R}/logs/evaluate_rescoring.{{detector}}.usage.json",
@@ -157,5 +158,5 @@ rule evaluate_rescoring:
         " --presence {input.presence} --fused-boxes {input.fused}"
         " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
         " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
-        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.judged} --curves {output.curves}"
-        " 2>&1 | tee {log.text}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.metrics}"
+        " --precision-recall {output.precision_recall} --risk-coverage {output.risk_coverage} 2>&1 | tee {log.text}"

@@ -36,7 +36,7 @@ def test_true_probabilities_are_calibrated_and_others_are_not(answers):
     odds, expected, presence = answers
     good = probabilities.calibration_curve(odds, presence)
     assert good["pairs"].sum() == presence.size
-    assert (good["expected"].between(good["low"], good["high"])).all()
+    assert (good["probability"].between(good["low"], good["high"])).all()
     error = probabilities.calibration_error(good)
     wrong = probabilities.calibration_error(probabilities.calibration_curve(odds + 2, presence))
     assert error < 0.03

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.experiments.rescoring.curves import curves_of
-from contextual_anomaly.experiments.rescoring.evaluation import COLUMNS, judge_presence
+from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
+from contextual_anomaly.experiments.rescoring.metrics import COLUMNS, judge_presence
 from contextual_anomaly.report.audit import audit_section
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.rescoring import added_by_context
@@ -32,7 +32,8 @@ def results(tmp_path):
     )
     judged = pd.concat([judge_presence(methods, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
     judged.to_csv(folder / "d.metrics.csv", index=False)
-    curves_of(methods, annotated, [0.2]).to_csv(folder / "d.curves.csv", index=False)
+    precision_recall_curves(methods, annotated).to_csv(folder / "d.precision_recall.csv", index=False)
+    risk_coverage_curves(methods, annotated, 0.2).to_csv(folder / "d.risk_coverage.csv", index=False)
 
     box = (10.0, 5.0, 30.0, 20.0)
     rows = [

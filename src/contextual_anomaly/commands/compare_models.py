@@ -28,7 +28,7 @@ def compare_models(
 
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.differences import differences
-    from contextual_anomaly.experiments.tables import TRIALS
+    from contextual_anomaly.experiments.schemas import TRIALS
     from contextual_anomaly.runtime.atomic import atomic_write
     from contextual_anomaly.stats.bootstrap import Bootstrap
     from contextual_anomaly.tables import read_table

@@ -18,7 +18,8 @@ def evaluate_rescoring(
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     threshold: Annotated[list[float], typer.Option(min=0, max=1, help="Of the detector; repeat.")],
     output: Annotated[Path, typer.Option(help="All measures of all methods, as CSV.")],
-    curves: Annotated[Path, typer.Option(help="Precision-recall and risk-coverage curves, as CSV.")],
+    precision_recall: Annotated[Path, typer.Option(help="Precision against recall of each method, as CSV.")],
+    risk_coverage: Annotated[Path, typer.Option(help="Risk against coverage of each method, as CSV.")],
     minimum_classes: Annotated[
         int, typer.Option(min=1, help="Classes are judged on all images, and on those with so many.")
     ] = 3,
@@ -33,14 +34,14 @@ def evaluate_rescoring(
     `contextual-anomaly evaluate-rescoring --presence presence.parquet --fused-boxes boxes.parquet
     --network-boxes network.parquet --image-report results/detections/world/images.csv
     --annotations results/annotations/val.parquet --categories results/categories/val.parquet --threshold 0.25
-    --output judged.csv --curves curves.csv`
+    --output metrics.csv --precision-recall precision_recall.csv --risk-coverage risk_coverage.csv`
     """
     import pandas as pd
 
     from contextual_anomaly import tables
-    from contextual_anomaly.experiments.rescoring.curves import curves_of
-    from contextual_anomaly.experiments.rescoring.evaluation import judge_boxes, judge_presence
-    from contextual_anomaly.experiments.tables import FUSED, RESCORED_BOXES, ran_on
+    from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
+    from contextual_anomaly.experiments.rescoring.metrics import judge_boxes, judge_presence
+    from contextual_anomaly.experiments.schemas import FUSED, RESCORED_BOXES, ran_on
     from contextual_anomaly.runtime.atomic import atomic_write
 
     cells = tables.read_table(presence, FUSED).to_pandas()
@@ -73,7 +74,11 @@ def evaluate_rescoring(
         ],
         ignore_index=True,
     )
-    for table, path in ((judged, output), (curves_of(methods, annotated, thresholds), curves)):
+    for table, path in (
+        (judged, output),
+        (precision_recall_curves(methods, annotated), precision_recall),
+        (risk_coverage_curves(methods, annotated, thresholds[0]), risk_coverage),
+    ):
         with atomic_write(path) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
     for row in judged[judged["gain"].notna() & judged["threshold"].isna() & (judged["images_with"] == 0)].itertuples():

@@ -48,7 +48,7 @@ def experiment_corrected(
     from threadpoolctl import threadpool_limits
 
     from contextual_anomaly.experiments import corrected, probabilities
-    from contextual_anomaly.experiments.tables import TRIALS, member_columns, write_summary
+    from contextual_anomaly.experiments.schemas import TRIALS, member_columns, write_summary
     from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model

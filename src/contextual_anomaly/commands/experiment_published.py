@@ -35,7 +35,7 @@ def experiment_published(
     from threadpoolctl import threadpool_limits
 
     from contextual_anomaly.experiments import published
-    from contextual_anomaly.experiments.tables import DRAWS, member_columns, share, write_summary
+    from contextual_anomaly.experiments.schemas import DRAWS, member_columns, share, write_summary
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.scenes import read_scenes

@@ -44,7 +44,7 @@ def fuse(
     from contextual_anomaly.experiments.rescoring import fusion
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.presence import read_presence
-    from contextual_anomaly.experiments.tables import FUSED, RESCORED_BOXES
+    from contextual_anomaly.experiments.schemas import FUSED, RESCORED_BOXES
     from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.scenes import read_scenes

@@ -51,7 +51,7 @@ def rescore(
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.rescoring import gate
     from contextual_anomaly.experiments.rescoring.presence import read_presence
-    from contextual_anomaly.experiments.tables import RESCORED
+    from contextual_anomaly.experiments.schemas import RESCORED
     from contextual_anomaly.models.base import variant_index
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.runtime.atomic import atomic_write

@@ -37,7 +37,7 @@ def rescore_boxes(
     from contextual_anomaly.experiments.rescoring.box_features import Slots, box_features
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.box_training import corrections
-    from contextual_anomaly.experiments.tables import RESCORED_BOXES, ran_on
+    from contextual_anomaly.experiments.schemas import RESCORED_BOXES, ran_on
     from contextual_anomaly.stats.folds import assign_folds
     from contextual_anomaly.stats.log_odds import expit, logit
 

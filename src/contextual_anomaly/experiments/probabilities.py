@@ -30,7 +30,7 @@ def calibration_curve(odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
     """How often what is expected with some probability is there.
 
     Returns:
-        columns low, high (bounds of the bin), expected (mean), present (share), pairs (image, class), of each bin that
+        columns low, high (bounds of the bin), probability (mean), present (share), pairs (image, class), of each bin that
         has any.
     """
     expected = expit(odds)
@@ -44,7 +44,7 @@ def calibration_curve(odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
         {
             "low": EDGES[:-1][there],
             "high": EDGES[1:][there],
-            "expected": total / pairs,
+            "probability": total / pairs,
             "present": present / pairs,
             "pairs": pairs.astype(np.int64),
         }
@@ -53,7 +53,7 @@ def calibration_curve(odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
 
 def calibration_error(curve: pd.DataFrame) -> float:
     """Mean distance between expectation and share over the bins, each weighed by its pairs (Naeini et al. 2015)."""
-    return float(np.average((curve["expected"] - curve["present"]).abs(), weights=curve["pairs"]))
+    return float(np.average((curve["probability"] - curve["present"]).abs(), weights=curve["pairs"]))
 
 
 def measure(

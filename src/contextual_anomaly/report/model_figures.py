@@ -52,7 +52,7 @@ def calibration(curves: dict[str, pd.DataFrame], labels: dict[str, str]) -> Figu
     for axes, (model, curve) in zip(panels, curves.items(), strict=False):
         enough = curve[(curve["pairs"] >= 20) & (curve["present"] > 0)]
         axes.plot([lowest, 1], [lowest, 1], color=ORIGINAL, linewidth=1, linestyle="--")
-        axes.plot(enough["expected"], enough["present"], marker=".", color=COLOURS[0])
+        axes.plot(enough["probability"], enough["present"], marker=".", color=COLOURS[0])
         axes.set(title=labels[model], xscale="log", yscale="log", xlim=(lowest / 3, 1.3), ylim=(lowest / 3, 1.3))
     for axes in list(panels)[len(curves) :]:
         axes.set_visible(False)

@@ -263,6 +263,6 @@ def _detector(results: FinishedRun, name: str) -> dict:
             results.csv(f"experiments/rescoring/{name}.context_supported_false_positive_images.csv")
             .head(20)
             .drop(columns="link"),
-            {"score": ".2f", "expected": ".2f"},
+            {"score": ".2f", "probability": ".2f"},
         ),
     }

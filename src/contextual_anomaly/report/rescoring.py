@@ -26,7 +26,10 @@ MEASURES = {
 def added_by_context(results: FinishedRun, detector: str) -> dict:
     """Figure and tables of a detector, for the template."""
     judged = results.csv(f"experiments/rescoring/{detector}.metrics.csv")
-    curves = results.csv(f"experiments/rescoring/{detector}.curves.csv")
+    curves = {
+        name: results.csv(f"experiments/rescoring/{detector}.{name}.csv")
+        for name in ("precision_recall", "risk_coverage")
+    }
     presence = judged[judged["subject"] == "presence"]
     return {
         "figure": svg(
@@ -105,15 +108,18 @@ def _at_recall(presence: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def _figure(curves: pd.DataFrame, presence: pd.DataFrame) -> Figure:
+def _figure(curves: dict[str, pd.DataFrame], presence: pd.DataFrame) -> Figure:
     """Precision against recall, the gain in precision at the detector's own recall, and risk against coverage."""
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     precision, gain, risk = figure.subplots(1, 3)
-    for number, method in enumerate(dict.fromkeys(curves["method"])):
+    for number, method in enumerate(dict.fromkeys(curves["precision_recall"]["method"])):
         style = {"color": COLOURS[number], "label": METHODS[method]}
-        for axes, curve in ((precision, "precision"), (risk, "risk")):
-            rows = curves[(curves["method"] == method) & (curves["curve"] == curve)]
-            axes.plot(rows["x"], rows["y"], **style)
+        for axes, curve, (x, y) in (
+            (precision, curves["precision_recall"], ("recall", "precision")),
+            (risk, curves["risk_coverage"], ("coverage", "risk")),
+        ):
+            rows = curve[curve["method"] == method]
+            axes.plot(rows[x], rows[y], **style)
         at = presence[
             (presence["method"] == method)
             & (presence["measure"] == "precision")

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from contextual_anomaly.experiments.rescoring.average_precision import macro_average_precision, pooled_ranking
-from contextual_anomaly.experiments.rescoring.risk_coverage import risk_coverage
+from contextual_anomaly.experiments.rescoring.curves import risk_coverage
 from contextual_anomaly.stats.bootstrap import Bootstrap
 from contextual_anomaly.stats.ranking import WeightedRanking
 

@@ -10,7 +10,7 @@ import pytest
 from contextual_anomaly import tables
 from contextual_anomaly.commands.rescore import rescore
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.experiments.tables import RESCORED
+from contextual_anomaly.experiments.schemas import RESCORED
 from contextual_anomaly.models.families.frequency import Frequency
 from contextual_anomaly.models.registry import save
 
@@ -65,7 +65,7 @@ def test_classes_are_matched_by_name_and_images_chosen(run, tmp_path):
     assert trials["image_id"].tolist() == [5] * 3 + [9] * 3
     assert trials["category_id"].tolist() == [44, 18, 3] * 2
     np.testing.assert_allclose(trials["score"], [0.3, 0.3, 0.9, 0.4, 0.6, 0.2], rtol=1e-6)
-    np.testing.assert_allclose(trials["expected"], [0.02, 0.5, 0.75] * 2, rtol=1e-6)
+    np.testing.assert_allclose(trials["probability"], [0.02, 0.5, 0.75] * 2, rtol=1e-6)
     assert trials["annotated"].tolist() == [False, True, True, True, False, True]
     made_from = tables.metadata_of(tables.read_table(tmp_path / "trials.parquet", RESCORED))
     assert made_from["model"] == "frequency"

@@ -28,7 +28,7 @@ TRIALS = pa.schema(
         "experiment": pa.string(),
         "image_id": pa.int64(),
         "category_id": pa.int32(),  # the class added or taken out
-        "expected": pa.float32(),
+        "probability": pa.float32(),  # of that class after the change, by the model
         "rank": pa.int32(),  # among the candidates, 1 is the best; null where the protocol does not rank
         "found": pa.bool_(),
     }
@@ -62,7 +62,7 @@ RESCORED = pa.schema(
         "image_id": pa.int64(),
         "category_id": pa.int32(),
         "score": pa.float32(),
-        "expected": pa.float32(),
+        "probability": pa.float32(),
         "annotated": pa.bool_(),
     }
 )
@@ -74,7 +74,7 @@ FUSED = pa.schema(
         "category_id": pa.int32(),
         "score": pa.float32(),  # the detector's largest confidence
         "calibrated": pa.float32(),  # probability by detector and class frequency
-        "expected": pa.float32(),  # by context, from all other classes
+        "probability": pa.float32(),  # by context, from all other classes
         "fused": pa.float32(),  # probability by detector, class frequency and context
         "annotated": pa.bool_(),
     }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from contextual_anomaly.experiments.rescoring.curves import curves_of
-from contextual_anomaly.experiments.rescoring.evaluation import judge_presence
+from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
+from contextual_anomaly.experiments.rescoring.metrics import judge_presence
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,13 @@ def test_images_of_few_classes_are_judged_apart(judged):
 
 def test_curves_end_where_everything_is_taken(judged):
     _, methods, annotated = judged
-    curves = curves_of(methods, annotated, [0.2, 0.4])
-    last = curves.groupby(["curve", "method"]).last()
-    assert last.loc[("precision", "fusion"), "x"] == 1
-    assert last.loc[("precision", "detector"), "y"] == pytest.approx(annotated.mean())
+    last = precision_recall_curves(methods, annotated).groupby("method").last()
+    assert last.loc["fusion", "recall"] == 1
+    assert last.loc["detector", "precision"] == pytest.approx(annotated.mean())
     claimed = methods["detector"] > 0.2
-    assert last.loc[("risk", "fusion"), "y"] == pytest.approx(1 - annotated[claimed].mean())
+    last = risk_coverage_curves(methods, annotated, 0.2).groupby("method").last()
+    assert last.loc["fusion", "coverage"] == 1
+    assert last.loc["fusion", "risk"] == pytest.approx(1 - annotated[claimed].mean())
 
 
 def test_a_detector_that_claims_nothing_is_judged_all_the_same():
@@ -62,4 +63,7 @@ def test_a_detector_that_claims_nothing_is_judged_all_the_same():
     table = judge_presence({"detector": faint, "fusion": faint}, annotated, [0.05], 1, 20, 0)
     assert table.loc[table["measure"] == "aurc", ["value", "low", "gain"]].isna().all(axis=None)
     assert table.loc[table["measure"] == "micro_ap", "value"].to_numpy() == pytest.approx(annotated.mean())
-    assert set(curves_of({"detector": faint}, annotated, [0.05])["curve"]) == {"precision"}
+    assert len(precision_recall_curves({"detector": faint}, annotated))
+    curve = risk_coverage_curves({"detector": faint}, annotated, 0.05)
+    assert curve.columns.tolist() == ["method", "coverage", "risk"]
+    assert curve.empty
