@@ -1,14 +1,11 @@
 # Contextual Anomaly: which objects are unexpected in an image, and which expected ones are missing.
 #
-#   snakemake --cores all                                  everything, to results/report.html
-#   snakemake --cores all experiment1                      a part: one of the targets below, or any file
-#   snakemake --cores all --configfile workflow/config/coco2017.yaml
+#   snakemake --cores all                     everything, to results/report.html
+#   snakemake --cores all audit               a part: a target at the end of this file, or any file that a rule makes
+#   snakemake --cores all audit --configfile workflow/config/coco2017.yaml       targets go before --configfile
 from snakemake.utils import min_version
 
 min_version("9.19")
-
-
-configfile: "config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -24,6 +21,11 @@ include: "rules/experiments.smk"
 include: "rules/rescoring.smk"
 include: "rules/audit.smk"
 include: "rules/report.smk"
+
+
+onsuccess:
+    if any(job.rule.name == "write_report" for job in workflow.dag.jobs):
+        print(closing_message(Path(R), LISTING_MODELS[0], AUDITORS[0], SYNTHETIC))
 
 
 # What lies between the stages is asked for as well: a file that is deleted is made again, and so is what follows from it.
@@ -49,7 +51,7 @@ rule all:
         expand(rules.fuse.output, detector=DETECTORS),
         expand(rules.rescore_boxes.output, detector=DETECTORS),
         expand(rules.evaluate_rescoring.output, detector=DETECTORS),
-        expand(rules.audit.output, auditor=AUDITORS),
+        expand(rules.audit_annotations.output, auditor=AUDITORS),
         expand(rules.evaluate_audit.output, auditor=AUDITORS),
         rules.configuration.output,
 
@@ -81,3 +83,18 @@ rule experiment2:
         expand(rules.rescore.output.summary, detector=DETECTORS),
         expand(rules.evaluate_rescoring.output.judged, detector=DETECTORS),
         expand(rules.evaluate_detector.output.table, detector=DETECTORS),
+
+
+rule detections:
+    input:
+        expand(rules.merge_detections.output, detector=DETECTORS),
+
+
+rule audit:
+    input:
+        expand(rules.audit_annotations.output, auditor=AUDITORS),
+
+
+rule report:
+    input:
+        rules.write_report.output,

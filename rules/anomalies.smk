@@ -40,4 +40,4 @@ rule list_anomalies:
         "contextual-anomaly --usage {log.usage} list-anomalies"
         " --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
         " --images {input.images} {params.geometry} --bottleneck {params.bottleneck} {params.limits}"
-        " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} 2>&1 | tee {log.text}"
+        " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} > {log.text} 2>&1"

@@ -8,7 +8,7 @@ wildcard_constraints:
     auditor="|".join(AUDITORS),
 
 
-rule audit:
+rule audit_annotations:
     """List probable annotation errors, the likeliest first."""
     input:
         unpack(auditor_inputs),
@@ -27,8 +27,8 @@ rule audit:
         ),
         coco=f"{R}/audit/{{auditor}}.json",
     log:
-        text=f"{R}/logs/audit.{{auditor}}.log",
-        usage=f"{R}/logs/audit.{{auditor}}.usage.json",
+        text=f"{R}/logs/audit_annotations.{{auditor}}.log",
+        usage=f"{R}/logs/audit_annotations.{{auditor}}.usage.json",
     conda:
         "../envs/experiments.yaml"
     threads: 1
@@ -49,7 +49,7 @@ rule audit:
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --min-score {params.min_score} --max-issues {params.listed}"
         " --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
-        " 2>&1 | tee {log.text}"
+        " > {log.text} 2>&1"
 
 
 rule evaluate_audit:
@@ -90,4 +90,4 @@ rule evaluate_audit:
         " --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --share {params.share} --folds {params.folds}"
-        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} 2>&1 | tee {log.text}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} > {log.text} 2>&1"

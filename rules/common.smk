@@ -5,24 +5,25 @@ import shlex
 from functools import cache
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
-from snakemake_interface_executor_plugins.settings import ExecMode
+from snakemake.utils import update_config
 
 from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
+from contextual_anomaly.workflow.closing import closing_message
 from contextual_anomaly.workflow.source_digest import source_digest
-from contextual_anomaly.workflow.locks import free_locks_of_killed_runs
+
+# The defaults lie beside the Snakefile, wherever the workflow is started from, and under the settings of another workflow
+# that uses this one as a module.
+ALL_SETTINGS = load_configfile(workflow.source_path("../config.yaml"))
+update_config(ALL_SETTINGS, config)
 
 try:
-    SETTINGS = read_config(config)
+    SETTINGS = read_config(ALL_SETTINGS)
 except UserError as error:
     raise WorkflowError(str(error)) from None
-
-# A run's own jobs read this file too.
-if workflow.exec_mode == ExecMode.DEFAULT and free_locks_of_killed_runs():
-    logger.info("The last run here was killed; its work goes on.")
 
 R = SETTINGS.results
 SYNTHETIC = SETTINGS.dataset.kind is DatasetKind.synthetic
@@ -33,7 +34,6 @@ FAMILY = {name: settings.family for name, settings in SETTINGS.models.items()}
 if SYNTHETIC:
     FAMILY["oracle"] = "oracle"
 MODELS = list(FAMILY)
-SWEEPS = [name for name in MODELS if FAMILY[name] == "autoencoder"]
 # The protocol of the paper is about autoencoders; class frequency shows what its measure leaves out.
 PUBLISHED_MODELS = [
     n for n in MODELS if FAMILY[n] in ("autoencoder", "frequency", "oracle")
@@ -231,6 +231,11 @@ def weights(detector):
 def of_shard(output, detector):
     """The name of an output of detect, with {shard} for the number of the shard."""
     return rules.detect.output[output].replace("{detector}", detector)
+
+
+def verbatim(value):
+    """A param that is taken as it is: Snakemake reads braces in text as wildcards, but not in what a function returns."""
+    return lambda wildcards: value
 
 
 def optional(option, value):

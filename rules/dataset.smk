@@ -25,7 +25,7 @@ if SYNTHETIC:
         shell:
             "contextual-anomaly --usage {log.usage} world-annotations"
             " --seed {params.seed} --train-images {params.train_images}"
-            " --val-images {params.val_images} --train {output.train} --val {output.val} 2>&1 | tee {log.text}"
+            " --val-images {params.val_images} --train {output.train} --val {output.val} > {log.text} 2>&1"
 
     rule world_images:
         """Draw the validation images that the detector looks at."""
@@ -50,7 +50,7 @@ if SYNTHETIC:
         shell:
             "contextual-anomaly --usage {log.usage} world-images"
             " --annotations {input.annotations} --seed {params.seed}"
-            " --count {params.rendered_images} --output {output.images} 2>&1 | tee {log.text}"
+            " --count {params.rendered_images} --output {output.images} > {log.text} 2>&1"
 
 
 rule annotations:
@@ -77,7 +77,7 @@ rule annotations:
     shell:
         "contextual-anomaly --usage {log.usage} annotations"
         " {input.instances:q} --annotations {output.annotations}"
-        " --images {output.images} --categories {output.categories} --threads {threads} 2>&1 | tee {log.text}"
+        " --images {output.images} --categories {output.categories} --threads {threads} > {log.text} 2>&1"
 
 
 rule object_geometry:
@@ -103,7 +103,7 @@ rule object_geometry:
     shell:
         "contextual-anomaly --usage {log.usage} object-geometry"
         " --annotations {input.annotations} --images {input.images}"
-        " --output {output.object_geometry} 2>&1 | tee {log.text}"
+        " --output {output.object_geometry} > {log.text} 2>&1"
 
 
 rule scenes:
@@ -134,7 +134,7 @@ rule scenes:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        dataset=SETTINGS.dataset.name,
+        dataset=verbatim(SETTINGS.dataset.name),
         person=(
             "--include-person"
             if SETTINGS.scenes.include_person
@@ -150,4 +150,4 @@ rule scenes:
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --train-scenes-unfiltered {output.train_unfiltered}"
         " --val-scenes-unfiltered {output.val_unfiltered}"
-        " --class-counts {output.counts} --threads {threads} 2>&1 | tee {log.text}"
+        " --class-counts {output.counts} --threads {threads} > {log.text} 2>&1"

@@ -24,7 +24,7 @@ if SYNTHETIC:
         shell:
             "contextual-anomaly --usage {log.usage} world-detector"
             " --seed {params.seed} --train-images {params.train_images}"
-            " --steps {params.steps} --output {output.weights} 2>&1 | tee {log.text}"
+            " --steps {params.steps} --output {output.weights} > {log.text} 2>&1"
 
 
 if CONVERTED:
@@ -56,7 +56,7 @@ if CONVERTED:
         shell:
             "contextual-anomaly --usage {log.usage} darknet-to-onnx"
             " --cfg {input.cfg:q} --weights {input.weights:q} --size {params.size}"
-            " --output {output.onnx} 2>&1 | tee {log.text}"
+            " --output {output.onnx} > {log.text} 2>&1"
 
 
 rule detect:
@@ -100,7 +100,7 @@ rule detect:
         " --resize {params.resize} --batch-size {params.batch_size} --backend {params.backend}"
         " --shard {wildcards.shard} --shards {params.shards} --score-threshold {params.score_threshold}"
         " --nms-threshold {params.nms_threshold} --threads {threads} --detections {output.detections}"
-        " --class-scores {output.class_scores} --image-report {output.images} 2>&1 | tee {log.text}"
+        " --class-scores {output.class_scores} --image-report {output.images} > {log.text} 2>&1"
 
 
 rule merge_detections:
@@ -138,7 +138,7 @@ rule merge_detections:
         " --shards {params.shards} --shard-detections {params.detections:q}"
         " --shard-class-scores {params.class_scores:q} --shard-image-report {params.images:q}"
         " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
-        " 2>&1 | tee {log.text}"
+        " > {log.text} 2>&1"
 
 
 rule evaluate_detector:
@@ -169,4 +169,4 @@ rule evaluate_detector:
     shell:
         "contextual-anomaly --usage {log.usage} evaluate-detector"
         " --detections {input.detections} --image-report {input.images}"
-        " --annotations {input.annotations} --categories {input.categories} --output {output.table} 2>&1 | tee {log.text}"
+        " --annotations {input.annotations} --categories {input.categories} --output {output.table} > {log.text} 2>&1"

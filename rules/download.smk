@@ -1,4 +1,5 @@
-# COCO from the network: only what the local copy lacks. Verified by size and checksum, so an edit here fetches nothing anew.
+# COCO from the network: only what the local copy lacks. Files are verified by size and checksum, so an edit here fetches
+# nothing anew. These steps take long, so their messages go to the screen as well as to their logs.
 
 if SETTINGS.dataset.kind is DatasetKind.coco:
 

@@ -34,7 +34,7 @@ rule experiment_published:
         "contextual-anomaly --usage {log.usage} experiment-published"
         " --model {input.model} --scenes {input.scenes}"
         " --train-scenes {input.train_scenes} --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --draws-table {output.draws}"
-        " --summary {output.summary} --csv {output.csv} 2>&1 | tee {log.text}"
+        " --summary {output.summary} --csv {output.csv} > {log.text} 2>&1"
 
 
 rule experiment_corrected:
@@ -78,7 +78,7 @@ rule experiment_corrected:
         " --model {input.model} --calibration {input.calibration}"
         " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.geometry} --bottleneck {params.bottleneck}"
         " --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
-        " --curve {output.curve} --summary {output.summary} --csv {output.csv} 2>&1 | tee {log.text}"
+        " --curve {output.curve} --summary {output.summary} --csv {output.csv} > {log.text} 2>&1"
 
 
 rule compare_models:
@@ -111,4 +111,4 @@ rule compare_models:
     shell:
         "contextual-anomaly --usage {log.usage} compare-models"
         " {params.trials} {params.names} --reference {params.reference}"
-        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.differences} 2>&1 | tee {log.text}"
+        " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.differences} > {log.text} 2>&1"

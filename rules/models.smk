@@ -50,7 +50,7 @@ rule fit:
         "contextual-anomaly --usage {log.usage} fit"
         " --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
         " {params.geometry} {params.estimators} --minimum-classes {params.minimum_classes} --threads {threads}"
-        " --output {output.model} --history {output.history} --calibration {output.calibration} 2>&1 | tee {log.text}"
+        " --output {output.model} --history {output.history} --calibration {output.calibration} > {log.text} 2>&1"
 
 
 if SYNTHETIC:
@@ -78,4 +78,4 @@ if SYNTHETIC:
         shell:
             "contextual-anomaly --usage {log.usage} world-oracle"
             " --scenes {input.scenes} --minimum-classes {params.minimum_classes}"
-            " --output {output.model} --calibration {output.calibration} 2>&1 | tee {log.text}"
+            " --output {output.model} --calibration {output.calibration} > {log.text} 2>&1"

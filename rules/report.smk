@@ -16,11 +16,11 @@ rule configuration:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        settings=SETTINGS_AS_OPTION,
+        settings=verbatim(SETTINGS_AS_OPTION),
         source=source("configuration"),
     shell:
         "contextual-anomaly --usage {log.usage} configuration"
-        " --settings {params.settings:q} --output {output.settings} 2>&1 | tee {log.text}"
+        " --settings {params.settings:q} --output {output.settings} > {log.text} 2>&1"
 
 
 rule write_report:
@@ -41,7 +41,7 @@ rule write_report:
         evaluated=expand(rules.evaluate_detector.output, detector=DETECTORS),
         rescored=expand(rules.rescore.output, detector=DETECTORS),
         judged=expand(rules.evaluate_rescoring.output, detector=DETECTORS),
-        audited=expand(rules.audit.output.table, auditor=AUDITORS),
+        audited=expand(rules.audit_annotations.output.table, auditor=AUDITORS),
         checked=expand(rules.evaluate_audit.output.table, auditor=AUDITORS),
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,
@@ -66,7 +66,7 @@ rule write_report:
         runtime=growing(10),
     params:
         results=lambda wildcards, output: Path(output.html).parent,
-        name=SETTINGS.dataset.name,
+        name=verbatim(SETTINGS.dataset.name),
         kind=SETTINGS.dataset.kind.value,
         models=repeated(
             "--model", [f"{name}={family}" for name, family in FAMILY.items()]
@@ -83,4 +83,4 @@ rule write_report:
         " --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
-        " --figure {output.figure} --output {output.html} 2>&1 | tee {log.text}"
+        " --figure {output.figure} --output {output.html} > {log.text} 2>&1"

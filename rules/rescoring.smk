@@ -51,7 +51,7 @@ rule rescore:
         " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
         " --minimum-classes {params.minimum_classes} --n-resamples {params.bootstrap} --seed {params.seed}"
         " --summary {output.summary} --trials {output.trials} --supported {output.supported}"
-        " --supported-images {output.supported_images} 2>&1 | tee {log.text}"
+        " --supported-images {output.supported_images} > {log.text} 2>&1"
 
 
 rule fuse:
@@ -85,7 +85,7 @@ rule fuse:
         " --detections {input.detections} --class-scores {input.class_scores}"
         " --annotations {input.annotations} --categories {input.categories} --model {input.model}"
         " --train-scenes {input.train_scenes} --bottleneck {params.bottleneck} --folds {params.folds} --seed {params.seed}"
-        " --presence {output.presence} --boxes {output.boxes} 2>&1 | tee {log.text}"
+        " --presence {output.presence} --boxes {output.boxes} > {log.text} 2>&1"
 
 
 rule rescore_boxes:
@@ -117,7 +117,7 @@ rule rescore_boxes:
         "contextual-anomaly --usage {log.usage} rescore-boxes"
         " --boxes {input.boxes} --image-report {input.detected}"
         " --annotations {input.annotations} --categories {input.categories} --images {input.images} {params.seeds}"
-        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} 2>&1 | tee {log.text}"
+        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} > {log.text} 2>&1"
 
 
 rule evaluate_rescoring:
@@ -159,4 +159,4 @@ rule evaluate_rescoring:
         " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
         " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
         " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.metrics}"
-        " --precision-recall {output.precision_recall} --risk-coverage {output.risk_coverage} 2>&1 | tee {log.text}"
+        " --precision-recall {output.precision_recall} --risk-coverage {output.risk_coverage} > {log.text} 2>&1"

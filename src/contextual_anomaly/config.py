@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Union
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked
@@ -27,6 +27,18 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")]
 
 
+def _without_braces(path: str) -> str:
+    if "{" in path or "}" in path:
+        raise ValueError(
+            "a path with braces was found, which Snakemake would take for wildcards; rename the folder or file"
+        )
+    return path
+
+
+InputPath = Annotated[str, AfterValidator(_without_braces)]
+"""A file or folder of the user; spaces, quotes and dollar signs are fine."""
+
+
 ModelSettings = Annotated[Union[tuple(module.Settings for module in with_settings())], Field(discriminator="family")]  # noqa: UP007
 """The settings of any family."""
 
@@ -36,10 +48,10 @@ class Dataset(Section):
 
     name: Annotated[str, Field(min_length=1)] = "synthetic world"
     kind: Annotated[DatasetKind, Field(strict=False)] = DatasetKind.synthetic
-    local_copy: str = ""
-    train_annotations: str = "annotations/instances_train2017.json"
-    val_annotations: str = "annotations/instances_val2017.json"
-    val_images: str = "val2017"
+    local_copy: InputPath = ""
+    train_annotations: InputPath = "annotations/instances_train2017.json"
+    val_annotations: InputPath = "annotations/instances_val2017.json"
+    val_images: InputPath = "val2017"
 
 
 class Download(Section):
@@ -146,10 +158,10 @@ class Detector(Section):
 
     name: Name
     family: Annotated[DetectorFamily, Field(strict=False)]
-    weights: str = ""
-    cfg: str = ""
+    weights: InputPath = ""
+    cfg: InputPath = ""
     input_size: Annotated[int, Field(ge=0)] = 0
-    class_names: str = ""
+    class_names: InputPath = ""
     resize: Annotated[Resize, Field(strict=False)] = Resize.letterbox
 
     @model_validator(mode="after")
@@ -299,7 +311,8 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     Raises:
         UserError: a setting is unknown, of the wrong type, out of its bounds, or a data folder is not given.
     """
-    values = copy.deepcopy(dict(values))
+    # A section without settings, "dataset:", is as good as none.
+    values = {name: copy.deepcopy(value) for name, value in values.items() if value is not None}
     if renamed := renamed_settings(values):
         raise UserError("configuration: " + "; ".join(renamed))
     try:
@@ -314,6 +327,10 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     if settings.dataset.kind is DatasetKind.synthetic:
         return settings
     folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")
+    if set(folder) & set("{}"):
+        raise UserError(
+            f"configuration: {LOCAL_COPY_VARIABLE} is {folder!r}: a path with braces, which Snakemake would take for wildcards; rename the folder."
+        )
     if folder and not Path(folder).is_dir():
         raise UserError(
             f"configuration: dataset.local_copy {folder!r} is not a folder. An archive is found in its folder, by the "

@@ -1,0 +1,46 @@
+"""What a person reads on the screen when a run has ended well: where the report is, what it found, what to try next."""
+
+import csv
+from pathlib import Path
+
+
+def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool) -> str:
+    """Return the last lines of a run that has written its report.
+
+    Args:
+        results: the folder of the run.
+        model: the model whose list of anomalies comes first.
+        auditor: the detector that judges the annotations, or "context".
+        is_synthetic: whether the data were the synthetic world's.
+    """
+    lines = [f"The report: {results / 'report.html'}"]
+    anomalies = _rows(results / "anomalies" / f"{model}.csv")
+    findings = _rows(results / "audit" / f"{auditor}.csv")
+    for kind, words in (("unexpected", "Most unexpected object"), ("missing", "Most expected of the missing")):
+        rows = [row for row in anomalies if row["kind"] == kind]
+        if rows:
+            lines.append(
+                f"  {words}: {rows[0]['category']} in {rows[0]['file_name']}, probability "
+                f"{float(rows[0]['probability']):.2g} ({len(rows):,} listed)"
+            )
+    if findings:
+        first = findings[0]
+        what = f"{first['given_label']}, which may be {first['predicted_label']}," if first["given_label"] else ""
+        what = what or f"an overlooked {first['predicted_label']}"
+        lines.append(
+            f"  Likeliest annotation error: {what} in {first['file_name']}, probability "
+            f"{float(first['probability']):.2g} ({len(findings):,} listed)"
+        )
+    lines += ["Try next:", f"  contextual-anomaly predict --run {results} cup fork knife surfboard"]
+    if is_synthetic:
+        lines.append("  snakemake --cores all --configfile workflow/config/coco2017.yaml    the same on COCO 2017")
+    else:
+        lines.append(f"  the list of probable annotation errors: {results / 'audit' / f'{auditor}.csv'}")
+    return "\n".join(lines)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
