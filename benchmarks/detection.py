@@ -21,9 +21,9 @@ import pandas as pd
 from measure import ROOT, peer_python, report
 from measure import run as run_process
 
-from contextual_anomaly.detection.families import FAMILIES
-from contextual_anomaly.detection.images import read_image
-from contextual_anomaly.detection.inference import run, shard_of
+from contextual_anomaly.detection.detector import run, shard_of
+from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
+from contextual_anomaly.detection.image_reading import read_image
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.suppression import box_non_max_suppression
 
@@ -35,7 +35,7 @@ SCORE_THRESHOLD, NMS_THRESHOLD = 0.01, 0.5
 def whole(how: argparse.Namespace) -> Turn:
     """As the command does it: read ahead, one network a core, boxes and confidences of classes."""
     cv2.setNumThreads(1)
-    networks = [Network(how.weights, how.family, FAMILIES[how.family]) for _ in range(how.cores)]
+    networks = [Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]) for _ in range(how.cores)]
     names = [path.name for path in _pictures(how)]
     table = pd.DataFrame({"image_id": range(len(names)), "file_name": names, "width": 0, "height": 0})
     classes = networks[0].classes
@@ -49,7 +49,7 @@ def whole(how: argparse.Namespace) -> Turn:
 def loop(how: argparse.Namespace) -> Turn:
     """One after another: read, prepare, forward, decode, suppress; OpenCV itself uses all cores."""
     cv2.setNumThreads(how.cores)
-    network = Network(how.weights, how.family, FAMILIES[how.family])
+    network = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family])
 
     def turn() -> None:
         for path in _pictures(how):
@@ -64,7 +64,7 @@ def forward(how: argparse.Namespace) -> Turn:
     """The network alone, as often as there are images; OpenCV itself uses all cores."""
     cv2.setNumThreads(how.cores)
     net = cv2.dnn.readNetFromONNX(str(how.weights))
-    blob = Network(how.weights, how.family, FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
+    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
 
     def turn() -> None:
         for _ in _pictures(how):
@@ -107,7 +107,7 @@ def main() -> None:
     """Measure, print, append."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=SHARED / "weights/yolox_nano.onnx", help="an ONNX detector")
-    parser.add_argument("--family", choices=FAMILIES, default="yolox", help="its family")
+    parser.add_argument("--family", choices=DETECTOR_FAMILIES, default="yolox", help="its family")
     parser.add_argument("--images", type=Path, default=SHARED / "images/val2017", help="a folder of .jpg files")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="default: all")
     parser.add_argument("--count", type=int, default=200, help="how many of the images")
@@ -124,7 +124,7 @@ def main() -> None:
     stage = f"detect {how.weights.stem}, {pictures} images, {how.cores} cores"
     for peer, name in (("OpenCV's bare forward passes", "forward"), ("a plain loop over the images", "loop")):
         report(stage, peer, seconds["whole"], peer_seconds=seconds[name], work=work, **there)
-    blob = Network(how.weights, how.family, FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
+    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
     program = ROOT / "benchmarks/peers/onnxruntime_forward.py"
     bare = run_process(peer_python(), program, how.weights, pictures, how.cores, *blob.shape)
     peer_seconds = float(bare.output.splitlines()[-1])

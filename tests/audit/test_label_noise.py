@@ -8,8 +8,8 @@ from contextual_anomaly.audit.box_pairs import Context, pairs
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.audit.label_noise import check, plant
 from contextual_anomaly.models.families.oracle import Oracle
-from contextual_anomaly.world.mixture import load_world
 from contextual_anomaly.world.sampling import HEIGHT, WIDTH, sample_objects
+from contextual_anomaly.world.scene_types import load_world
 
 IMAGES = 250
 BOX = ["x", "y", "width", "height"]

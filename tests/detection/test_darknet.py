@@ -11,7 +11,7 @@ from pycocotools import mask
 from contextual_anomaly.commands.darknet_to_onnx import darknet_to_onnx
 from contextual_anomaly.detection.darknet.cfg import read_cfg
 from contextual_anomaly.detection.darknet.convert import convert
-from contextual_anomaly.detection.families import FAMILIES
+from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.detection.names import read_names
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.suppression import box_non_max_suppression
@@ -156,7 +156,7 @@ def fastest(shared_coco, tmp_path_factory):
 @pytest.mark.coco
 def test_yolo_fastest_sees_dog_bicycle_and_car(shared_coco, fastest):
     names = read_names(shared_coco / "weights/coco.names")
-    network = Network(fastest, "darknet", FAMILIES["darknet"], stretched=True)  # as it was trained
+    network = Network(fastest, "darknet", DETECTOR_FAMILIES["darknet"], stretched=True)  # as it was trained
     place, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
     corners, of_class, score = box_non_max_suppression(*network.detect(blob)[0], 0.3, 0.45)
     boxes = place.to_image(corners)

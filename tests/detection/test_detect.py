@@ -11,7 +11,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.commands.darknet_to_onnx import darknet_to_onnx
 from contextual_anomaly.commands.detect import detect
 from contextual_anomaly.commands.merge_detections import merge_detections
-from contextual_anomaly.detection.results import read_results
+from contextual_anomaly.detection.detections import read_detections
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.choices import DetectorFamily
 from tests.detection.darknet_forward import outputs, write
@@ -34,7 +34,7 @@ def _detect(dataset, weights, out, **options):
     paths = dict(zip(("detections", "class_scores", "image_report"), (out / name for name in FILES), strict=True))
     family = options.pop("family", DetectorFamily.yolov8)
     detect(folder, images, categories, weights, family, **paths, **options)
-    return read_results(*paths.values())
+    return read_detections(*paths.values())
 
 
 def test_boxes_confidences_and_report(tmp_path, dataset, weights):

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from contextual_anomaly.detection.backend import BACKENDS, available
-from contextual_anomaly.detection.families import FAMILIES
+from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.errors import UserError
 
@@ -15,7 +15,7 @@ ANSWER = np.full((1, 4 + 3, 5), 0.5, np.float32)
 
 
 def _network(path, family="yolov8"):
-    return Network(path, family, FAMILIES[family])
+    return Network(path, family, DETECTOR_FAMILIES[family])
 
 
 def test_size_classes_and_names_are_read_from_the_file(constant_network):
@@ -98,7 +98,7 @@ def _mean_of_each(path, batch):
 
 @pytest.mark.parametrize(("in_file", "asked", "taken"), [("n", 3, 3), ("n", 1, 1), (2, 5, 2), (1, 4, 1)])
 def test_batches_where_the_file_allows(tmp_path, in_file, asked, taken):
-    network = Network(_mean_of_each(tmp_path / "x.onnx", in_file), "yolov8", FAMILIES["yolov8"], batch=asked)
+    network = Network(_mean_of_each(tmp_path / "x.onnx", in_file), "yolov8", DETECTOR_FAMILIES["yolov8"], batch=asked)
     assert network.batch == taken
     blobs = [network.prepare(np.full((64, 96, 3), v, np.uint8))[1] for v in (51, 255, 102)][:taken]
     for blobs_given in (blobs, blobs[:1]):  # the last batch may be smaller
@@ -136,7 +136,7 @@ def test_names_that_are_no_list(constant_network, names):
 
 
 def test_a_stretched_image_fills_the_input(constant_network):
-    network = Network(constant_network(ANSWER), "yolov8", FAMILIES["yolov8"], stretched=True)
+    network = Network(constant_network(ANSWER), "yolov8", DETECTOR_FAMILIES["yolov8"], stretched=True)
     _, blob = network.prepare(np.full((90, 10, 3), 255, np.uint8))
     np.testing.assert_allclose(blob, 1)
 
@@ -157,7 +157,7 @@ def test_a_backend_that_fails_on_the_network_gives_way_to_the_processor(constant
     """What this OpenCV was built without is refused by its engine, whatever was said to be available."""
     if cv2.dnn.DNN_TARGET_CUDA in cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA):
         pytest.skip("this OpenCV has cuda")
-    network = Network(constant_network(ANSWER), "yolov8", FAMILIES["yolov8"], backend="cuda")
+    network = Network(constant_network(ANSWER), "yolov8", DETECTOR_FAMILIES["yolov8"], backend="cuda")
     assert network.backend == "cpu"
     assert "cannot run this network on cuda" in capsys.readouterr().err
     assert network.classes == 3

@@ -8,11 +8,11 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 from pycocotools import mask
 
+from contextual_anomaly.detection.detections import RUN
+from contextual_anomaly.detection.detector import run
+from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.detection.evaluation import evaluate
-from contextual_anomaly.detection.families import FAMILIES
-from contextual_anomaly.detection.inference import run
 from contextual_anomaly.detection.network import Network
-from contextual_anomaly.detection.results import RUN
 from contextual_anomaly.detection.suppression import box_non_max_suppression
 from contextual_anomaly.errors import UserError
 
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.coco
 
 @pytest.fixture(scope="module")
 def network(shared_coco):
-    return Network(shared_coco / "weights/yolox_nano.onnx", "yolox", FAMILIES["yolox"])
+    return Network(shared_coco / "weights/yolox_nano.onnx", "yolox", DETECTOR_FAMILIES["yolox"])
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning:onnx")  # its sigmoid overflows and mends that
 def test_onnx_s_own_evaluator_gives_the_same_answer(network, shared_coco):
     reference = ReferenceEvaluator(onnx.load(network.path))
     _, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
-    expected = FAMILIES["yolox"].decode(reference.run(None, {"images": blob})[0], network.input_size)
+    expected = DETECTOR_FAMILIES["yolox"].decode(reference.run(None, {"images": blob})[0], network.input_size)
     for ours, theirs in zip(network.detect(blob)[0], expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
 
@@ -78,7 +78,7 @@ def test_average_precision_is_at_the_published_level(network, shared_coco):
 
 def test_a_grid_that_nobody_decodes_is_refused(network, shared_coco):
     """YOLOX's output has the shape of a decoded one."""
-    wrong = Network(network.path, "yolov5", FAMILIES["yolov5"])
+    wrong = Network(network.path, "yolov5", DETECTOR_FAMILIES["yolov5"])
     classes = pd.DataFrame({"category_id": range(80), "name": [str(i) for i in range(80)]})
     with pytest.raises(UserError, match=r"boxes of .*\.jpg have sides below zero"):
         run([wrong], np.arange(80), classes, _images(shared_coco, 8), shared_coco / "images/val2017", 0.01, 0.5, 1)

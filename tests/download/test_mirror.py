@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.download.images import fetch_images
+from contextual_anomaly.download.image_fetching import fetch_images
 from contextual_anomaly.download.transfer import RetryPolicy
 from tests.download.server import Misbehaviour
 
@@ -33,7 +33,7 @@ def test_every_real_image_comes_whole_or_is_named(site, shared_coco, tmp_path):
     for number, name in enumerate(images["file_name"].head(50)):
         site.files[f"/val2017/{name}"] = (folder / name).read_bytes()
         site.misbehaviours[f"/val2017/{name}"] = list(WRONG[number % len(WRONG)])
-    retry = RetryPolicy(tries=6, back_off=0.01, stall=1)
+    retry = RetryPolicy(max_retries=5, backoff_factor=0.01, timeout=1)
     rows = fetch_images(images, tmp_path / "store", tmp_path / "out", tmp_path / "report.csv", 16, retry)
     assert rows["status"].value_counts().to_dict() == {"present": 50, "missing": 3}
     assert not any(site.misbehaviours.values()), "a misbehaviour was not met"

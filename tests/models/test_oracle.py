@@ -10,7 +10,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.scenes import Scenes, write_scenes
-from contextual_anomaly.world.mixture import load_world
+from contextual_anomaly.world.scene_types import load_world
 
 CLASSES = ("a", "b", "c", "d", "e")
 

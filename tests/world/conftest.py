@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contextual_anomaly.world.mixture import World, load_world
+from contextual_anomaly.world.scene_types import World, load_world
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pycocotools.coco import COCO
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.commands.world_annotations import world_annotations
-from contextual_anomaly.world.annotations import outline
+from contextual_anomaly.world.annotation_files import outline
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The detector: its ONNX through OpenCV against the Flax net, and its worth by COCOeval on drawn images."""
+"""The detector: its ONNX through OpenCV against the Flax net, and its worth by COCOeval on rendered images."""
 
 import json
 import os
@@ -23,13 +23,13 @@ from contextual_anomaly.world.detector.training import _giou, assign
 def built(world, tmp_path_factory):
     """A detector of a sixth of the usual training, and what was trained."""
     path = tmp_path_factory.mktemp("detector") / "detector.onnx"
-    return path, build_detector(world, pictures=1000, steps=1200, seed=0, path=path)
+    return path, build_detector(world, images=1000, steps=1200, seed=0, path=path)
 
 
 @pytest.fixture(scope="module")
 def inputs(annotations, tmp_path_factory) -> dict[int, np.ndarray]:
     """Letterboxed images [256, 320, 3] of the validation split by image id."""
-    folder = tmp_path_factory.mktemp("drawn") / "val2017"
+    folder = tmp_path_factory.mktemp("rendered") / "val2017"
     world_images(annotations[1], folder, count=60, seed=0)
     bars = {"top": 8, "bottom": 8, "left": 0, "right": 0, "borderType": cv2.BORDER_CONSTANT, "value": (114, 114, 114)}
     return {
@@ -42,8 +42,8 @@ def answers(built, inputs) -> dict[int, np.ndarray]:
     """What OpenCV reads from the ONNX file: [84, N] by image id."""
     net = cv2.dnn.readNetFromONNX(str(built[0]))
     found = {}
-    for image_id, picture in inputs.items():
-        net.setInput(cv2.dnn.blobFromImage(picture, 1 / 255))
+    for image_id, image in inputs.items():
+        net.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
         found[image_id] = net.forward()[0].copy()
     return found
 
@@ -61,8 +61,8 @@ def detections(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_opencv_computes_what_flax_computes(built, inputs, answers):
     trained = built[1]
     for image_id in list(inputs)[:3]:
-        picture = inputs[image_id][None] / np.float32(255)
-        box, score = map(np.asarray, network.read(network.Head(80), trained, picture))
+        image = inputs[image_id][None] / np.float32(255)
+        box, score = map(np.asarray, network.read(network.Head(80), trained, image))
         x, y, w, h = answers[image_id][:4]
         np.testing.assert_allclose(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1), box[0], atol=0.01)
         np.testing.assert_allclose(answers[image_id][4:].T, score[0], atol=1e-4)
@@ -115,7 +115,7 @@ def test_same_bytes_on_any_number_of_cores(tmp_path):
     code = (
         "import os, sys, pathlib; os.sched_setaffinity(0, {int(c) for c in sys.argv[2:]})\n"
         "from contextual_anomaly.commands.world_detector import world_detector\n"
-        "world_detector(pathlib.Path(sys.argv[1]), pictures=40, steps=10, seed=3)"
+        "world_detector(pathlib.Path(sys.argv[1]), train_images=40, steps=10, seed=3)"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path / name), *map(str, held)])
@@ -129,7 +129,7 @@ def test_cells_answer_for_the_smallest_object_near_them():
     centers = network.cells(3, 3)
     boxes = np.array([[[4.0, 4, 20, 20], [10, 10, 14, 14], [0, 0, 24, 41]]])
     owner = assign(boxes, centers)[0].reshape(3, 3)
-    # Both lie around the middle cell's centre (12, 12); the third is too long for this size of the picture.
+    # Both lie around the middle cell's centre (12, 12); the third is too long for this size of the image.
     assert owner.tolist() == [[-1, -1, -1], [-1, 1, -1], [-1, -1, -1]]
     assert assign(boxes[:, [0, 2]], centers)[0, 4] == 0
 

@@ -1,9 +1,9 @@
-"""Scenes drawn in pieces."""
+"""Scenes sampled in pieces."""
 
 import numpy as np
 
 from contextual_anomaly.world import sampling
-from contextual_anomaly.world.mixture import load_world
+from contextual_anomaly.world.scene_types import load_world
 
 
 def test_pieces_change_no_object(monkeypatch):

@@ -58,8 +58,8 @@ def detect(
 
     from contextual_anomaly import tables
     from contextual_anomaly.detection.backend import CPU, available
-    from contextual_anomaly.detection.families import FAMILIES
-    from contextual_anomaly.detection.inference import run, shard_of
+    from contextual_anomaly.detection.detector import run, shard_of
+    from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
     from contextual_anomaly.detection.names import match_names, read_names
     from contextual_anomaly.detection.network import Network
 
@@ -69,7 +69,7 @@ def detect(
     chosen = available(backend)
     if chosen == CPU:
         cv2.setNumThreads(1)
-    how = family, FAMILIES[family], resize is Resize.stretch, chosen, batch_size
+    how = family, DETECTOR_FAMILIES[family], resize is Resize.stretch, chosen, batch_size
     network = Network(weights, *how)
     networks = [network] + [Network(weights, *how) for _ in range(threads - 1) if network.backend == CPU]
     if names:

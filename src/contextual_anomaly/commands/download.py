@@ -1,4 +1,4 @@
-"""`contextual-anomaly download`: one verified file from the network."""
+"""`contextual-anomaly download`: download and verify one file."""
 
 import logging
 from pathlib import Path
@@ -16,16 +16,12 @@ def download(
     sha256: Annotated[
         str | None, typer.Option(help="Checksum that the file must have, 64 hexadecimal digits.", metavar="HEX")
     ] = None,
-    tries: Annotated[int, typer.Option(min=1, help="In a row without a new byte, until an address is given up.")] = 6,
-    back_off: Annotated[
-        float, typer.Option(min=0, help="Seconds before the second try; doubled before each further one.")
-    ] = 1.0,
-    stall: Annotated[float, typer.Option(min=0.1, help="Seconds without a byte until a connection is given up.")] = 30,
 ) -> None:
     """Download a file, verify it, and rename it into its place only then.
 
-    A download that breaks off is gone on with, in this run or in the next: what came waits beside the output as a hidden
-    `.part` file. A file that is there already and right is not fetched again; one with a wrong checksum is deleted.
+    A download that breaks off is continued, in this run or in the next: what has arrived is kept beside the output as a
+    hidden `.part` file. A file that is there already and right is not downloaded again; one with a wrong checksum is
+    deleted.
     Proxies are taken from the environment (`HTTPS_PROXY`). Example:
 
     `contextual-anomaly download yolov3.cfg --size 8342
@@ -42,9 +38,10 @@ def download(
     if sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise UserError(f"--sha256 {sha256!r}: 64 hexadecimal digits were expected.")
     wanted = RemoteFile(tuple(address), size, sha256.lower() if sha256 else None)
+    retry = RetryPolicy()
     with only_one(output), track_bytes(output.name) as progress:
-        source = fetch(wanted, output, new_session(), RetryPolicy(tries, back_off, stall), progress)
-    checked = "checksum right" if sha256 else "no checksum was given"
+        source = fetch(wanted, output, new_session(retry), retry, progress)
+    checked = "checksum verified" if sha256 else "no checksum was given"
     logger.info(
         f"{output}: {output.stat().st_size:,} bytes, {checked}, " + (f"from {source}" if source else "was there")
     )

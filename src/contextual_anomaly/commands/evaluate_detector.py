@@ -27,10 +27,10 @@ def evaluate_detector(
     """
     from contextual_anomaly import tables
     from contextual_anomaly.detection import evaluation
-    from contextual_anomaly.detection.results import RUN, read_report
+    from contextual_anomaly.detection.detections import RUN, read_image_report
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    report = read_report(image_report)
+    report = read_image_report(image_report)
     measures = evaluation.evaluate(
         tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(),
         tables.read_table(categories, tables.CATEGORIES).to_pandas(),

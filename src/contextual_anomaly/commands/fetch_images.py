@@ -16,30 +16,25 @@ def fetch_images(
     report: Annotated[Path, typer.Option(help="What became of each image, as CSV.")],
     count: Annotated[int, typer.Option(min=1, help="How many images, those of the lowest ids.")] = 400,
     connections: Annotated[int, typer.Option(min=1, max=64, help="Images fetched at the same time.")] = 8,
-    tries: Annotated[int, typer.Option(min=1, help="For each address of an image.")] = 4,
-    back_off: Annotated[
-        float, typer.Option(min=0, help="Seconds before the second try; doubled before each further one.")
-    ] = 1.0,
-    stall: Annotated[float, typer.Option(min=0.1, help="Seconds without a byte until a connection is given up.")] = 30,
 ) -> None:
-    """Fetch images from the addresses that the annotations give, as the original does.
+    """Download images from the addresses that the annotations give, as the original does.
 
-    What came stays in the store, so that a run that broke off goes on, and a larger count fetches only the rest. An
-    image counts as whole when it can be decoded and has the size that the annotations say. Images that no server has are
-    named in the report, and the rest goes on; if one could not be had for another reason, the command fails in the end.
+    Images stay in the store, so that an interrupted run continues, and a larger count downloads only the rest. An image
+    counts as whole if it can be decoded and has the size that the annotations say. Images that no server has are named
+    in the report and left out; if one could not be downloaded for another reason, the command fails in the end.
     Example:
 
     `contextual-anomaly fetch-images --image-table results/images/val.parquet --store data/images --count 400
     --output data/val2017_first400 --report data/val2017_first400.csv`
     """
     from contextual_anomaly import tables
-    from contextual_anomaly.download.images import MISSING, fetch_images
+    from contextual_anomaly.download.image_fetching import MISSING, fetch_images
     from contextual_anomaly.download.transfer import RetryPolicy
     from contextual_anomaly.runtime.locks import only_one
 
     wanted = tables.read_table(image_table, tables.IMAGES).to_pandas().head(count)
     with only_one(store):
-        rows = fetch_images(wanted, store, output, report, connections, RetryPolicy(tries, back_off, stall))
+        rows = fetch_images(wanted, store, output, report, connections, RetryPolicy(max_retries=3))
     missing = int((rows["status"] == MISSING).sum())
     logger.info(
         f"{output}: {len(rows) - missing:,} images" + (f"; {missing:,} are missing, see {report}" if missing else "")

@@ -30,7 +30,7 @@ def merge_detections(
 
     Of many, one name that holds {shard} stands for all: `--shards 1000 --shard-detections 'shards/{shard}.parquet'` …
     """
-    from contextual_anomaly.detection.results import merge, read_results
+    from contextual_anomaly.detection.detections import merge, read_detections
     from contextual_anomaly.errors import UserError
 
     if shards is not None:  # a command line is too short for the names of a thousand
@@ -42,7 +42,7 @@ def merge_detections(
             f"{len(shard_image_report)} --shard-image-report were given; of each the same number was expected."
         )
     files = zip(shard_detections, shard_class_scores, shard_image_report, strict=True)
-    merged = merge([read_results(*paths) for paths in files])
+    merged = merge([read_detections(*paths) for paths in files])
     merged.write(detections, class_scores, image_report)
     counts = merged.report["status"].value_counts()
     logger.info(

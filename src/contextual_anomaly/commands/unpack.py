@@ -1,4 +1,4 @@
-"""`contextual-anomaly unpack`: what is wanted out of an archive."""
+"""`contextual-anomaly unpack`: unpack a file or a folder of an archive."""
 
 import logging
 from pathlib import Path
@@ -14,9 +14,9 @@ def unpack(
     member: Annotated[str, typer.Argument(help="A file in it, or a folder, with a slash at its end.")],
     output: Annotated[Path, typer.Option(help="The file, or the folder, to write; replaced as a whole.")],
 ) -> None:
-    """Take one file, or the files of one folder, out of a zip archive.
+    """Unpack one file, or the files of one folder, of a zip archive.
 
-    An archive that holds a name pointing out of its folder, or a link, is refused, and nothing of it is written. Example:
+    An archive with a name that points out of its folder, or with a link, is refused, and nothing is written. Example:
 
     `contextual-anomaly unpack annotations_trainval2017.zip annotations/instances_val2017.json
     --output data/annotations/instances_val2017.json`

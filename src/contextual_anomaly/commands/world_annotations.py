@@ -19,14 +19,14 @@ def world_annotations(
     """Sample scenes of the synthetic world and write them as official COCO annotation files.
 
     Every image is one of 64 scene types fitted to COCO 2017 (skiing, a kitchen, a street ...). Given the type, each of
-    the 80 classes is present or not by itself; numbers, sizes and places of the objects follow COCO's statistics of
+    the 80 classes is present independently; numbers, sizes and places of the objects follow COCO's statistics of
     their class. Everything after this step reads the files as if they were COCO's own.
 
     Example: contextual-anomaly world-annotations --train results/world/annotations/instances_train2017.json
     --val results/world/annotations/instances_val2017.json
     """
-    from contextual_anomaly.world.annotations import write_annotations
-    from contextual_anomaly.world.mixture import load_world
+    from contextual_anomaly.world.annotation_files import write_annotations
+    from contextual_anomaly.world.scene_types import load_world
 
     world = load_world()
     for split, images, path in (("train", train_images, train), ("val", val_images, val)):

@@ -18,7 +18,7 @@ def world_oracle(
 ) -> None:
     """Write the synthetic world's exact conditional as a context model.
 
-    The synthetic world draws every scene from 64 known scene types, so P(class present | every other class) has a
+    The synthetic world samples every scene from 64 known scene types, so P(class present | every other class) has a
     closed form. No model can beat it on that world's data: in each table of experiments it is the ceiling, as class
     frequency is the floor. It answers for the classes that the scenes were encoded with.
 
@@ -31,14 +31,14 @@ def world_oracle(
     from contextual_anomaly.models.data import TrainingData
     from contextual_anomaly.models.families.oracle import Oracle
     from contextual_anomaly.scenes import read_scenes
-    from contextual_anomaly.world.mixture import load_world
+    from contextual_anomaly.world.scene_types import load_world
 
-    world, examples = load_world(), read_scenes(scenes)
-    unknown = sorted(set(examples.classes) - set(world.classes))
+    world, training_scenes = load_world(), read_scenes(scenes)
+    unknown = sorted(set(training_scenes.classes) - set(world.classes))
     if unknown:
         raise UserError(f"{scenes}: not of the synthetic world, which has no class {unknown[0]!r}.")
-    kept = [world.classes.index(name) for name in examples.classes]
-    # Classes are independent given the scene type: leaving a column out is summing over it.
-    oracle = Oracle("oracle", examples.classes, world.weight, world.probability[:, kept])
+    kept = [world.classes.index(name) for name in training_scenes.classes]
+    # Classes are independent given the scene type: leaving a column out marginalises over it.
+    oracle = Oracle("oracle", training_scenes.classes, world.weight, world.probability[:, kept])
     registry.save(oracle, output)
-    write_calibration(calibrate(oracle, None, TrainingData(examples), minimum_classes), calibration)
+    write_calibration(calibrate(oracle, None, TrainingData(training_scenes), minimum_classes), calibration)

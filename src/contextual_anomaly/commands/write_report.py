@@ -39,9 +39,9 @@ def write_report(
 
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.report.audit import audit_section
+    from contextual_anomaly.report.finished_run import FinishedRun
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
-    from contextual_anomaly.report.finished_run import FinishedRun
     from contextual_anomaly.runtime.atomic import atomic_write, require_file
 
     unclear = [entry for entry in model if "=" not in entry]

@@ -1,1 +1,1 @@
-"""From the network: verified, resumed transfers, safe unpacking, images one by one."""
+"""Download files and images, verified and resumed, and unpack archives safely."""

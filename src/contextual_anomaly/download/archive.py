@@ -1,4 +1,4 @@
-"""Only what is wanted out of a zip archive, and nothing outside of its folder."""
+"""Unpack single files or folders of a zip archive, never outside of the target."""
 
 import logging
 import shutil
@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 def unpack_file(archive: Path, member: str, target: Path) -> None:
-    """Write one member as ``target``, temporary and then renamed.
+    """Write one member of a zip archive as ``target``.
 
     Raises:
-        UserError: it is no zip archive, is damaged, lacks the member, or holds a member that leaves its folder.
+        UserError: The file is no zip archive, is damaged, lacks the member, or holds a member that leaves its folder.
     """
     with _opened(archive) as (package, members):
         if member not in members:
@@ -37,10 +37,10 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
     """Write the files of one folder of the archive into ``target``, which is replaced as a whole.
 
     Returns:
-        how many there are.
+        The number of files.
 
     Raises:
-        UserError: as `unpack_file`.
+        UserError: As `unpack_file`.
     """
     prefix = folder.rstrip("/") + "/"
     with _opened(archive) as (package, members):
@@ -63,13 +63,13 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
 
 @contextmanager
 def _opened(archive: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
-    """The archive and its files by name; every member is looked at before the first is written."""
+    """Open the archive, check every member, and yield the archive and its files by name."""
     require_file(archive, "a zip archive")
     try:
         with zipfile.ZipFile(archive) as package:
             entries = package.infolist()
             for entry in entries:
-                # Zip keeps names as they were put in; zipfile shows them with forward slashes on Windows only.
+                # orig_filename is the name as stored; zipfile converts backslashes on Windows only.
                 if escapes_directory(entry.orig_filename):
                     raise UserError(
                         f"{archive}: the member {entry.orig_filename!r} points outside its folder; nothing was unpacked."
@@ -82,7 +82,7 @@ def _opened(archive: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.
 
 
 def _copy(package: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
-    """The member's bytes, checked by the archive's own checksum."""
+    """Write the member's bytes, checked by the archive's own checksum."""
     try:
         with package.open(entry) as source, path.open("wb") as out:
             shutil.copyfileobj(source, out, 1 << 20)

@@ -1,31 +1,33 @@
-"""One file from the first address that gives it: resumed, retried, verified, and renamed only when it is right."""
+"""Download one file from the first address that has it: retried, resumed, verified, and renamed only when it is right."""
 
 import errno
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from hashlib import file_digest
 from pathlib import Path
 from shutil import disk_usage
 
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1 << 18
-GONE = (401, 403, 404, 410, 451)  # asking again gives the same answer
-LONGEST_WAIT = 60.0  # seconds between two tries, whatever the server asks for
+CHUNK = 1 << 18  # bytes
+RETRIED_STATUSES = (408, 425, 429, *range(500, 600))
+LONGEST_WAIT = 60.0  # seconds before a retry, whatever the server asks for
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """What is wanted, and how it is recognised."""
+    """A file to download, and how it is recognised."""
 
     addresses: tuple[str, ...]  # tried in this order
     size: int | None = None  # bytes
@@ -36,9 +38,9 @@ class RemoteFile:
 class RetryPolicy:
     """When to give up on an address."""
 
-    tries: int = 6  # in a row that bring nothing new
-    back_off: float = 1.0  # seconds before the second try, doubled before each further one
-    stall: float = 30.0  # seconds without a byte
+    max_retries: int = 5  # in a row, without a new byte
+    backoff_factor: float = 1.0  # seconds before the second retry, doubled before each further one, as in urllib3
+    timeout: float = 30.0  # seconds without a byte
 
 
 class Absent(UserError):
@@ -46,51 +48,78 @@ class Absent(UserError):
 
 
 class _Refused(Exception):
-    """This address will not give the right file, however often it is asked."""
+    """This address does not give the right file, and asking again would not help."""
 
     def __init__(self, problem: str, absent: bool = False) -> None:
         super().__init__(problem)
         self.absent = absent
 
 
-class _Broken(Exception):
-    """This try failed, the next one may not; `wait` is what the server asks for, in seconds."""
+class _Interrupted(Exception):
+    """The answer broke off or does not continue the part; the next request may."""
 
-    def __init__(self, problem: str, wait: float | None = None) -> None:
-        super().__init__(problem)
-        self.wait = wait
+
+class _Retry(Retry):
+    """urllib3's retries, which are logged, and wait `LONGEST_WAIT` at most."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Return the seconds that the server asks for, bounded."""
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, LONGEST_WAIT)
+
+    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
+        """Wait before the next try, as long as the server asks for or the backoff says."""
+        problem = f"answers {response.status}" if response else "the connection broke"
+        for last in self.history[-1:]:
+            logger.info(f"{last.url}: {problem}; trying again")
+        super().sleep(response)
 
 
 @dataclass
 class _Part:
-    """The file beside the target that grows from try to try."""
+    """The file beside the target that grows from request to request."""
 
     path: Path
-    inherited: bool = False  # begun by an earlier run or at another address: of which version is not known
-    version: str | None = None  # the server's ETag or date of what it was begun with
-    furthest: int = 0  # bytes, in the tries at this address
+    inherited: bool = False  # begun by an earlier run or at another address, so its version is not known
+    version: str | None = None  # the server's ETag or date of the version that it was begun with
 
     @property
     def size(self) -> int:
+        """Bytes that have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def begin_again(self) -> None:
+        """Delete what has arrived."""
         self.path.unlink(missing_ok=True)
         self.inherited, self.version = False, None
 
-    def go_on_elsewhere(self, checksum_will_tell: bool) -> None:
-        """A new address: what is here is worth going on from only where a mixture would be noticed."""
-        if self.size and checksum_will_tell:
+    def change_address(self, has_checksum: bool) -> None:
+        """Keep what has arrived only if a checksum would reveal a mixture of two versions."""
+        if self.size and has_checksum:
             self.inherited, self.version = True, None
         else:
             self.begin_again()
-        self.furthest = self.size
 
 
-def new_session() -> requests.Session:
-    """A session for `fetch`; one for each thread. Proxies and certificates are taken from the environment, as usual."""
+def new_session(retry: RetryPolicy) -> requests.Session:
+    """Return a session for `fetch`; each thread needs its own.
+
+    Status codes, failed connections, waiting times and Retry-After are handled by urllib3. Proxies and certificates are
+    taken from the environment, as usual.
+    """
     session = requests.Session()
     session.headers.update({"User-Agent": f"contextual-anomaly/{__version__}", "Accept-Encoding": "identity"})
+    retries = _Retry(
+        total=retry.max_retries,
+        other=0,  # certificates, which do not become right
+        status_forcelist=RETRIED_STATUSES,
+        allowed_methods=("GET",),
+        backoff_factor=retry.backoff_factor,
+        backoff_max=LONGEST_WAIT,
+        raise_on_status=False,
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries))
     return session
 
 
@@ -101,35 +130,39 @@ def fetch(
     retry: RetryPolicy,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> str:
-    """Get ``file`` as ``target``, unless it is there already.
+    """Download ``file`` as ``target``, unless it is there already.
 
-    What has arrived waits beside the target as `.part`, and the next try, or the next run, goes on from there. Without a
-    checksum another run begins again, as nothing would tell a file put together from two versions.
+    What has arrived is kept beside the target as `.part`, and the next request, or the next run, continues there.
+    Without a checksum another run begins again, because nothing would reveal a file put together from two versions.
 
     Args:
-        progress: told the bytes that are there, and the total where it is known.
+        file: What to download.
+        target: Where it goes.
+        session: From `new_session` with the same policy.
+        retry: When to give up on an address.
+        progress: Called with the number of bytes that have arrived, and the total where it is known.
 
     Returns:
-        the address that gave it, or "" where it was there.
+        The address that gave it, or "" if it was there.
 
     Raises:
-        Absent: every address says that there is no such file.
-        UserError: no address gave the right file; the message has the reason of each.
+        Absent: Every address says that there is no such file.
+        UserError: No address gave the right file; the message gives the reason of each.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        problem = _wrong(target, file)
+        problem = _mismatch(target, file)
         if not problem:
             return ""
         target.unlink()
         logger.info(f"{target}: {problem}; it was deleted")
     part = _Part(target.with_name(f".{target.name}.part"))
-    _room(target, file, part.size)
+    _check_free_space(target, file, part.size)
     problems: list[_Refused] = []
     for address in file.addresses:
-        part.go_on_elsewhere(checksum_will_tell=file.sha256 is not None)
+        part.change_address(has_checksum=file.sha256 is not None)
         try:
-            _from_address(address, file, part, session, retry, progress)
+            _fetch_from(address, file, part, session, retry, progress)
         except _Refused as problem:
             problems.append(problem)
             continue
@@ -137,95 +170,84 @@ def fetch(
         return address
     tried = "".join(f"\n  {a}: {p}" for a, p in zip(file.addresses, problems, strict=True))
     error = Absent if all(p.absent for p in problems) else UserError
-    kept = f"; {part.size:,} bytes are kept, run again to go on from there" if part.size else ""
+    kept = f"; {part.size:,} bytes are kept, run again to continue from there" if part.size else ""
     raise error(f"{target}: could not be downloaded from any of its addresses{kept}.{tried}")
 
 
-def _from_address(address, file, part: _Part, session, retry: RetryPolicy, progress) -> None:
-    """Try one address until ``part`` is the right file, or until it gives nothing more."""
-    barren = 0
+def _fetch_from(address: str, file: RemoteFile, part: _Part, session, retry: RetryPolicy, progress) -> None:
+    """Ask one address until ``part`` is the right file, or until nothing more comes."""
+    retries, furthest = 0, part.size
     while True:
         try:
-            _go_on(address, file, part, session, retry, progress)
-            problem = _wrong(part.path, file)
-            if not problem:
-                return
-            put_together = part.inherited
-            part.begin_again()
-            if not put_together:
-                raise _Refused(f"the file {problem}; it was deleted")
-            logger.info(f"{part.path}: {problem}; it was begun earlier, so it is deleted and fetched from the start")
-            part.furthest = 0
-        except _Broken as problem:
-            # A server that forgets what it sent before would otherwise begin for ever.
-            barren = 0 if part.size > part.furthest else barren + 1
-            part.furthest = max(part.furthest, part.size)
-            if barren >= retry.tries:
-                raise _Refused(f"{problem}; gave up after {retry.tries} tries") from None
-            wait = retry.back_off * 2 ** max(barren - 1, 0) if problem.wait is None else problem.wait
-            wait = min(wait, LONGEST_WAIT)
-            logger.info(f"{address}: {problem}; {part.size:,} bytes are here, going on in {wait:.3g} s")
+            _fetch_rest(address, file, part, session, retry, progress)
+        except _Interrupted as problem:
+            # Counted from the furthest byte: a server that ignores ranges would otherwise begin again for ever.
+            retries = 0 if part.size > furthest else retries + 1
+            furthest = max(part.size, furthest)
+            if retries > retry.max_retries:
+                raise _Refused(f"{problem}; gave up after {retries} tries") from None
+            wait = min(retry.backoff_factor * 2 ** max(retries - 1, 0), LONGEST_WAIT)
+            logger.info(f"{address}: {problem}; {part.size:,} bytes are here, continuing in {wait:.3g} s")
             time.sleep(wait)
+            continue
+        problem = _mismatch(part.path, file)
+        if not problem:
+            return
+        was_inherited = part.inherited
+        part.begin_again()
+        if not was_inherited:
+            raise _Refused(f"the file {problem}; it was deleted")
+        logger.info(f"{part.path}: {problem}; it was begun earlier, so it is deleted and fetched from the start")
+        furthest = 0
 
 
-def _go_on(address, file, part: _Part, session, retry: RetryPolicy, progress) -> None:
-    """One request for what is not here yet."""
+def _fetch_rest(address: str, file: RemoteFile, part: _Part, session, retry: RetryPolicy, progress) -> None:
+    """Request the bytes that are missing, and append them to the part."""
     if file.size is not None and part.size >= file.size:
-        return  # whole, or too long: the checksum tells
-    here = part.size
-    headers = {"Range": f"bytes={here}-"} if here else {}
-    if here and part.version:
-        headers["If-Range"] = part.version
+        return  # whole, or too long: the checksum decides
+    with _request(address, part, session, retry) as answer:
+        start = _start_of(answer, file, part)
+        length = answer.headers.get("Content-Length")
+        total = file.size or (start + int(length) if length else None)
+        try:
+            _append(answer, start, total, part, progress)
+        except HTTPError as error:
+            raise _Interrupted(_in_words(error, retry)) from None
+
+
+def _request(address: str, part: _Part, session: requests.Session, retry: RetryPolicy) -> requests.Response:
+    """Ask for what follows the part, or for all; urllib3 has retried what can be retried."""
+    headers = {}
+    if part.size:
+        headers["Range"] = f"bytes={part.size}-"
+        if part.version:
+            headers["If-Range"] = part.version
     try:
-        with session.get(address, headers=headers, stream=True, timeout=retry.stall) as answer:
-            here = _checked(answer, here, file, part)
-            coming = int(answer.headers["Content-Length"]) if answer.headers.get("Content-Length") else None
-            total = file.size or (None if coming is None else here + coming)
-            with part.path.open("r+b" if here else "wb") as out:
-                out.seek(here)
-                out.truncate()
-                # read1 gives what has arrived; whole chunks would lose the last one where the connection breaks.
-                while chunk := answer.raw.read1(CHUNK):
-                    here += len(chunk)
-                    if total is not None and here > total:
-                        part.begin_again()
-                        raise _Refused(f"sends more than the {total:,} bytes expected")
-                    out.write(chunk)
-                    progress(here, total)
+        return session.get(address, headers=headers, stream=True, timeout=retry.timeout)
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         raise _Refused("not an http:// or https:// address") from None
     except requests.exceptions.SSLError as error:
-        raise _Refused(f"its certificate cannot be verified ({_short(error)})") from None
+        raise _Refused(f"its certificate cannot be verified ({_innermost(error)})") from None
     except (requests.exceptions.RequestException, HTTPError) as error:
-        causes = (error, *error.args)
-        if any(isinstance(cause, (requests.exceptions.Timeout, ReadTimeoutError)) for cause in causes):
-            raise _Broken(f"nothing came for {retry.stall:g} s") from None
-        raise _Broken(f"the connection broke ({_short(error)})") from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise UserError(
-                f"{part.path}: no space left ({error.strerror}). Free some and run again: what came is kept."
-            ) from error
-        raise
-    if total is not None and here < total:
-        raise _Broken(f"broke off at {here:,} of {total:,} bytes")
+        raise _Refused(f"{_in_words(error, retry)}; gave up after {retry.max_retries + 1} tries") from None
 
 
-def _checked(answer: requests.Response, here: int, file: RemoteFile, part: _Part) -> int:
-    """Where the answer's bytes belong, 0 if the server begins again; an answer that is no file is an exception."""
-    status = answer.status_code
-    if status in GONE:
-        raise _Refused(f"answers {status} {answer.reason}", absent=status in (404, 410))
-    if status == 416:  # nothing after what is here: it is not this file's beginning
+def _start_of(answer: requests.Response, file: RemoteFile, part: _Part) -> int:
+    """Return the position of the answer's first byte in the file; raise if the answer is not the file."""
+    status, here = answer.status_code, part.size
+    if status in RETRIED_STATUSES:
+        tries = len(getattr(answer.raw.retries, "history", ())) + 1
+        raise _Refused(f"answers {status} {answer.reason}; gave up after {tries} tries")
+    if status == 416:
         part.begin_again()
-        raise _Broken("has nothing after what is here, so that is deleted")
+        raise _Interrupted("has nothing after what is here, so that is deleted")
     if status not in (200, 206):
-        raise _Broken(f"answers {status} {answer.reason}", _retry_after(answer.headers.get("Retry-After")))
+        raise _Refused(f"answers {status} {answer.reason}", absent=status in (404, 410))
     if status == 206:
         start, _, total = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         if start.partition("-")[0] != str(here):
             part.begin_again()
-            raise _Broken(f"answers with another range than asked for ({answer.headers.get('Content-Range')})")
+            raise _Interrupted(f"answers with another range than asked for ({answer.headers.get('Content-Range')})")
     else:
         here, part.inherited = 0, False
         total = answer.headers.get("Content-Length", "")
@@ -236,20 +258,33 @@ def _checked(answer: requests.Response, here: int, file: RemoteFile, part: _Part
     return here
 
 
-def _retry_after(text: str | None) -> float | None:
-    """Seconds, of a header that gives them or a date."""
-    if not text:
-        return None
-    if text.isdigit():
-        return float(text)
+def _append(answer: requests.Response, start: int, total: int | None, part: _Part, progress) -> None:
+    """Write the answer's body into the part, from ``start`` on."""
+    here = start
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None
+        with part.path.open("r+b" if here else "wb") as out:
+            out.seek(here)
+            out.truncate()
+            # read1 returns what has arrived; reading whole chunks would lose the last one when the connection breaks.
+            while chunk := answer.raw.read1(CHUNK):
+                here += len(chunk)
+                if total is not None and here > total:
+                    part.begin_again()
+                    raise _Refused(f"sends more than the {total:,} bytes expected")
+                out.write(chunk)
+                progress(here, total)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(
+                f"{part.path}: no space left ({error.strerror}). Free some and run again: what came is kept."
+            ) from error
+        raise
+    if total is not None and here < total:
+        raise _Interrupted(f"broke off at {here:,} of {total:,} bytes")
 
 
-def _wrong(path: Path, file: RemoteFile) -> str:
-    """What is wrong with a whole file, or nothing."""
+def _mismatch(path: Path, file: RemoteFile) -> str:
+    """Return what is wrong with a whole file, or ""."""
     size = path.stat().st_size if path.exists() else 0
     if file.size is not None and size != file.size:
         return f"has {size:,} bytes, {file.size:,} were expected"
@@ -261,7 +296,8 @@ def _wrong(path: Path, file: RemoteFile) -> str:
     return ""
 
 
-def _room(target: Path, file: RemoteFile, here: int) -> None:
+def _check_free_space(target: Path, file: RemoteFile, here: int) -> None:
+    """Raise if the disk has no room for the rest of the file."""
     free = disk_usage(target.parent).free
     if file.size is not None and free < file.size - here:
         raise UserError(
@@ -269,8 +305,16 @@ def _room(target: Path, file: RemoteFile, here: int) -> None:
         )
 
 
-def _short(error: Exception) -> str:
-    """The innermost reason of a chain of exceptions, without addresses of objects."""
+def _in_words(error: Exception, retry: RetryPolicy) -> str:
+    """Describe a failed connection in a few words."""
+    innermost = _innermost(error)
+    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) or "timed out" in innermost:
+        return f"nothing came for {retry.timeout:g} s"
+    return f"the connection broke ({innermost})"
+
+
+def _innermost(error: Exception) -> str:
+    """Return the innermost reason of a chain of exceptions, without addresses of objects."""
     while True:
         parts = (getattr(error, "reason", None), *error.args[-1:])
         inner = next((part for part in parts if isinstance(part, Exception)), None)

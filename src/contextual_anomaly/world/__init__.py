@@ -1,1 +1,1 @@
-"""The synthetic world: scenes sampled from COCO's statistics, drawn, with a known exact answer."""
+"""The synthetic world: scenes sampled from COCO's statistics, rendered as images, with a known exact answer."""

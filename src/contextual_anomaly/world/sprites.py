@@ -1,53 +1,57 @@
-"""One card per class: its symbol tells the supercategory, colours and pattern tell the class."""
+"""One sprite per class: the symbol shows the supercategory, colours and pattern show the class."""
 
 import colorsys
 
 import cv2
 import numpy as np
 
-from contextual_anomaly.world.mixture import World
+from contextual_anomaly.world.scene_types import World
 
-SIZE = 96  # pixels of a card's side; boxes of all sizes are scaled from it
+SIZE = 96  # side of a sprite in pixels, before it is scaled to a box
 INK = (28, 26, 30)
-EDGE = 9  # pixels of ink around the card
-GLYPH_PLACE = np.float32([[0.62, 0, 0.19 * SIZE], [0, 0.62, 0.19 * SIZE]])  # scaled, in the card's middle
+EDGE = 9  # width of the dark border in pixels
+GLYPH_PLACE = np.array([[0.62, 0, 0.19 * SIZE], [0, 0.62, 0.19 * SIZE]], np.float32)  # scaled, in the card's middle
 SHADES = ((0.9, 0.95), (0.9, 0.55), (0.45, 0.95), (0.45, 0.6), (0.7, 0.8))
-"""Saturation and value of the fill colours of a family's variants."""
+"""Saturation and value of the fill colours of the classes of one supercategory."""
 PATTERNS = ("plain", "rows", "columns", "dots", "slant", "checks")
 
 
 def sprites(world: World) -> np.ndarray:
-    """[C, SIZE, SIZE, 4] uint8: red, green, blue, and opacity, which is full everywhere.
+    """Render the sprite of every class.
 
-    A card fills its box, so that the box can be seen. Classes of one supercategory share the symbol and have near hues,
-    so that a detector doubts between them.
+    A sprite fills its box, so that the box can be seen. Classes of one supercategory share the symbol and have similar
+    hues, so that a detector confuses them.
+
+    Returns:
+        Sprites [C, SIZE, SIZE, 4] uint8: red, green, blue, and opacity, which is 255 everywhere.
     """
     above = sorted(set(world.supercategories))
-    pictures = []
+    made = []
     for column, supercategory in enumerate(world.supercategories):
         family = above.index(supercategory)
         variant = world.supercategories[:column].count(supercategory)
-        # Neighbouring families lie far apart on the colour circle; a family's variants keep near its hue.
+        # Neighbouring supercategories are far apart on the colour circle; classes of one have similar hues.
         saturation, value = SHADES[variant % len(SHADES)]
         fill = _colour(family * 5 / len(above) + 0.05 * (variant // len(SHADES)), saturation, value)
         accent = _colour(family * 5 / len(above) + 0.3 + 0.618034 * variant, 0.9, 0.95 - 0.45 * (variant % 2))
         glyph = np.zeros((SIZE, SIZE), np.uint8)
         SYMBOLS[supercategory](glyph)
         glyph = cv2.warpAffine(glyph, GLYPH_PLACE, (SIZE, SIZE))
-        picture = np.empty((SIZE, SIZE, 3), np.uint8)
-        picture[:] = INK
-        picture[EDGE:-EDGE, EDGE:-EDGE] = fill
-        picture[(glyph > 127) & ~_pattern(PATTERNS[variant % len(PATTERNS)])] = accent
-        pictures.append(np.dstack([picture, np.full((SIZE, SIZE), 255, np.uint8)]))
-    return np.stack(pictures)
+        image = np.empty((SIZE, SIZE, 3), np.uint8)
+        image[:] = INK
+        image[EDGE:-EDGE, EDGE:-EDGE] = fill
+        image[(glyph > 127) & ~_pattern(PATTERNS[variant % len(PATTERNS)])] = accent
+        made.append(np.dstack([image, np.full((SIZE, SIZE), 255, np.uint8)]))
+    return np.stack(made)
 
 
 def _colour(hue: float, saturation: float, value: float) -> tuple[int, ...]:
+    """Convert hue, saturation and value to red, green and blue (0 to 255)."""
     return tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
 def _pattern(name: str) -> np.ndarray:
-    """[SIZE, SIZE] bool: where the card shows through its symbol."""
+    """Return where the background shows through the symbol, [SIZE, SIZE] bool."""
     y, x = np.mgrid[:SIZE, :SIZE]
     thin, wide = SIZE // 8, SIZE // 4
     if name == "rows":
@@ -60,7 +64,7 @@ def _pattern(name: str) -> np.ndarray:
         return (x // wide + y // wide) % 2 == 0
     if name == "dots":
         return (x % wide - thin) ** 2 + (y % wide - thin) ** 2 < (0.75 * thin) ** 2
-    return (abs(x - SIZE // 2) < thin) & (abs(y - SIZE // 2) < thin)  # plain but for a patch in the middle
+    return (abs(x - SIZE // 2) < thin) & (abs(y - SIZE // 2) < thin)  # "plain": one square in the middle
 
 
 def _polygon(mask: np.ndarray, *corners: tuple[float, float]) -> None:
@@ -75,6 +79,7 @@ def _ellipse(mask: np.ndarray, x: float, y: float, rx: float, ry: float) -> None
 
 
 def _box(mask: np.ndarray, left: float, top: float, right: float, bottom: float) -> None:
+    """Fill a box given by its sides, in fractions of the side."""
     _polygon(mask, (left, top), (right, top), (right, bottom), (left, bottom))
 
 

@@ -11,7 +11,7 @@ ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
 
 @dataclass(frozen=True)
-class Section:
+class CfgSection:
     """One section of a cfg; values are read as Darknet reads them, but what is no number is an error."""
 
     path: Path
@@ -66,7 +66,7 @@ class Section:
         return found
 
 
-def read_cfg(path: str | Path) -> tuple[Section, list[Section]]:
+def read_cfg(path: str | Path) -> tuple[CfgSection, list[CfgSection]]:
     """[net] and the layers behind it, in order.
 
     Raises:
@@ -77,7 +77,7 @@ def read_cfg(path: str | Path) -> tuple[Section, list[Section]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a text file; a Darknet cfg was expected.") from error
-    sections: list[Section] = []
+    sections: list[CfgSection] = []
     for line, text in enumerate(lines, 1):
         text = text.split("#")[0].strip()
         if not text or text.startswith(";"):
@@ -86,7 +86,7 @@ def read_cfg(path: str | Path) -> tuple[Section, list[Section]]:
             if not text.endswith("]"):
                 raise UserError(f"{path}, line {line}: {text!r} is no [section].")
             kind = text[1:-1].strip()
-            sections.append(Section(path, ALIASES.get(kind, kind), line, len(sections) - 1, {}))
+            sections.append(CfgSection(path, ALIASES.get(kind, kind), line, len(sections) - 1, {}))
             continue
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not key:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import onnx
 
-from contextual_anomaly.detection.darknet.cfg import Section, read_cfg
+from contextual_anomaly.detection.darknet.cfg import CfgSection, read_cfg
 from contextual_anomaly.detection.darknet.graph import Graph, Tensor
 from contextual_anomaly.detection.darknet.heads import HEADS, Head
 from contextual_anomaly.detection.darknet.known import check_keys
@@ -55,7 +55,7 @@ def convert(cfg: str | Path, weights: str | Path, batch: int | None = None, size
     return graph.model(net.path.stem, image, OUTPUT, (4 + head.classes, head.boxes), batch)
 
 
-def _together(graph: Graph, net: Section, heads: list[tuple[Section, Head]]) -> Head:
+def _together(graph: Graph, net: CfgSection, heads: list[tuple[CfgSection, Head]]) -> Head:
     """All heads' boxes one behind the other."""
     if not heads:
         raise UserError(f"{net.path}: the network has no head, neither [yolo] nor [region].")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextual_anomaly.detection.darknet.cfg import Section
+from contextual_anomaly.detection.darknet.cfg import CfgSection
 from contextual_anomaly.detection.darknet.graph import Graph, Tensor
 
 
@@ -20,7 +20,7 @@ class Head:
     boxes: int
 
 
-def yolo(graph: Graph, layer: Section, x: Tensor, image: Tensor) -> Head:
+def yolo(graph: Graph, layer: CfgSection, x: Tensor, image: Tensor) -> Head:
     """The head of YOLOv3 and v4: anchors in pixels of the input, classes that do not exclude each other.
 
     After Redmon and Farhadi, "YOLOv3: An Incremental Improvement" (arXiv 1804.02767); scale_x_y is of Bochkovskiy et al.,
@@ -43,7 +43,7 @@ def yolo(graph: Graph, layer: Section, x: Tensor, image: Tensor) -> Head:
     )
 
 
-def region(graph: Graph, layer: Section, x: Tensor, image: Tensor) -> Head:
+def region(graph: Graph, layer: CfgSection, x: Tensor, image: Tensor) -> Head:
     """The head of YOLOv2: anchors in cells, classes of which one is true.
 
     After Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (arXiv 1612.08242).
@@ -62,7 +62,7 @@ def region(graph: Graph, layer: Section, x: Tensor, image: Tensor) -> Head:
 HEADS = {"yolo": yolo, "region": region}
 
 
-def _anchors(layer: Section) -> np.ndarray:
+def _anchors(layer: CfgSection) -> np.ndarray:
     """[num, 2] width and height."""
     numbers, count = layer.numbers("anchors"), layer.integer("num", 1, 1)
     if len(numbers) != 2 * count:
@@ -77,7 +77,7 @@ def _anchors(layer: Section) -> np.ndarray:
 class _Cells:
     """The convolution's answer [batch, anchors · (5 + classes), H, W] as [batch, anchors, 5 + classes, H · W]."""
 
-    def __init__(self, graph: Graph, layer: Section, x: Tensor, image: Tensor, anchors: int) -> None:
+    def __init__(self, graph: Graph, layer: CfgSection, x: Tensor, image: Tensor, anchors: int) -> None:
         self.classes = layer.integer("classes", 20, 1)
         rows = 5 + self.classes
         if x.channels != anchors * rows:

@@ -2,7 +2,7 @@
 
 import logging
 
-from contextual_anomaly.detection.darknet.cfg import Section
+from contextual_anomaly.detection.darknet.cfg import CfgSection
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ TRAINING = {
 TRAINING_SECTIONS = {"net", "yolo", "region", "dropout"}  # whose other keys all are of training or of thresholds
 
 
-def check_keys(layer: Section) -> None:
+def check_keys(layer: CfgSection) -> None:
     """Refuse what would change the network, name what is not known.
 
     Raises:

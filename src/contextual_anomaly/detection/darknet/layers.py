@@ -8,18 +8,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from contextual_anomaly.detection.darknet.cfg import Section
+from contextual_anomaly.detection.darknet.cfg import CfgSection
 from contextual_anomaly.detection.darknet.graph import Graph, Tensor
 from contextual_anomaly.detection.darknet.weights import Weights
 
 # Darknet's GPU code, which the published weights were trained by; its CPU code adds 1e-6 to the root instead.
 BATCH_NORMALIZE_EPSILON = 1e-5
 
-Layer = Callable[[Graph, Section, list[Tensor], Weights], Tensor]
+Layer = Callable[[Graph, CfgSection, list[Tensor], Weights], Tensor]
 """Adds a layer to the graph. Takes all tensors so far: the image, then the output of each layer in turn."""
 
 
-def convolutional(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def convolutional(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """A convolution, batch normalisation folded into it."""
     x = before[-1]
     filters, size, groups = (layer.integer(key, 1, 1) for key in ("filters", "size", "groups"))
@@ -62,7 +62,7 @@ def convolutional(graph: Graph, layer: Section, before: list[Tensor], weights: W
     return Tensor(activation(graph, layer, name, "logistic"), filters, height, width)
 
 
-def activation(graph: Graph, layer: Section, x: str, default: str) -> str:
+def activation(graph: Graph, layer: CfgSection, x: str, default: str) -> str:
     """The layer's activation of ``x``."""
     kind = layer.text("activation", default)
     match kind:
@@ -79,7 +79,7 @@ def activation(graph: Graph, layer: Section, x: str, default: str) -> str:
     raise layer.error("an activation of leaky, linear, logistic, mish or relu was expected.", "activation")
 
 
-def maxpool(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def maxpool(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """The largest of each window; Darknet pads with what is smaller than anything, more of it right and below."""
     x = before[-1]
     stride = layer.integer("stride", 1, 1)
@@ -106,7 +106,7 @@ def maxpool(graph: Graph, layer: Section, before: list[Tensor], weights: Weights
     return Tensor(name, x.channels, height, width)
 
 
-def shortcut(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def shortcut(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """The sum with earlier layers."""
     x = before[-1]
     name = x.name
@@ -117,7 +117,7 @@ def shortcut(graph: Graph, layer: Section, before: list[Tensor], weights: Weight
     return Tensor(activation(graph, layer, name, "linear"), x.channels, x.height, x.width)
 
 
-def route(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def route(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """Earlier layers one above the other, or one group of channels of each."""
     groups, group = layer.integer("groups", 1, 1), layer.integer("group_id", 0)
     if group >= groups:
@@ -139,7 +139,7 @@ def route(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) 
     return Tensor(name, sum(x.channels for x in parts), *sizes.pop())
 
 
-def _named(layer: Section, key: str, before: list[Tensor]) -> list[Tensor]:
+def _named(layer: CfgSection, key: str, before: list[Tensor]) -> list[Tensor]:
     """The tensors of the layers that ``key`` lists: from 0 on, or backwards from here if negative."""
     numbers = layer.integers(key)
     if not numbers:
@@ -150,7 +150,7 @@ def _named(layer: Section, key: str, before: list[Tensor]) -> list[Tensor]:
     return [before[n + 1] for n in absolute]
 
 
-def upsample(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def upsample(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """Every pixel ``stride`` × ``stride`` times."""
     x = before[-1]
     stride = layer.integer("stride", 2, 1)
@@ -169,7 +169,7 @@ def upsample(graph: Graph, layer: Section, before: list[Tensor], weights: Weight
     return Tensor(name, x.channels, x.height * stride, x.width * stride)
 
 
-def reorg(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def reorg(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """YOLOv2's passthrough: pixels become channels, in the order of Darknet's memory.
 
     Darknet counts through the image as if it were [C / s², H · s, W · s], and through the result as [C, H, W].
@@ -183,7 +183,7 @@ def reorg(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) 
     return Tensor(name, x.channels * s**2, x.height // s, x.width // s)
 
 
-def dropout(graph: Graph, layer: Section, before: list[Tensor], weights: Weights) -> Tensor:
+def dropout(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
     """Nothing, once the network is trained."""
     return before[-1]
 

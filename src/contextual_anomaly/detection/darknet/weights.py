@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contextual_anomaly.detection.darknet.cfg import Section
+from contextual_anomaly.detection.darknet.cfg import CfgSection
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
 
@@ -37,9 +37,9 @@ class Weights:
         self.images_seen = int(np.fromfile(self.path, "<u8", 1, offset=12)[0]) if long else seen
         self._numbers = np.fromfile(self.path, "<f4", offset=self._header)
         self._taken = 0
-        self._first_without: Section | None = None
+        self._first_without: CfgSection | None = None
 
-    def take(self, shape: tuple[int, ...], layer: Section) -> np.ndarray:
+    def take(self, shape: tuple[int, ...], layer: CfgSection) -> np.ndarray:
         """The next numbers as float32 of ``shape``; zeros where the file has ended, which `finish` will say.
 
         Raises:

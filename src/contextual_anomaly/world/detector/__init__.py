@@ -1,1 +1,1 @@
-"""The synthetic world's detector: a small convolutional net, trained on its own drawings, exported as ONNX."""
+"""The synthetic world's detector: a small convolutional net, trained on rendered images, exported as ONNX."""

@@ -1,8 +1,7 @@
-"""The trained detector as an ONNX graph of the YOLOv8 family.
+"""Write the trained detector as an ONNX graph of the YOLOv8 family.
 
 Input `images` [1, 3, HEIGHT, WIDTH]: red, green, blue in 0 to 1. Output `output0` [1, 4 + C, N]: box centre, width and
-height in pixels of the input, then the
-confidence in each class in 0 to 1. The metadata's `names` lists the classes as Ultralytics does.
+height in pixels of the input, then the confidence in each class in 0 to 1. The metadata's `names` lists the classes as Ultralytics does.
 """
 
 import json
@@ -20,42 +19,49 @@ OPSET, IR = 17, 9  # read by OpenCV 4 and 5, and by every ONNX Runtime of the la
 
 
 class Graph:
-    """Nodes and weights as they come; every call adds one node and gives its output's name."""
+    """A growing ONNX graph; each method adds a node or a weight and returns its name."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, np.ndarray] = {}
 
     def add(self, kind: str, *inputs: str, output: str | None = None, **attributes) -> str:
+        """Add a node of ``kind``; return its output's name."""
         name = output or f"{kind}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
         return name
 
     def weight(self, name: str, value: np.ndarray) -> str:
+        """Add a weight."""
         self.weights[name] = np.ascontiguousarray(value)
         return name
 
     def conv(self, x: str, kernel: str, bias: str | None = None, after: int = 0) -> str:
+        """Add a convolution by weights of this name, padded by ``after`` zeros on the right and below."""
         side = self.weights[kernel].shape[2]
         inputs = (x, kernel) if bias is None else (x, kernel, bias)
         return self.add("Conv", *inputs, kernel_shape=[side, side], pads=[0, 0, after, after])
 
     def slice(self, x: str, first: tuple[int, ...], last: tuple[int, ...], axes: tuple[int, ...]) -> str:
+        """Add a slice from ``first`` up to ``last`` along ``axes``."""
         return self.add("Slice", x, *(self.integers(v) for v in (first, last, axes)))
 
     def integers(self, values: tuple[int, ...]) -> str:
+        """Add a weight of whole numbers."""
         return self.weight("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
     def mean(self, x: str, by: int) -> str:
+        """Add a mean over squares of ``by`` × ``by`` pixels."""
         return self.add("AveragePool", x, kernel_shape=[by, by], strides=[by, by])
 
 
 def export(trained: dict, names: tuple[str, ...], path: str | Path) -> None:
-    """Write the detector, aside and then renamed.
+    """Write the detector as ONNX.
 
     Args:
-        trained: of `training.train`.
-        names: the C classes, in the order of the net's answers.
+        trained: From `training.train`.
+        names: The C classes, in the order of the network's answers.
+        path: The file to write.
     """
     graph = Graph()
     _weights(graph, trained)
@@ -85,13 +91,13 @@ def export(trained: dict, names: tuple[str, ...], path: str | Path) -> None:
 
 
 def _weights(graph: Graph, trained: dict) -> None:
-    """All weights, once for all sizes: the fixed filters, and the trained layers with the features' scale folded in."""
+    """Add all weights, shared by all sizes: fixed filters, and trained layers with the features' scale folded in."""
     params = trained["params"]
     first = params["first"]["kernel"] / trained["scale"][:, None]
     bias = params["first"]["bias"] - trained["mean"] @ first
     ends = np.cumsum([CORE**2 * len(COLOURS), NEAR**2 * 2, NEAR**2, FAR**2])[:-1]
     colours, steps, near, far = np.split(first, ends)
-    # Where the net has one distance of two colours, the graph has three absolute differences, to be added up.
+    # The network takes one distance of two colours; the graph has three absolute differences, which it adds up.
     near, far = (np.repeat(part, 3, axis=0) for part in (near, far))
     parts = [
         _by_squares(colours, CORE),
@@ -116,14 +122,14 @@ def _weights(graph: Graph, trained: dict) -> None:
 
 
 def _by_squares(weights: np.ndarray, side: int) -> np.ndarray:
-    """Weights of the patches of a window, row by row, in the order of its 2 × 2 squares, row by row."""
+    """Reorder the weights of a window's patches from row by row to the order of its 2 × 2 squares."""
     rows, hidden = weights.shape
     squares = weights.reshape(side // 2, 2, side // 2, 2, rows // side**2, hidden)
     return squares.transpose(0, 2, 1, 3, 4, 5).reshape(rows, hidden)
 
 
 def _windows(graph: Graph, x: str, size: int, step: int, rows: int, columns: int) -> str:
-    """The patches around each cell as channels; cheap copies, where a convolution with large filters is slow."""
+    """Add the patches around each cell as channels: cheap copies in place of a slow convolution with large filters."""
     before, after = (size - step + 1) // 2, (size - step) // 2
     x = graph.add("Pad", x, graph.integers((0, 0, before, before, 0, 0, after, after)))
     if step > 1:
@@ -134,21 +140,21 @@ def _windows(graph: Graph, x: str, size: int, step: int, rows: int, columns: int
 
 
 def _from_center(graph: Graph, windows: str, center: str, patches: int) -> str:
-    """Absolute differences of each patch's three channels from the cell's own."""
+    """Add the absolute differences of each patch's three channels from the cell's own."""
     centers = graph.add("Concat", *[center] * patches, axis=1)
     return graph.add("Abs", graph.add("Sub", windows, centers))
 
 
 def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
-    """Names of the boxes [1, 4, n] and the scores [1, C, n] of the picture shrunk by ``shrink``."""
-    picture = graph.mean("images", shrink) if shrink > 1 else "images"
-    finest = graph.mean(picture, 2)
+    """Add the network on the image shrunk by ``shrink``; return the names of boxes [1, 4, n] and scores [1, C, n]."""
+    image = graph.mean("images", shrink) if shrink > 1 else "images"
+    finest = graph.mean(image, 2)
     fine = graph.mean(finest, 2)
     coarse = graph.mean(fine, 2)
     colours = graph.mean(graph.add("Relu", graph.conv(finest, "colours", "colours_bias")), 2)
     steps = graph.conv(graph.add("Abs", graph.conv(fine, "steps", after=1)), "steps_sum")
     rows, columns = HEIGHT // shrink // STRIDE, WIDTH // shrink // STRIDE
-    seen = graph.add(
+    features = graph.add(
         "Concat",
         _windows(graph, colours, CORE, 2, rows, columns),
         _windows(graph, steps, NEAR, 2, rows, columns),
@@ -156,7 +162,7 @@ def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
         _from_center(graph, _windows(graph, coarse, FAR, 1, rows, columns), coarse, FAR**2),
         axis=1,
     )
-    hidden = graph.add("Relu", graph.conv(seen, "first", "first_bias"))
+    hidden = graph.add("Relu", graph.conv(features, "first", "first_bias"))
     hidden = graph.add("Relu", graph.conv(hidden, "second", "second_bias"))
     shape = graph.integers((1, 5 + classes, rows * columns))
     answers = graph.add("Reshape", graph.conv(hidden, "answer", "answer_bias"), shape)

@@ -1,4 +1,4 @@
-"""Training: which cell answers for which object, the loss, and the loop."""
+"""Training of the detector: assignment of objects to cells, loss, and training loop."""
 
 from dataclasses import dataclass
 
@@ -8,92 +8,105 @@ import numpy as np
 import optax
 
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.detector.examples import SIDE, Examples
-from contextual_anomaly.world.detector.network import LONGEST, STRIDE, Head, cells, corners, features
+from contextual_anomaly.world.detector.network import LONGEST, STRIDE, Head, cell_features, cells, corners
+from contextual_anomaly.world.detector.training_images import SIDE, TrainingImages
 
-PICTURES_AT_A_TIME = 40
-EMPTY = 30  # of a picture's cells without an object, how many are learnt from
+IMAGES_PER_STEP = 40
+EMPTY = 30  # cells without an object that each image contributes to training
 BATCH = 256  # cells
 BOX_WEIGHT = 8.0
 PEAK_RATE = 3e-3
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """L cells to learn from."""
+class CellTargets:
+    """Inputs and targets of L cells."""
 
-    seen: np.ndarray  # [L, F] float32, what the cell sees
-    center: np.ndarray  # [L, 2] of the cell, in pixels
-    box: np.ndarray  # [L, 4] left, top, right, bottom of its object
-    column: np.ndarray  # [L] the object's class, -1 where the cell has none
-    weight: np.ndarray  # [L] how many cells of its kind it stands for
+    features: np.ndarray  # [L, F] float32, from `network.cell_features`
+    center: np.ndarray  # [L, 2] centre of the cell, in pixels
+    box: np.ndarray  # [L, 4] left, top, right, bottom of the object, in pixels
+    column: np.ndarray  # [L] index of the object's class, -1 where there is no object
+    weight: np.ndarray  # [L] number of cells that this one represents
 
     def of(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The fields of some lessons."""
-        return self.seen[rows], self.center[rows], self.box[rows], self.column[rows], self.weight[rows]
+        """Return the fields of some rows."""
+        return self.features[rows], self.center[rows], self.box[rows], self.column[rows], self.weight[rows]
 
 
-def lessons(examples: Examples, rng: np.random.Generator) -> Lessons:
-    """Every cell that answers for an object, and `EMPTY` others of each picture."""
+def cell_targets(images: TrainingImages, rng: np.random.Generator) -> CellTargets:
+    """Return the cells that are responsible for an object, and `EMPTY` others of each image.
+
+    Args:
+        images: Images with known boxes.
+        rng: Chooses the empty cells.
+    """
     centers = cells(SIDE // STRIDE, SIDE // STRIDE)
-    owner = assign(examples.boxes, centers)
-    # A random order of the empty cells, those with an object last.
+    owner = assign(images.boxes, centers)
+    # A random order of the empty cells; cells with an object come last.
     order = np.argsort(rng.random(owner.shape) + (owner >= 0), 1)
     chosen = owner >= 0
     np.put_along_axis(chosen, order[:, :EMPTY], True, 1)
-    picture, cell = np.nonzero(chosen)
-    mine = owner[picture, cell]
-    asked = chosen.reshape(-1, SIDE // STRIDE, SIDE // STRIDE)
-    seen = []
-    for start in range(0, len(owner), PICTURES_AT_A_TIME):
-        part = slice(start, start + PICTURES_AT_A_TIME)
-        seen.append(features(examples.pictures[part] / np.float32(255), asked[part]))
-    return Lessons(
-        seen=np.concatenate(seen),
+    image, cell = np.nonzero(chosen)
+    mine = owner[image, cell]
+    selected = chosen.reshape(-1, SIDE // STRIDE, SIDE // STRIDE)
+    parts = []
+    for start in range(0, len(owner), IMAGES_PER_STEP):
+        part = slice(start, start + IMAGES_PER_STEP)
+        parts.append(cell_features(images.images[part] / np.float32(255), selected[part]))
+    return CellTargets(
+        features=np.concatenate(parts),
         center=centers[cell],
-        box=examples.boxes[picture, np.maximum(mine, 0)],
-        column=np.where(mine >= 0, examples.columns[picture, np.maximum(mine, 0)], -1),
-        weight=np.where(mine >= 0, 1, (owner < 0).sum(1)[picture] / EMPTY).astype(np.float32),
+        box=images.boxes[image, np.maximum(mine, 0)],
+        column=np.where(mine >= 0, images.columns[image, np.maximum(mine, 0)], -1),
+        weight=np.where(mine >= 0, 1, (owner < 0).sum(1)[image] / EMPTY).astype(np.float32),
     )
 
 
-def train(net: Head, taught: Lessons, steps: int, seed: int) -> dict:
-    """Params of the net, and mean and scale of the features.
+def train(net: Head, targets: CellTargets, steps: int, seed: int) -> dict:
+    """Train with AdamW and a one-cycle learning rate.
 
-    AdamW with a one-cycle learning rate; the loss is cross-entropy of object or none and of the object's class, and
-    1 - GIoU (Rezatofighi et al. 2019) of its box.
+    The loss is the cross-entropy of objectness and of the object's class, plus 1 - GIoU (Rezatofighi et al. 2019) of its box.
+
+    Args:
+        net: The network.
+        targets: Inputs and targets of cells.
+        steps: Number of training steps.
+        seed: Of the initial weights and of the batches.
+
+    Returns:
+        "params" of the network, and "mean" and "scale" [F] of the features.
     """
-    mean, scale = taught.seen.mean(0), taught.seen.std(0) + 1e-3
-    params = net.init(jax.random.key(seed), taught.seen[:1])["params"]
+    mean, scale = targets.features.mean(0), targets.features.std(0) + 1e-3
+    params = net.init(jax.random.key(seed), targets.features[:1])["params"]
     rate = optax.schedules.cosine_onecycle_schedule(steps, PEAK_RATE, pct_start=0.1, div_factor=10)
     optimiser = optax.adamw(rate, weight_decay=0.05)
     state = optimiser.init(params)
 
     @jax.jit
-    def step(params, state, seen, *wanted):
+    def step(params, state, features, *expected):
         def loss(params):
-            return _loss(net.apply({"params": params}, (seen - mean) / scale), *wanted)
+            return _loss(net.apply({"params": params}, (features - mean) / scale), *expected)
 
-        slope = jax.grad(loss)(params)
-        change, state = optimiser.update(slope, state, params)
-        return optax.apply_updates(params, change), state
+        gradient = jax.grad(loss)(params)
+        updates, state = optimiser.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state
 
     rng = np.random.default_rng(seed)
     for _ in track(range(steps), "train the detector", steps, "steps"):
-        params, state = step(params, state, *taught.of(rng.integers(0, len(taught.seen), BATCH)))
+        params, state = step(params, state, *targets.of(rng.integers(0, len(targets.features), BATCH)))
     return jax.device_get({"params": params, "mean": mean, "scale": scale})
 
 
 def assign(boxes: np.ndarray, centers: np.ndarray) -> np.ndarray:
-    """Which object each cell answers for.
+    """Assign at most one object to each cell.
 
     Args:
         boxes: [B, M, 4] left, top, right, bottom in pixels.
         centers: [N, 2] of the cells.
 
     Returns:
-        [B, N] the object's place in 0 … M - 1, or -1. A cell near the centres of several takes the smallest; objects
-        longer than `LONGEST` are for a smaller copy of the picture to find.
+        [B, N] index of the object in 0 … M - 1, or -1. A cell near the centres of several objects takes the smallest;
+        objects longer than `LONGEST` are left to a smaller copy of the image.
     """
     size = boxes[..., 2:] - boxes[..., :2]  # [B, M, 2]
     middle = (boxes[..., 2:] + boxes[..., :2]) / 2
@@ -106,7 +119,7 @@ def assign(boxes: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
 
 def _loss(answers, center, box, column, weight) -> jax.Array:
-    """A number from answers [L, 5 + C] and the fields of lessons."""
+    """Return the loss of answers [L, 5 + C]; the other arguments are fields of `CellTargets`."""
     held = column >= 0
     there = weight * optax.sigmoid_binary_cross_entropy(answers[:, 4], held.astype(jnp.float32))
     which = optax.softmax_cross_entropy_with_integer_labels(answers[:, 5:], jnp.maximum(column, 0))
@@ -115,7 +128,7 @@ def _loss(answers, center, box, column, weight) -> jax.Array:
 
 
 def _giou(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Generalised intersection over union of boxes [..., 4] of corners."""
+    """Return the generalised intersection over union of boxes [..., 4] given by their corners."""
 
     def area(low, high):
         return jnp.maximum(high - low, 0).prod(-1)

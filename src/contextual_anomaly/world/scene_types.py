@@ -1,4 +1,4 @@
-"""The synthetic world's figures: 80 classes and the 64 scene types they are drawn from, fitted to COCO train2017."""
+"""Statistics of the synthetic world: 80 classes and 64 scene types, fitted to COCO train2017."""
 
 import csv
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class World:
 
 
 def load_world() -> World:
-    """The world of the two tables that come with the package."""
+    """Return the world of the two tables that come with the package."""
     classes = _rows("classes.csv")
     types = _rows("scene_types.csv")
     names = tuple(row["name"] for row in classes)
@@ -52,5 +52,6 @@ def load_world() -> World:
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    """Read a CSV table of this package."""
+    text = resources.files("contextual_anomaly.world").joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

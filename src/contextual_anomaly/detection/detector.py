@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.detection.images import ahead, read_image
+from contextual_anomaly.detection.detections import ABSENT, REPORT, RUN, UNREADABLE, DetectionTables
+from contextual_anomaly.detection.image_reading import ahead, read_image
 from contextual_anomaly.detection.letterbox import Placement
 from contextual_anomaly.detection.network import Network
-from contextual_anomaly.detection.results import ABSENT, REPORT, RUN, UNREADABLE, Results
 from contextual_anomaly.detection.suppression import box_non_max_suppression
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.progress import track
@@ -55,7 +55,7 @@ def run(
     score_threshold: float,
     nms_threshold: float,
     threads: int,
-) -> Results:
+) -> DetectionTables:
     """The network once on every image of ``images`` that can be read.
 
     Images are read and prepared ahead in threads, put into batches, and run by whichever network is free; each network
@@ -126,7 +126,7 @@ def run(
         boxes.append(found.boxes)
         scores.append(found.scores)
         image_ids.append(row["image_id"])
-    return Results.of(categories, image_ids, boxes, scores, pd.DataFrame(rows, columns=REPORT))
+    return DetectionTables.of(categories, image_ids, boxes, scores, pd.DataFrame(rows, columns=REPORT))
 
 
 class _Found(NamedTuple):

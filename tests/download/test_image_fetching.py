@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.download import images as images_module
-from contextual_anomaly.download.images import addresses_of, fetch_images
+from contextual_anomaly.download import image_fetching
+from contextual_anomaly.download.image_fetching import addresses_of, fetch_images
 from contextual_anomaly.download.transfer import RetryPolicy
 from contextual_anomaly.errors import UserError
 from tests.download.server import Misbehaviour
 
-IMPATIENT = RetryPolicy(tries=2, back_off=0.01, stall=0.5)
+IMPATIENT = RetryPolicy(max_retries=1, backoff_factor=0.01, timeout=0.5)
 
 
 def jpeg(number: int, width: int = 32, height: int = 24) -> bytes:
@@ -83,7 +83,7 @@ def test_a_missing_image_is_recorded_and_reported_and_the_rest_goes_on(site, ima
 
 def test_one_server_that_has_no_such_image_is_believed(site, images, get, monkeypatch):
     monkeypatch.setattr(
-        images_module, "addresses_of", lambda url: (url.replace(site.address, "http://127.0.0.1:9"), url)
+        image_fetching, "addresses_of", lambda url: (url.replace(site.address, "http://127.0.0.1:9"), url)
     )
     del site.files[path_of(2)]
     assert get(images.head(5))["status"].tolist() == ["present", "present", "missing", "present", "present"]
@@ -131,7 +131,7 @@ def test_a_name_that_points_outside_is_refused_before_anything_is_fetched(site, 
 def test_a_server_that_gave_up_is_asked_last_from_then_on(site, images, get, monkeypatch, caplog):
     """One silent server costs the first images their tries, not every image."""
     dead = "http://127.0.0.1:9"
-    monkeypatch.setattr(images_module, "addresses_of", lambda url: (url.replace(site.address, dead), url))
+    monkeypatch.setattr(image_fetching, "addresses_of", lambda url: (url.replace(site.address, dead), url))
     caplog.clear()
     assert get(images)["status"].eq("present").all()
     assert len([line for line in caplog.messages if dead in line]) <= 4  # one try more for each of four connections

@@ -2,6 +2,6 @@
 
 from dataclasses import replace
 
-from contextual_anomaly.detection.yolov8 import YOLOV8
+from contextual_anomaly.detection.detector_families.yolov8 import YOLOV8
 
 DARKNET = replace(YOLOV8, grey=128)

@@ -19,7 +19,7 @@ REPORT = ["image_id", "file_name", "status", "problem"]
 
 
 @dataclass(frozen=True)
-class Results:
+class DetectionTables:
     """Tables sorted by image id; both hold the images with status `RUN` only."""
 
     detections: pa.Table  # tables.DETECTIONS
@@ -35,7 +35,7 @@ class Results:
         boxes: Sequence[np.ndarray],
         scores: Sequence[np.ndarray],
         report: pd.DataFrame,
-    ) -> "Results":
+    ) -> "DetectionTables":
         """From the image ids, and of each image the columns of `tables.DETECTIONS` behind it [K, 6] and scores [C]."""
         of_image = np.repeat(np.array(image_ids, np.int64), [len(rows) for rows in boxes])
         columns = np.concatenate([np.empty((0, len(tables.DETECTIONS) - 1)), *boxes]).T
@@ -56,9 +56,9 @@ class Results:
             },
         )
 
-    def with_metadata(self, metadata: dict[str, str]) -> "Results":
+    def with_metadata(self, metadata: dict[str, str]) -> "DetectionTables":
         """The same with more metadata."""
-        return Results(self.detections, self.class_scores, self.report, {**self.metadata, **metadata})
+        return DetectionTables(self.detections, self.class_scores, self.report, {**self.metadata, **metadata})
 
     def write(self, detections: str | Path, class_scores: str | Path, report: str | Path) -> None:
         """Write the three files; the metadata goes into both tables."""
@@ -69,8 +69,8 @@ class Results:
             self.report.to_csv(temporary, index=False)
 
 
-def read_results(detections: str | Path, class_scores: str | Path, report: str | Path) -> Results:
-    """The three files that `Results.write` wrote.
+def read_detections(detections: str | Path, class_scores: str | Path, report: str | Path) -> DetectionTables:
+    """The three files that `DetectionTables.write` wrote.
 
     Raises:
         UserError: one is missing or is not of its kind.
@@ -80,10 +80,10 @@ def read_results(detections: str | Path, class_scores: str | Path, report: str |
     scores = tables.read_table(class_scores, tables.class_scores_schema(width))
     if tables.metadata_of(boxes) != metadata:
         raise UserError(f"{detections} and {class_scores}: they are not of one run of one detector. Make both again.")
-    return Results(boxes, scores, read_report(report), metadata)
+    return DetectionTables(boxes, scores, read_image_report(report), metadata)
 
 
-def read_report(path: str | Path) -> pd.DataFrame:
+def read_image_report(path: str | Path) -> pd.DataFrame:
     """What became of each image.
 
     Raises:
@@ -98,7 +98,7 @@ def read_report(path: str | Path) -> pd.DataFrame:
     return report
 
 
-def merge(shards: Sequence[Results]) -> Results:
+def merge(shards: Sequence[DetectionTables]) -> DetectionTables:
     """All shards as one, sorted by image id: the same whatever their number.
 
     Raises:
@@ -119,7 +119,7 @@ def merge(shards: Sequence[Results]) -> Results:
         raise UserError(
             f"no image could be read; the first of {len(report):,}: {report['file_name'][0]}: {report['problem'][0]}."
         )
-    return Results(
+    return DetectionTables(
         _joined([shard.detections for shard in shards]),
         _joined([shard.class_scores for shard in shards]),
         report,

@@ -1,4 +1,4 @@
-"""The drawn images: sprites where the boxes say, of the class they say."""
+"""Rendered images: a sprite of the right class in every box."""
 
 import json
 
@@ -8,18 +8,18 @@ import pytest
 
 from contextual_anomaly.commands.world_images import world_images
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.world.drawing import draw_scene, stamps
+from contextual_anomaly.world.rendering import render_scene, sprite_pyramid
 from contextual_anomaly.world.sprites import sprites
 
 
 @pytest.fixture(scope="module")
-def pictures(world):
+def images(world):
     return sprites(world)
 
 
 @pytest.fixture(scope="module")
-def ready(pictures):
-    return stamps(pictures)
+def ready(images):
+    return sprite_pyramid(images)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,9 @@ def folder(annotations, tmp_path_factory):
     return folder
 
 
-def test_any_two_sprites_differ_clearly(pictures):
+def test_any_two_sprites_differ_clearly(images):
     """Seen at 24 pixels; mean difference of the colours over the whole square."""
-    small = np.stack([cv2.resize(p, (24, 24), interpolation=cv2.INTER_AREA) for p in pictures]).astype(int)
+    small = np.stack([cv2.resize(p, (24, 24), interpolation=cv2.INTER_AREA) for p in images]).astype(int)
     seen = np.where(small[..., 3:] > 127, small[..., :3], 128).reshape(80, -1)
     apart = abs(seen[:, None] - seen[None]).mean(2) + 1000 * np.eye(80)
     assert apart.min() > 8
@@ -42,7 +42,7 @@ def test_an_object_changes_the_pixels_of_its_box_and_no_other(ready):
     for column in range(80):
         x, y = rng.integers(0, 160), rng.integers(0, 120)
         w, h = rng.integers(8, 160), rng.integers(8, 120)
-        draw = lambda c, b: draw_scene(ready, c, b, 320, 240, np.random.default_rng(7))  # noqa: E731
+        draw = lambda c, b: render_scene(ready, c, b, 320, 240, np.random.default_rng(7))  # noqa: E731
         empty = draw(np.array([], int), np.empty((0, 4)))
         full = draw(np.array([column]), np.array([[x, y, w, h]], float))
         changed = (empty.astype(int) != full).any(2)
@@ -53,19 +53,19 @@ def test_an_object_changes_the_pixels_of_its_box_and_no_other(ready):
         assert y + h - 3 - 0.06 * h <= rows[-1] <= y + h - 1
 
 
-def test_small_objects_lie_in_front_whatever_the_order(pictures, ready):
+def test_small_objects_lie_in_front_whatever_the_order(images, ready):
     box = np.array([[20.0, 20, 40, 40], [0, 0, 320, 240]])
     columns = np.array([5, 9])
     for order in ([0, 1], [1, 0]):
-        drawn = draw_scene(ready, columns[order], box[order], 320, 240, np.random.default_rng(1))
-        sprite = cv2.resize(pictures[5], (40, 40), interpolation=cv2.INTER_AREA)
+        drawn = render_scene(ready, columns[order], box[order], 320, 240, np.random.default_rng(1))
+        sprite = cv2.resize(images[5], (40, 40), interpolation=cv2.INTER_AREA)
         opaque = sprite[..., 3] == 255
         seen = drawn[20:60, 20:60].astype(float)[opaque].ravel()
-        # Light scales the colours and grain blurs them; the picture stays the sprite's.
+        # Light scales the colours and grain blurs them; the image stays the sprite's.
         assert np.corrcoef(seen, sprite[..., :3][opaque].ravel())[0, 1] > 0.9
 
 
-def test_draws_the_annotated_images_of_the_lowest_ids(folder, annotations):
+def test_renders_the_annotated_images_of_the_lowest_ids(folder, annotations):
     content = json.loads(annotations[1].read_text())
     wanted = sorted({a["image_id"] for a in content["annotations"]})[:20]
     assert sorted(p.name for p in folder.iterdir()) == [f"{i:012d}.jpg" for i in wanted]

@@ -10,7 +10,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Family:
+class DetectorFamily:
     """One way in which YOLO networks lay out their input and output."""
 
     centred: bool

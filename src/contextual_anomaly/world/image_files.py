@@ -1,4 +1,4 @@
-"""The JPEG images of an annotation file of the synthetic world."""
+"""Write the JPEG images of an annotation file of the synthetic world."""
 
 import shutil
 from pathlib import Path
@@ -10,15 +10,22 @@ from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import temporary_path
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.drawing import draw_scene, stamps
-from contextual_anomaly.world.mixture import World
+from contextual_anomaly.world.rendering import render_scene, sprite_pyramid
+from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.sprites import sprites
 
 QUALITY = 92
 
 
 def write_images(world: World, annotations: str | Path, count: int, seed: int, folder: str | Path) -> int:
-    """Draw the ``count`` annotated images of the lowest ids into ``folder``, which appears whole or not at all.
+    """Render the ``count`` annotated images of the lowest ids into ``folder``, which appears whole or not at all.
+
+    Args:
+        world: The world that the annotations were sampled from.
+        annotations: A COCO file of `write_annotations`.
+        count: Number of images.
+        seed: Of backgrounds, lights and noise.
+        folder: Replaced as a whole.
 
     Returns:
         The number of images, less than ``count`` where the file has fewer.
@@ -29,7 +36,7 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     objects, images, categories = read_instances(annotations)
     if tuple(categories["category_id"].to_pylist()) != world.category_ids:
         raise UserError(
-            f"{annotations}: categories are not the synthetic world's 80; only its own scenes can be drawn."
+            f"{annotations}: categories are not the synthetic world's 80; only its own scenes can be rendered."
         )
     image_id = objects["image_id"].to_numpy()
     column = np.searchsorted(world.category_ids, objects["category_id"].to_numpy())
@@ -42,16 +49,16 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
     temporary = temporary_path(folder)
-    pictures = stamps(sprites(world))
+    pyramid = sprite_pyramid(sprites(world))
     try:
         temporary.mkdir(parents=True)
         work = zip(rows, start, stop, strict=True)
-        for image, first, last in track(work, "draw images", len(rows), "images"):
-            rng = np.random.default_rng([seed, image["image_id"]])
+        for row, first, last in track(work, "render images", len(rows), "images"):
+            rng = np.random.default_rng([seed, row["image_id"]])
             mine = slice(first, last)
-            picture = draw_scene(pictures, column[mine], box[mine], image["width"], image["height"], rng)
-            _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-            (temporary / Path(image["file_name"]).name).write_bytes(data.tobytes())
+            image = render_scene(pyramid, column[mine], box[mine], row["width"], row["height"], rng)
+            _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+            (temporary / Path(row["file_name"]).name).write_bytes(data.tobytes())
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     except OSError as error:

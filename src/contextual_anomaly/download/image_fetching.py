@@ -1,4 +1,4 @@
-"""Images one by one, many at a time: what came stays, what is missing is written down."""
+"""Download images one by one over several connections; record which are missing."""
 
 import logging
 import os
@@ -6,6 +6,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
@@ -22,30 +23,32 @@ logger = logging.getLogger(__name__)
 
 COCO_HOST = "images.cocodataset.org"
 COCO_OVER_TLS = "https://s3.amazonaws.com/images.cocodataset.org"
-"""The same bucket: a certificate for a name with dots cannot be had, for the path below s3.amazonaws.com it can."""
+"""The same bucket by another host: no certificate covers a bucket name with dots, but one covers s3.amazonaws.com."""
 PRESENT, MISSING, FAILED = "present", "missing", "failed"
-"""What became of an image: it is here and whole, no server has it, or it could not be had this time."""
+"""Status of an image: it is here and whole, no server has it, or it could not be downloaded this time."""
 
 
 def fetch_images(
     images: pd.DataFrame, store: Path, folder: Path, report: Path, connections: int, retry: RetryPolicy
 ) -> pd.DataFrame:
-    """Get the images of a table, and link them into a folder that holds these and no others.
+    """Download the images of a table, and link them into a folder that holds these and no others.
 
     Args:
-        images: rows of `tables.IMAGES`.
-        store: where images stay between runs; what is whole there is not fetched again.
-        folder: replaced as a whole, once no image is left to be tried again.
-        report: CSV, one image a row: image_id, file_name, status (see `PRESENT`), problem.
-        connections: images fetched at the same time.
+        images: Rows of `tables.IMAGES`.
+        store: Folder in which images stay between runs; whole images there are not downloaded again.
+        folder: Replaced as a whole, once no image has failed.
+        report: CSV to write, one image a row: image_id, file_name, status (see `PRESENT`), problem.
+        connections: Number of images downloaded at the same time.
+        retry: When to give up on an address.
 
     Returns:
-        the report.
+        The report.
 
     Raises:
-        UserError: an image could not be had though its server may have it; the others stay in the store.
+        UserError: An image could not be downloaded though its server may have it; the others stay in the store.
     """
-    for row in images.itertuples():
+    wanted: list[Any] = list(images.itertuples())
+    for row in wanted:
         if escapes_directory(row.file_name):
             raise UserError(f"image {row.image_id}: file_name {row.file_name!r} points outside its folder.")
     sessions = threading.local()
@@ -53,12 +56,12 @@ def fetch_images(
 
     def get(row) -> tuple[str, str]:
         if not hasattr(sessions, "own"):
-            sessions.own = new_session()
+            sessions.own = new_session(retry)
         return _one(row, store / row.file_name, sessions.own, retry, silent)
 
-    status = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
+    status: dict[int, tuple[str, str]] = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
     with ThreadPoolExecutor(connections) as pool:
-        waiting = {pool.submit(get, row): row for row in images.itertuples()}
+        waiting = {pool.submit(get, row): row for row in wanted}
         try:
             for done in track(as_completed(waiting), "fetching", total=len(waiting), unit="images"):
                 row = waiting[done]
@@ -82,7 +85,7 @@ def fetch_images(
 
 
 def addresses_of(url: str) -> tuple[str, ...]:
-    """Where an image of this `coco_url` can be had; COCO's own over TLS first."""
+    """Return where an image of this `coco_url` can be downloaded; for COCO's own host, over TLS first."""
     parts = urlsplit(url)
     if parts.scheme in ("http", "https") and parts.hostname == COCO_HOST:
         return (COCO_OVER_TLS + parts.path, url)
@@ -90,9 +93,9 @@ def addresses_of(url: str) -> tuple[str, ...]:
 
 
 def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tuple[str, str]:
-    """Status and problem of one image; ``silent`` servers, that gave up on an image before, are asked last."""
+    """Download one image; return its status and problem. ``silent`` servers, which failed before, are asked last."""
     if path.is_file():
-        if not _wrong(path, row):
+        if not _mismatch(path, row):
             return PRESENT, ""
         path.unlink()
     if not row.coco_url:
@@ -101,13 +104,13 @@ def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tupl
     for address in sorted(addresses_of(row.coco_url), key=lambda address: urlsplit(address).netloc in silent):
         try:
             fetch(RemoteFile((address,)), path, session, retry)
-        except Absent as error:  # one server that answers so is believed, whatever keeps the others from answering
+        except Absent as error:  # believed, whatever keeps the other servers from answering
             return MISSING, _last_line(error)
         except UserError as error:
             problems.append(_last_line(error))
             silent.add(urlsplit(address).netloc)
             continue
-        problem = _wrong(path, row)
+        problem = _mismatch(path, row)
         if not problem:
             return PRESENT, ""
         problems.append(f"{address}: {problem}")
@@ -115,8 +118,8 @@ def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tupl
     return FAILED, "; ".join(problems)
 
 
-def _wrong(path: Path, row) -> str:
-    """Why a file is not the image that the annotations describe: they give no checksum, but its size in pixels."""
+def _mismatch(path: Path, row) -> str:
+    """Return why a file is not the image that the annotations describe by its size in pixels, or ""."""
     data = np.fromfile(path, np.uint8)
     image = None if not len(data) else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
@@ -128,11 +131,12 @@ def _wrong(path: Path, row) -> str:
 
 
 def _last_line(error: UserError) -> str:
+    """Return the last line of a message, which names the address and its problem."""
     return str(error).splitlines()[-1].strip()
 
 
 def _link(names: pd.Series, store: Path, folder: Path) -> None:
-    """Hard links where the disk has them, else copies."""
+    """Fill ``folder`` with hard links where the disk has them, else with copies."""
     temporary = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(temporary, ignore_errors=True)
     for name in names:

@@ -1,4 +1,4 @@
-"""Official COCO annotation files of sampled scenes."""
+"""Write sampled scenes as COCO annotation files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +7,14 @@ import msgspec
 import numpy as np
 
 from contextual_anomaly.runtime.atomic import atomic_write
-from contextual_anomaly.world.mixture import World
-from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, Objects, sample_objects
+from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, SampledObjects, sample_objects
+from contextual_anomaly.world.scene_types import World
 
 FIRST_IMAGE_ID = {"val": 1, "train": 1_000_001}
-"""Ids of the splits never meet, and one split's ids do not hang on the size of the other."""
+"""First image id of each split. The ranges do not overlap and do not depend on the size of the other split."""
 IMAGES_AT_A_TIME = 4096
 CORNER = 0.29
-"""How much of each side an octagon's corner cuts off: that of a regular one."""
+"""Share of each side that a corner of the octagon cuts off, as in a regular octagon."""
 # Around the box clockwise from the top edge, as fractions of its width and height.
 OCTAGON = np.array(
     [
@@ -33,7 +33,7 @@ INFO = {
 LICENSES = [{"url": "https://opensource.org/license/mit", "id": 1, "name": "MIT License"}]
 
 
-class Image(msgspec.Struct):
+class ImageRecord(msgspec.Struct):
     """One entry of `images`, fields in COCO's order."""
 
     license: int
@@ -46,7 +46,7 @@ class Image(msgspec.Struct):
     id: int
 
 
-class Annotation(msgspec.Struct):
+class AnnotationRecord(msgspec.Struct):
     """One entry of `annotations`, fields in COCO's order."""
 
     segmentation: list[list[float]]
@@ -59,10 +59,14 @@ class Annotation(msgspec.Struct):
 
 
 def write_annotations(world: World, split: str, images: int, seed: int, path: str | Path) -> int:
-    """Sample a split and write its `instances_*.json`, aside and then renamed.
+    """Sample a split and write its `instances_*.json`.
 
     Args:
+        world: Classes and scene types.
         split: "train" or "val"; each has its own random numbers and its own range of image ids.
+        images: Number of images.
+        seed: Of the random numbers.
+        path: The file to write.
 
     Returns:
         The number of objects.
@@ -84,18 +88,20 @@ def write_annotations(world: World, split: str, images: int, seed: int, path: st
 
 
 def _write_items(file, chunks: Iterator[bytes]) -> None:
-    """The items of several JSON arrays as one; no chunk is empty."""
+    """Write the items of several non-empty JSON arrays as one array, without its brackets."""
     for number, chunk in enumerate(chunks):
         file.write(b"," * (number > 0) + chunk[1:-1])
 
 
-def _images(images: int, first: int) -> Iterator[list[Image]]:
+def _images(images: int, first: int) -> Iterator[list[ImageRecord]]:
+    """Yield the records of ``images`` images in chunks; ids count from ``first``."""
     for start in range(0, images, IMAGES_AT_A_TIME):
         ids = range(first + start, first + min(start + IMAGES_AT_A_TIME, images))
-        yield [Image(1, f"{i:012d}.jpg", "", HEIGHT, WIDTH, "", "", i) for i in ids]
+        yield [ImageRecord(1, f"{i:012d}.jpg", "", HEIGHT, WIDTH, "", "", i) for i in ids]
 
 
-def _annotations(world: World, objects: Objects, first: int) -> Iterator[list[Annotation]]:
+def _annotations(world: World, objects: SampledObjects, first: int) -> Iterator[list[AnnotationRecord]]:
+    """Yield the records of all objects in chunks; image ids count from ``first``."""
     category = np.array(world.category_ids)[objects.column]
     steps = 8 * IMAGES_AT_A_TIME
     for start in range(0, len(objects.image), steps):
@@ -107,20 +113,20 @@ def _annotations(world: World, objects: Objects, first: int) -> Iterator[list[An
             (objects.image[rows] + first).tolist(),
             objects.box[rows].tolist(),
             category[rows].tolist(),
-            # Ids follow the image ids' ranges, so that the two files could be joined.
+            # Annotation ids follow the ranges of the image ids, so that the two files can be joined.
             range(1000 * first + start, 1000 * first + start + len(area)),
         )
-        yield [Annotation([p], a, 0, i, b, c, n) for p, a, i, b, c, n in zip(*columns, strict=True)]
+        yield [AnnotationRecord([p], a, 0, i, b, c, n) for p, a, i, b, c, n in zip(*columns, strict=True)]
 
 
 def outline(box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The octagons inside boxes, touching their four sides.
+    """Return the octagon inside each box that touches its four sides.
 
     Args:
-        box: [M, 4] x, y, width, height.
+        box: [M, 4] x, y, width, height in pixels.
 
     Returns:
-        Corners [M, 8, 2] in pixels, and the octagons' areas [M] in square pixels.
+        Corners [M, 8, 2] in pixels, and areas [M] in square pixels.
     """
     polygon = np.round(box[:, None, :2] + OCTAGON * box[:, None, 2:], DECIMALS)
     x, y = polygon[..., 0], polygon[..., 1]
