@@ -11,7 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from contextual_anomaly.detection.backend import BACKENDS, CPU
-from contextual_anomaly.detection.detector_families.base import DetectorFamily, Size
+from contextual_anomaly.detection.detector_families.base import DetectorFormat, Size
 from contextual_anomaly.detection.letterbox import Placement, letterbox, stretch
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
@@ -34,7 +34,7 @@ class Network:
         self,
         path: str | Path,
         family_name: str,
-        family: DetectorFamily,
+        family: DetectorFormat,
         stretched: bool = False,
         backend: str = CPU,
         batch: int = 1,

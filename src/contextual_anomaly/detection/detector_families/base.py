@@ -10,7 +10,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class DetectorFamily:
+class DetectorFormat:
     """One way in which YOLO networks lay out their input and output."""
 
     centred: bool

@@ -6,7 +6,7 @@ class is given is objectness · class. The image lies in the middle of the input
 
 import numpy as np
 
-from contextual_anomaly.detection.detector_families.base import DetectorFamily, Size
+from contextual_anomaly.detection.detector_families.base import DetectorFormat, Size
 
 
 def _classes(shape: tuple[int, ...], size: Size) -> int | None:
@@ -20,7 +20,7 @@ def _decode(output: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([centre - half, centre + half], axis=1), rows[:, 4:5] * rows[:, 5:]
 
 
-YOLOV5 = DetectorFamily(
+YOLOV5 = DetectorFormat(
     centred=True,
     rgb=True,
     scale=1 / 255,

@@ -6,7 +6,7 @@ middle of the input, as Ultralytics' own letterboxing puts it.
 
 import numpy as np
 
-from contextual_anomaly.detection.detector_families.base import DetectorFamily, Size
+from contextual_anomaly.detection.detector_families.base import DetectorFormat, Size
 
 
 def _classes(shape: tuple[int, ...], size: Size) -> int | None:
@@ -18,7 +18,7 @@ def _decode(output: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([centre - half, centre + half], axis=1), output[0, 4:].T
 
 
-YOLOV8 = DetectorFamily(
+YOLOV8 = DetectorFormat(
     centred=True,
     rgb=True,
     scale=1 / 255,

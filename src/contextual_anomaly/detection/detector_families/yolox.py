@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from contextual_anomaly.detection.detector_families.base import DetectorFamily, Size
+from contextual_anomaly.detection.detector_families.base import DetectorFormat, Size
 
 STRIDES = (8, 16, 32)
 
@@ -38,7 +38,7 @@ def _decode(output: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([centre - half, centre + half], axis=1), rows[:, 4:5] * rows[:, 5:]
 
 
-YOLOX = DetectorFamily(
+YOLOX = DetectorFormat(
     centred=False,
     rgb=False,
     scale=1.0,
