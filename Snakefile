@@ -81,7 +81,7 @@ rule experiment1:
 rule experiment2:
     input:
         expand(rules.rescore.output.summary, detector=DETECTORS),
-        expand(rules.evaluate_rescoring.output.judged, detector=DETECTORS),
+        expand(rules.evaluate_rescoring.output.metrics, detector=DETECTORS),
         expand(rules.evaluate_detector.output.table, detector=DETECTORS),
 
 
