@@ -55,6 +55,7 @@ rule experiment_corrected:
             category="Experiment 1",
             labels={"model": "{model}", "protocol": "corrected"},
         ),
+        timing=f"{R}/experiments/corrected/{{model}}.timing.json",
     log:
         text=f"{R}/logs/experiment_corrected.{{model}}.log",
         usage=f"{R}/logs/experiment_corrected.{{model}}.usage.json",
@@ -78,7 +79,7 @@ rule experiment_corrected:
         " --model {input.model} --calibration {input.calibration}"
         " --scenes {input.scenes} --train-scenes {input.train_scenes} {params.geometry} --bottleneck {params.bottleneck}"
         " --n-draws {params.draws} --n-resamples {params.bootstrap} --seed {params.seed} --trials-table {output.trials}"
-        " --curve {output.curve} --summary {output.summary} --csv {output.csv} > {log.text} 2>&1"
+        " --curve {output.curve} --summary {output.summary} --csv {output.csv} --timing {output.timing} > {log.text} 2>&1"
 
 
 rule compare_models:

@@ -22,6 +22,7 @@ rule fit:
             category="Models",
             labels={"model": "{model}"},
         ),
+        timing=f"{R}/models/{{model}}.timing.json",
     log:
         text=f"{R}/logs/fit.{{model}}.log",
         usage=f"{R}/logs/fit.{{model}}.usage.json",
@@ -50,7 +51,8 @@ rule fit:
         "contextual-anomaly --usage {log.usage} fit"
         " --scenes {input.scenes} --name {params.name} --settings {params.settings:q}"
         " {params.geometry} {params.estimators} --minimum-classes {params.minimum_classes} --threads {threads}"
-        " --output {output.model} --history {output.history} --calibration {output.calibration} > {log.text} 2>&1"
+        " --output {output.model} --history {output.history} --calibration {output.calibration}"
+        " --timing {output.timing} > {log.text} 2>&1"
 
 
 if SYNTHETIC:

@@ -75,12 +75,13 @@ class Project:
         return jobs
 
     def digests(self) -> dict[str, str]:
-        """The digest of every result; the report's without what it takes from the logs, which are no results."""
+        """The digest of every result but logs and timings; the report's without what it takes from those."""
         results = self.folder / "results"
         found = {}
         # What a cache holds is linked to, whole folders too.
         for path in (Path(top) / name for top, _, names in os.walk(results, followlinks=True) for name in names):
-            if "logs" not in path.parts and path.name != ".snakemake_timestamp":
+            timing = "logs" in path.parts or path.name.endswith(".timing.json")
+            if not timing and path.name != ".snakemake_timestamp":
                 content = path.read_bytes()
                 if path.name == "report.html":
                     content = without_times(content)

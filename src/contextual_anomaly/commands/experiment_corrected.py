@@ -18,6 +18,9 @@ def experiment_corrected(
     curve: Annotated[Path, typer.Option(help="The calibration curve of the chosen variant, as CSV.")],
     summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    timing: Annotated[
+        Path | None, typer.Option(help="How long the model takes, as JSON; never the same twice.")
+    ] = None,
     object_geometry: Annotated[
         Path | None,
         typer.Option(help="ObjectGeometry of the validation split (Parquet), for models that look at them."),
@@ -53,7 +56,7 @@ def experiment_corrected(
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.object_geometry import read_object_geometry
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.runtime.atomic import atomic_write, write_json
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.stats.bootstrap import Bootstrap
     from contextual_anomaly.stats.log_odds import expit
@@ -83,6 +86,13 @@ def experiment_corrected(
             judge.log_odds(presence[row : row + 1], None if geometry is None else geometry[row : row + 1])
         one = (time.monotonic() - start) / 10
         logger.info(f"asked about {len(presence):,} scenes in {every:.3f} s, about one in {1000 * one:.2f} ms")
+        if timing:
+            together = 1000 * every / len(presence)
+            measured = {
+                "milliseconds_per_scene": round(1000 * one, 4),
+                "milliseconds_per_scene_of_many": round(together, 6),
+            }
+            write_json(measured, timing)
         known = read_calibration(calibration)
         for m in sorted(standing):
             figures += probabilities.measure(odds[m], presence, known if m == chosen else None, m, resamples)

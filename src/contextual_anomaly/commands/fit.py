@@ -16,6 +16,7 @@ def fit(
     output: Annotated[Path, typer.Option(help="The model, as .safetensors.")],
     history: Annotated[Path, typer.Option(help="How the fit went, step by step, as CSV; empty for closed forms.")],
     calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
+    timing: Annotated[Path | None, typer.Option(help="How long the fit took, as JSON; never the same twice.")] = None,
     object_geometry: Annotated[
         Path | None, typer.Option(help="ObjectGeometry of the training split (Parquet), for models that look at them.")
     ] = None,
@@ -48,7 +49,7 @@ def fit(
     from contextual_anomaly.models.calibration import calibrate, write_calibration
     from contextual_anomaly.models.data import TrainingData
     from contextual_anomaly.object_geometry import read_object_geometry
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.runtime.atomic import atomic_write, write_json
     from contextual_anomaly.scenes import read_scenes
 
     chosen = registry.read_settings(settings)
@@ -63,7 +64,10 @@ def fit(
     )
     start = time.monotonic()
     fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
-    logger.info(f"fitted in {time.monotonic() - start:.2f} s")
+    seconds = time.monotonic() - start
+    logger.info(f"fitted in {seconds:.2f} s")
+    if timing:
+        write_json({"fit_seconds": round(seconds, 3)}, timing)
     made_from = {"family_settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
     registry.save(fitted.model, output, made_from)
     write_calibration(

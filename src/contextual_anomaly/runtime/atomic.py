@@ -1,14 +1,19 @@
 """Files that appear whole or not at all."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contextual_anomaly.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def temporary_path(path: Path) -> Path:
@@ -52,6 +57,18 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_csv(table: "pd.DataFrame", path: str | Path, digits: int = 6) -> None:
+    """Write a data frame as CSV, floats with so many significant digits, as `atomic_write` does."""
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=f"%.{digits}g")
+
+
+def write_json(value: object, path: str | Path) -> None:
+    """Write a value as JSON, as `atomic_write` does."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(value, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def require_file(path: str | Path, what: str) -> Path:
