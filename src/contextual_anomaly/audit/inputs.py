@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from contextual_anomaly import tables
 from contextual_anomaly.audit.box_pairs import Context
 from contextual_anomaly.audit.findings import Audited
+from contextual_anomaly.detection.detections import read_detected_image_ids
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import require_same_classes, variant_index
+from contextual_anomaly.models.base import require_conditional, require_same_classes, variant_index
 from contextual_anomaly.models.registry import load_model
-from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.scenes import read_scenes
 from contextual_anomaly.stats.folds import assign_folds
 
@@ -42,12 +41,7 @@ def read_audited(
     unknown = sorted(set(judge.classes) - set(classes["name"]))
     if unknown:
         raise UserError(f"{categories}: lacks classes of model {judge.name!r}: {', '.join(unknown[:5])}.")
-    example = np.eye(len(judge.classes), dtype=np.float32)
-    if not np.allclose(judge.predict_proba(example)[variant], judge.predict_proba_toggled(example)[variant], atol=1e-3):
-        raise UserError(
-            f"{model}: {judge.name!r} looks at the class that it judges, so it would trust the annotation in question. "
-            "Set audit.model to a model that leaves it out, as masked does."
-        )
+    require_conditional(judge, variant, "audit.model")
     objects = tables.read_table(annotations, tables.ANNOTATIONS).to_pandas()
     if "annotation_id" not in objects:
         objects["annotation_id"] = np.arange(len(objects))
@@ -55,7 +49,7 @@ def read_audited(
     image_ids = np.unique(objects["image_id"])
     if detections is not None and image_report is not None:
         found = tables.read_table(detections, tables.DETECTIONS).to_pandas()
-        image_ids = _ran_on(image_report)
+        image_ids = read_detected_image_ids(image_report)
         strangers = found.loc[~found["image_id"].isin(image_ids), "image_id"]
         if len(strangers):
             raise UserError(f"{detections}: image {strangers.iloc[0]} is not among those run in {image_report}.")
@@ -69,10 +63,3 @@ def read_audited(
         context=Context(judge, variant, common.presence.mean(0)),
         fold=assign_folds(len(image_ids), folds, seed),
     )
-
-
-def _ran_on(image_report: Path) -> np.ndarray:
-    report = pd.read_csv(require_file(image_report, "the image report of detect (CSV)"))
-    if not {"image_id", "status"} <= set(report.columns):
-        raise UserError(f"{image_report}: columns image_id and status were expected, found {list(report.columns)}.")
-    return np.sort(report.loc[report["status"] == "run", "image_id"].to_numpy(np.int64))

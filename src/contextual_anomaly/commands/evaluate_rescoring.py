@@ -39,13 +39,14 @@ def evaluate_rescoring(
     import pandas as pd
 
     from contextual_anomaly import tables
+    from contextual_anomaly.detection.detections import read_detected_image_ids
     from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
     from contextual_anomaly.experiments.rescoring.metrics import judge_boxes, judge_presence
-    from contextual_anomaly.experiments.schemas import FUSED, RESCORED_BOXES, ran_on
+    from contextual_anomaly.experiments.schemas import FUSED, RESCORED_BOXES
     from contextual_anomaly.runtime.atomic import atomic_write
 
     cells = tables.read_table(presence, FUSED).to_pandas()
-    image_ids = ran_on(image_report)
+    image_ids = read_detected_image_ids(image_report)
 
     def matrix(column: str):
         return cells[column].to_numpy().reshape(len(image_ids), -1)

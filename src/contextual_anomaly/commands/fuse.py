@@ -40,12 +40,11 @@ def fuse(
     import pyarrow as pa
 
     from contextual_anomaly import tables
-    from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.rescoring import fusion
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.presence import read_presence
     from contextual_anomaly.experiments.schemas import FUSED, RESCORED_BOXES
-    from contextual_anomaly.models.base import require_same_classes, variant_index
+    from contextual_anomaly.models.base import require_conditional, require_same_classes, variant_index
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.stats.folds import assign_folds
@@ -55,13 +54,7 @@ def fuse(
     require_same_classes(judge, common.classes, str(train_scenes))
     seen = read_presence(class_scores, annotations, judge)
     variant = variant_index(judge, bottleneck)
-    there = seen.annotated.astype(np.float32)
-    # A model that sees the class itself would count the detector twice.
-    if not np.allclose(judge.predict_proba(there)[variant], judge.predict_proba_toggled(there)[variant], atol=1e-3):
-        raise UserError(
-            f"{model}: {judge.name!r} looks at the class that it judges, so it would count the detector twice. "
-            "Set rescoring.fusion_model to a model that leaves it out, as masked does."
-        )
+    require_conditional(judge, variant, "rescoring.fusion_model")
     images, classes = seen.score.shape
     fold = assign_folds(images, folds, seed)
     share = common.presence.mean(0)

@@ -34,17 +34,18 @@ def rescore_boxes(
     import pyarrow as pa
 
     from contextual_anomaly import tables
+    from contextual_anomaly.detection.detections import read_detected_image_ids
     from contextual_anomaly.experiments.rescoring.box_features import Slots, box_features
     from contextual_anomaly.experiments.rescoring.box_precision import Matches
     from contextual_anomaly.experiments.rescoring.box_training import corrections
-    from contextual_anomaly.experiments.schemas import RESCORED_BOXES, ran_on
+    from contextual_anomaly.experiments.schemas import RESCORED_BOXES
     from contextual_anomaly.stats.folds import assign_folds
     from contextual_anomaly.stats.log_odds import expit, logit
 
     given = tables.read_table(boxes, RESCORED_BOXES)
     rows = given.to_pandas()
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
-    image_ids = ran_on(image_report)
+    image_ids = read_detected_image_ids(image_report)
     matches = Matches(tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(), classes, rows, image_ids)
     size = tables.read_table(images, tables.IMAGES).to_pandas().set_index("image_id").loc[rows["image_id"]]
     slots = Slots(matches.image, matches.score, len(image_ids))

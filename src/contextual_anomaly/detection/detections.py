@@ -98,6 +98,16 @@ def read_image_report(path: str | Path) -> pd.DataFrame:
     return report
 
 
+def read_detected_image_ids(path: str | Path) -> np.ndarray:
+    """Return the ids of the images that the detector has run on, int64 and ascending, from its image report.
+
+    Raises:
+        UserError: the file is missing or has other columns.
+    """
+    report = read_image_report(path)
+    return np.sort(report.loc[report["status"] == RUN, "image_id"].to_numpy(np.int64))
+
+
 def merge(shards: Sequence[DetectionTables]) -> DetectionTables:
     """All shards as one, sorted by image id: the same whatever their number.
 

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import Variant
-from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.tables import DETECTIONS, SUMMARY, write_table
 
 DRAWS = pa.schema(
@@ -89,18 +88,3 @@ RESCORED_BOXES = pa.schema(
     ]
 )
 """The detector's boxes in its own order, each judged by what was fitted on other images."""
-
-
-def ran_on(image_report: str | Path) -> np.ndarray:
-    """Ids of the images that a detector has run on, from its image report (CSV).
-
-    Raises:
-        UserError: the file is missing or is no such report.
-    """
-    try:
-        report = pd.read_csv(require_file(image_report, "the image report of detect (CSV)"))
-        return report.loc[report["status"] == "run", "image_id"].to_numpy(np.int64)
-    except (KeyError, ValueError) as error:
-        raise UserError(
-            f"{image_report}: columns image_id and status were expected. Delete it and run again."
-        ) from error

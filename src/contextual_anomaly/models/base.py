@@ -89,3 +89,23 @@ def require_same_classes(model: ContextModel, classes: tuple[str, ...], where: s
     if model.classes != classes:
         odd = sorted(set(model.classes) ^ set(classes)) or ["their order"]
         raise UserError(f"{where}: not the classes of model {model.name!r}; they differ in {', '.join(odd[:5])}.")
+
+
+def require_conditional(model: ContextModel, variant: int, setting: str) -> None:
+    """Check that a model's answer for a class does not depend on what the model is given for that class.
+
+    Args:
+        model: the model.
+        variant: index of the variant that is used.
+        setting: the setting that chooses the model, for the message.
+
+    Raises:
+        UserError: the answer changes with the class's own presence.
+    """
+    single_classes = np.eye(len(model.classes), dtype=np.float32)
+    given, toggled = model.predict_proba(single_classes), model.predict_proba_toggled(single_classes)
+    if not np.allclose(given[variant], toggled[variant], atol=1e-3):
+        raise UserError(
+            f"model {model.name!r} looks at the class that it is asked about, so it would repeat what it was given. "
+            f"Set {setting} to a model that leaves that class out, as masked does."
+        )
