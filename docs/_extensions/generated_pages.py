@@ -286,7 +286,8 @@ def help_of(command: Any) -> str:
             continue
         is_argument = option.param_type_name == "argument"
         names = option.name.upper() if is_argument else ", ".join([*option.opts, *option.secondary_opts])
-        default = "" if option.default is None or callable(option.default) else str(default_of(option.default))
+        unset = option.default is None or option.default is False or callable(option.default)
+        default = "" if unset else str(default_of(option.default))
         rows.append(
             [f"`{names}`", "required" if option.required else f"`{default}`" if default else "", option.help or ""]
         )
