@@ -90,14 +90,14 @@ def parse(arguments: list[str]) -> None:
 
 
 def planned() -> list:
-    """The command lines of Snakemake in all pages."""
-    found = []
+    """Return the command lines of Snakemake in all pages, each once."""
+    found = {}
     for block in SHELL:
         if block.mark != "not run":
             for words in commands(shell_text(block)):
                 if words[0] == "snakemake":
-                    found.append(pytest.param(words[1:], block, id=f"{block}: {shlex.join(words)[:60]}"))
-    return found
+                    found.setdefault(tuple(words[1:]), block)
+    return [pytest.param([*words], b, id=f"{b}: {shlex.join(words)[:60]}") for words, b in found.items()]
 
 
 @pytest.mark.workflow
@@ -116,7 +116,7 @@ def test_snakemake_plans_what_the_page_says(arguments, block, checkout, environm
     cache = checkout.parent / "cache"
     cache.mkdir(exist_ok=True)
     done = subprocess.run(
-        ["snakemake", "--dry-run", "--quiet", *arguments],
+        ["snakemake", *arguments, "--dry-run"],
         cwd=checkout,
         env=environment | {"SNAKEMAKE_OUTPUT_CACHE": str(cache)},
         capture_output=True,
