@@ -25,6 +25,8 @@ ANNOTATIONS = pa.schema(
         "height": pa.float32(),
         "area": pa.float32(),
         "iscrowd": pa.bool_(),
+        "annotation_id": pa.int64(),  # the file's, or the record's number where it gives none that is an integer
+        "original_id": pa.string(),  # the file's where it is text or no number of 0 and more, else null
     }
 )
 """One object a row, sorted by image_id; boxes in pixels from the image's top left corner, null where an object has none."""
@@ -37,12 +39,26 @@ IMAGES = pa.schema(
         "height": pa.int32(),
         "coco_url": pa.string(),
         "flickr_url": pa.string(),
+        "original_id": pa.string(),  # as in `ANNOTATIONS`
     }
 )
-"""One image a row, sorted by image_id."""
+"""One image a row, sorted by image_id; width and height are 0 where they are not known."""
 
-CATEGORIES = pa.schema({"category_id": pa.int32(), "name": pa.string(), "supercategory": pa.string()})
+CATEGORIES = pa.schema(
+    {
+        "category_id": pa.int32(),
+        "name": pa.string(),
+        "supercategory": pa.string(),
+        "original_id": pa.string(),  # as in `ANNOTATIONS`
+    }
+)
 """One class a row, sorted by category_id."""
+
+CHECKED = pa.schema({"image_id": pa.int64(), "category_id": pa.int32()})
+"""One class that annotators looked for in an image a row, sorted; of data that are annotated in part, such as LVIS.
+
+The metadata `exhaustive` is "true" where every class was looked for in every image; the table has no rows then.
+"""
 
 CALIBRATION = pa.schema({"kind": pa.string(), "log_odds": pa.float32()})
 """One held-out (image, class) a row: "unexpected" of those present, "missing" of the most expected absent; rising."""

@@ -8,7 +8,7 @@ guess fails, the file is read in one piece, which is right for all that is valid
 
 import mmap
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -19,7 +19,6 @@ from typing import TypeVar
 import msgspec
 
 from contextual_anomaly.coco.records import Annotation, Instances, Objects
-from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.progress import track
 
 T = TypeVar("T")
@@ -43,12 +42,6 @@ class _Skipped(msgspec.Struct):
     """Any object: the parser goes over it and keeps nothing."""
 
 
-class _Annotations(msgspec.Struct):
-    """A file of which nothing else is read."""
-
-    annotations: list[Annotation]
-
-
 def read_in_parts(
     path: Path,
     text: mmap.mmap,
@@ -67,26 +60,18 @@ def read_in_parts(
 
     Raises:
         NotCut: it cannot be read so.
-        msgspec.DecodeError, msgspec.ValidationError: what is wrong with the file, as from parsing all of it.
-        UserError: as ``meanwhile``.
+        msgspec.DecodeError, msgspec.ValidationError: the JSON is wrong, or a field is not of the expected type.
     """
     whole_parts = (len(text) - start) // part_bytes
     if whole_parts < 2:
         raise NotCut
-    problem = None
     try:
         with _others(min(processes, whole_parts) - 1) as submit:
             first, cuts = _cut(text, start, part_bytes)
             parts = [(path, *cut) for cut in cuts]
             begun = [submit(_parse, part) for part in parts]
-            try:
-                done = meanwhile(_decode_marked(text, start, first, cuts[-1][1]))
-            except (msgspec.ValidationError, UserError) as error:
-                problem = error  # if the cuts are right, which the parts will show
-            objects = Objects.joined(_unless_wrong(_finish(parts, begun, f"reading {path}")))
-            if problem:
-                raise problem
-            return done, objects
+            done = meanwhile(_decode_marked(text, start, first, cuts[-1][1]))
+            return done, Objects.joined(_finish(parts, begun, f"reading {path}"))
     except (msgspec.ValidationError, NotCut):
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -102,16 +87,7 @@ def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instanc
         rest = b"".join([before, msgspec.json.encode(MARK), after])
     if hasattr(text, "madvise"):
         text.madvise(mmap.MADV_DONTNEED)  # what was looked at is not looked at again
-    try:
-        instances = msgspec.json.decode(rest, type=Instances)
-    except msgspec.ValidationError:
-        try:
-            marked = msgspec.json.decode(rest, type=_Annotations)
-        except msgspec.ValidationError:
-            raise NotCut from None
-        if marked.annotations != [MARK]:
-            raise NotCut from None
-        raise
+    instances = msgspec.json.decode(rest, type=Instances)
     if instances.annotations != [MARK]:
         raise NotCut
     return instances
@@ -178,7 +154,7 @@ def _others(processes: int) -> Iterator[Callable[..., Future]]:
         pool.shutdown(cancel_futures=True)
 
 
-def _finish(parts: list[Part], begun: list[Future], title: str) -> Iterator[Objects | str]:
+def _finish(parts: list[Part], begun: list[Future], title: str) -> Iterator[Objects]:
     """Helps to parse, from the end while the others come from the front; gives the results in their order."""
     results = []
     for part, future in track(list(zip(parts, begun, strict=True))[::-1], title, len(parts), "parts"):
@@ -189,8 +165,8 @@ def _finish(parts: list[Part], begun: list[Future], title: str) -> Iterator[Obje
         yield result.result() if isinstance(result, Future) else result
 
 
-def _parse(part: Part) -> Objects | str:
-    """The records of a part, or what is wrong with one of them."""
+def _parse(part: Part) -> Objects:
+    """The records of a part."""
     path, begin, end = part
     before = begin - 1 - (begin - 1) % mmap.ALLOCATIONGRANULARITY
     with (
@@ -199,20 +175,5 @@ def _parse(part: Part) -> Objects | str:
     ):
         # What is before and behind the records, a comma mostly, becomes their brackets, in this process only.
         text[begin - 1 - before], text[end - before] = b"[]"
-        try:
-            with memoryview(text) as whole, whole[begin - 1 - before :] as records:
-                return Objects.of(msgspec.json.decode(records, type=list[Annotation]))
-        except msgspec.ValidationError as error:
-            return str(error)
-
-
-def _unless_wrong(results: Iterable[Objects | str]) -> Iterator[Objects]:
-    """The parts as they come, or the error of the first that is wrong, its record counted from the file's first."""
-    rows = 0
-    for result in results:
-        if isinstance(result, str):
-            found = re.search(r"`\$\[(\d+)\]", result)
-            where = f"`$.annotations[{rows + int(found[1])}]"
-            raise msgspec.ValidationError(result.replace(found[0], where))
-        yield result
-        rows += len(result.id)
+        with memoryview(text) as whole, whole[begin - 1 - before :] as records:
+            return Objects.of(msgspec.json.decode(records, type=list[Annotation]))

@@ -1,20 +1,22 @@
 """The records of a COCO annotation file, as far as they are used, and their parser.
 
 msgspec is given the types of these fields and skips the rest, polygons above all, so that a file of several hundred
-megabytes is read in seconds and without building it as Python objects.
+megabytes is read in seconds and without building it as Python objects. A file whose fields are not of these types is
+decoded once more by the loose records, which take any value; `normalize` makes sense of those.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]  # what a column of the tables holds
 CategoryId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Flag = Annotated[int, msgspec.Meta(ge=0, le=1)]
 Length = Annotated[int, msgspec.Meta(gt=0, le=2**31 - 1)]
 
 
@@ -22,11 +24,13 @@ class Image(msgspec.Struct, gc=False):
     """One entry of `images`."""
 
     id: Id
-    file_name: str
     width: Length
     height: Length
-    coco_url: str = ""
-    flickr_url: str = ""
+    file_name: str | None = None
+    coco_url: str | None = None
+    flickr_url: str | None = None
+    neg_category_ids: list[int] | None = None  # LVIS: classes that annotators looked for and did not find
+    not_exhaustive_category_ids: list[int] | None = None  # LVIS: classes of which not every object is annotated
 
 
 class Annotation(msgspec.Struct, gc=False):
@@ -37,7 +41,7 @@ class Annotation(msgspec.Struct, gc=False):
     category_id: CategoryId
     bbox: tuple[float, float, float, float]
     area: float | None = None
-    iscrowd: int = 0
+    iscrowd: Flag = 0
 
 
 class Category(msgspec.Struct, gc=False):
@@ -45,7 +49,7 @@ class Category(msgspec.Struct, gc=False):
 
     id: CategoryId
     name: str
-    supercategory: str = ""
+    supercategory: str | None = None
 
 
 class Instances(msgspec.Struct):
@@ -54,6 +58,50 @@ class Instances(msgspec.Struct):
     images: list[Image]
     annotations: list[Annotation]
     categories: list[Category]
+
+
+class LooseImage(msgspec.Struct):
+    """An image whose fields may have any type."""
+
+    id: Any = None
+    file_name: Any = None
+    width: Any = None
+    height: Any = None
+    coco_url: Any = None
+    flickr_url: Any = None
+    neg_category_ids: Any = None
+    not_exhaustive_category_ids: Any = None
+
+
+class LooseAnnotation(msgspec.Struct):
+    """An annotation whose fields may have any type; what only some files hold is kept as text of the file."""
+
+    id: Any = None
+    image_id: Any = None
+    category_id: Any = None
+    bbox: Any = msgspec.UNSET
+    area: Any = None
+    iscrowd: Any = None
+    score: Any = None
+    segmentation: msgspec.Raw | None = None
+    segments_info: msgspec.Raw | None = None
+    caption: msgspec.Raw | None = None
+
+
+class LooseCategory(msgspec.Struct):
+    """A class whose fields may have any type."""
+
+    id: Any = None
+    name: Any = None
+    supercategory: Any = None
+
+
+class LooseInstances(msgspec.Struct):
+    """A file with the three lists, whatever their records hold."""
+
+    images: list[LooseImage]
+    annotations: list[LooseAnnotation]
+    categories: list[LooseCategory]
 
 
 @dataclass(frozen=True)
@@ -66,7 +114,8 @@ class Objects:
     box: np.ndarray  # [4, n] float32: x, y, width, height; NaN where they are no box
     area: np.ndarray  # [n] float32; the box's where none is given, NaN without either
     iscrowd: np.ndarray  # [n] bool
-    wrong_box: tuple[int, list[float]] | None  # the first row whose box has no size, and that box as it was given
+    wrong_rows: np.ndarray  # [k] rows whose boxes have no size
+    wrong_boxes: np.ndarray  # [k, 4] float64: these boxes as they were given
 
     @staticmethod
     def of(annotations: list[Annotation]) -> "Objects":
@@ -78,16 +127,14 @@ class Objects:
 
         box = np.fromiter(chain.from_iterable(column("bbox")), np.float64, 4 * n).reshape(n, 4)
         area = np.array(list(column("area")), np.float64)  # None becomes NaN
-        own_area = box[:, 2] * box[:, 3]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             # As the tables hold it, in single precision: what is 0 or infinite there is no size.
-            single = np.ascontiguousarray(box.T, np.float32)
-            area = np.where(np.isnan(area), own_area, area).astype(np.float32)
-            wrong = ~np.isfinite(single).all(0) | ~np.isfinite(own_area.astype(np.float32)) | (single[2:] <= 0).any(0)
-        row = next(iter(np.flatnonzero(wrong).tolist()), None)
-        wrong_box = None if row is None else (row, box[row].tolist())
-        single[:, wrong] = np.nan
-        area[wrong & ~np.isfinite(area) | wrong & (area < 0)] = np.nan
+            single, own_area = np.ascontiguousarray(box.T, np.float32), (box[:, 2] * box[:, 3]).astype(np.float32)
+            wrong = ~np.isfinite(single).all(0) | ~np.isfinite(own_area) | (single[2:] <= 0).any(0)
+            wrong_rows = np.flatnonzero(wrong)
+            single[:, wrong] = own_area[wrong] = np.nan
+            area = area.astype(np.float32)
+            area = np.where(np.isfinite(area) & (area >= 0), area, own_area)
         return Objects(
             id=np.fromiter(column("id"), np.int64, n),
             image_id=np.fromiter(column("image_id"), np.int64, n),
@@ -95,22 +142,22 @@ class Objects:
             box=single,
             area=area,
             iscrowd=np.fromiter(map(bool, column("iscrowd")), bool, n),
-            wrong_box=wrong_box,
+            wrong_rows=wrong_rows,
+            wrong_boxes=box[wrong_rows],
         )
 
     @staticmethod
     def joined(parts: Iterable["Objects"]) -> "Objects":
         """One after another."""
         columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
-        rows, wrong_box = 0, None
+        rows = 0
         for part in parts:
             for name, arrays in columns.items():
-                arrays.append(getattr(part, name))
-            if part.wrong_box and not wrong_box:
-                wrong_box = (rows + part.wrong_box[0], part.wrong_box[1])
+                arrays.append(part.wrong_rows + rows if name == "wrong_rows" else getattr(part, name))
             rows += len(part.id)
         # One column after another, so that only one is there twice.
-        return Objects(**{name: np.concatenate(columns.pop(name), axis=-1) for name in COLUMNS}, wrong_box=wrong_box)
+        joined = {name: np.concatenate(columns.pop(name), axis=-1 if name == "box" else 0) for name in COLUMNS}
+        return Objects(**joined)
 
 
-COLUMNS = ("id", "image_id", "category_id", "box", "area", "iscrowd")
+COLUMNS = ("id", "image_id", "category_id", "box", "area", "iscrowd", "wrong_rows", "wrong_boxes")
