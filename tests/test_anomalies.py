@@ -46,7 +46,15 @@ def kitchen():
     )
     expected = np.array([[0.9, 0.96, 0.02, 0.003], [0.8, 0.9, 0.009, 0.0], [0.1, 0.86, 0.5, 0.02]], np.float32)
     model = Told(expected)
-    rows = [[11, 12, 13], ["11.jpg", "12.jpg", "13.jpg"], [640] * 3, [480] * 3, ["http://x/11.jpg", "", ""], [""] * 3]
+    rows = [
+        [11, 12, 13],
+        ["11.jpg", "12.jpg", "13.jpg"],
+        [640] * 3,
+        [480] * 3,
+        ["http://x/11.jpg", "", ""],
+        [""] * 3,
+        [None] * 3,
+    ]
     return model, CALIBRATION, scenes, pa.table(rows, schema=tables.IMAGES)
 
 

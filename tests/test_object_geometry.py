@@ -5,16 +5,17 @@ import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.errors import UserError
 from contextual_anomaly.object_geometry import FEATURES, geometry_features, read_object_geometry
 
 
 def images(width=100):
-    return pa.table([[4, 9], ["4.jpg", "9.jpg"], [width, 200], [50, 100], ["", ""], ["", ""]], schema=tables.IMAGES)
+    return pa.table(
+        [[4, 9], ["4.jpg", "9.jpg"], [width, 200], [50, 100], ["", ""], ["", ""], [None] * 2], schema=tables.IMAGES
+    )
 
 
 OBJECTS = pa.table(
-    [[4, 4, 9], [1, 1, 3], [0.0, 50, 20], [0.0, 25, 0], [50.0, 10, 100], [25.0, 10, 100], [1.0] * 3, [False] * 3],
+    [[4, 4, 9], [1, 1, 3], [0.0, 50, 20], [0.0, 25, 0], [50.0, 10, 100], [25.0, 10, 100], [1.0] * 3, [False] * 3, [1, 2, 3], [None] * 3],
     schema=tables.ANNOTATIONS,
 )  # fmt: skip
 
@@ -32,7 +33,7 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
     assert first["off_center"] == pytest.approx((0.25 + 0.05) / 2)
 
     tables.write_table(table, tables.OBJECT_GEOMETRY, tmp_path / "l.parquet")
-    named = pa.table([[1, 2, 3], ["a", "b", "c"], ["x"] * 3], schema=tables.CATEGORIES)
+    named = pa.table([[1, 2, 3], ["a", "b", "c"], ["x"] * 3, [None] * 3], schema=tables.CATEGORIES)
     tables.write_table(named, tables.CATEGORIES, tmp_path / "c.parquet")
     dense = read_object_geometry(tmp_path / "l.parquet", tmp_path / "c.parquet").of(np.array([9, 7, 4]))
     assert dense.shape == (3, 3, 1 + len(FEATURES))
@@ -41,9 +42,11 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
     assert dense[0, 2, 2] == pytest.approx(np.sqrt(0.5 * 1.0))
 
 
-def test_an_image_without_a_size_is_named():
-    with pytest.raises(UserError, match="image 4: width and height above 0 were expected"):
-        geometry_features(OBJECTS, images(width=0))
+def test_objects_of_an_image_without_a_size_count_and_have_no_geometry():
+    of_unknown, other = geometry_features(OBJECTS, images(width=0)).to_pylist()
+    assert (of_unknown["image_id"], of_unknown["count"]) == (4, 2)
+    assert of_unknown["largest"] is of_unknown["width"] is of_unknown["off_center"] is None
+    assert other["largest"] == pytest.approx(np.sqrt(0.5))
 
 
 def test_an_object_without_a_box_counts_and_says_nothing_of_size_and_place(tmp_path):

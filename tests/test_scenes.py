@@ -15,12 +15,19 @@ def annotation_table(image_ids, category_ids):
     n = len(image_ids)
     ones = np.ones(n, np.float32)
     return pa.table(
-        [np.array(image_ids), np.array(category_ids, np.int32), *[ones] * 5, np.zeros(n, bool)],
+        [
+            np.array(image_ids),
+            np.array(category_ids, np.int32),
+            *[ones] * 5,
+            np.zeros(n, bool),
+            np.arange(n),
+            pa.nulls(n, pa.string()),
+        ],
         schema=tables.ANNOTATIONS,
     )
 
 
-CATEGORIES = pa.table([[1, 5, 9], ["person", "cup", "fork"], ["", "", ""]], schema=tables.CATEGORIES)
+CATEGORIES = pa.table([[1, 5, 9], ["person", "cup", "fork"], ["", "", ""], [None] * 3], schema=tables.CATEGORIES)
 
 
 def test_counts_by_hand(tmp_path):
@@ -69,7 +76,12 @@ def test_the_known_image_counts_of_coco(shared_coco, split, images):
     boxes = pq.read_table(shared_coco / "annotations" / f"{split}_boxes.parquet")
     rows = json.loads((shared_coco / "annotations" / "categories.json").read_text())
     categories = pa.table(
-        [[r["category_id"] for r in rows], [r["name"] for r in rows], [r["supercategory"] for r in rows]],
+        [
+            [r["category_id"] for r in rows],
+            [r["name"] for r in rows],
+            [r["supercategory"] for r in rows],
+            [None] * len(rows),
+        ],
         schema=tables.CATEGORIES,
     )
     annotations = annotation_table(boxes["image_id"].to_numpy(), boxes["category_id"].to_numpy())

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
-from contextual_anomaly.errors import UserError
 
 FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
 """What a model is told of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""
@@ -54,17 +53,12 @@ def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
         images: rows of `tables.IMAGES`.
 
     Returns:
-        rows of `tables.OBJECT_GEOMETRY`.
-
-    Raises:
-        UserError: an image has no size.
+        rows of `tables.OBJECT_GEOMETRY`. Of an image whose size is not known, sizes and places are null.
     """
     import pandas as pd  # here: models that are asked live know of object_geometry as well, and need no pandas
 
     sizes = images.select(["image_id", "width", "height"]).to_pandas()
-    if (sizes[["width", "height"]] <= 0).to_numpy().any():
-        odd = sizes.loc[(sizes[["width", "height"]] <= 0).any(axis=1), "image_id"].iloc[0]
-        raise UserError(f"image {odd}: width and height above 0 were expected, so that boxes are shares of the image.")
+    sizes[["width", "height"]] = sizes[["width", "height"]].where(lambda side: side > 0)
     row = np.searchsorted(sizes["image_id"].to_numpy(), annotations["image_id"].to_numpy())
     image_width, image_height = (sizes[name].to_numpy(np.float32)[row] for name in ("width", "height"))
     x, y, width, height = (annotations[name].to_numpy() for name in ("x", "y", "width", "height"))

@@ -43,11 +43,14 @@ def files(tmp_path_factory):
     detections = pd.concat([found, ghosts]).sort_values(["image_id", "score"], ascending=[True, False])
     annotated = true[~((true["image_id"] == 1) & (true["category_id"] == 5))].copy()
     annotated.loc[(annotated["image_id"] == 2) & (annotated["category_id"] == 2), "category_id"] = 11
-    _write(annotated.assign(area=4800, iscrowd=False), tables.ANNOTATIONS, folder / "annotations.parquet")
+    annotated = annotated.assign(area=4800, iscrowd=False, annotation_id=range(len(annotated)), original_id=None)
+    _write(annotated, tables.ANNOTATIONS, folder / "annotations.parquet")
     _write(detections[tables.DETECTIONS.names], tables.DETECTIONS, folder / "detections.parquet")
-    classes = pd.DataFrame({"category_id": IDS, "name": NAMES, "supercategory": "thing"})
+    classes = pd.DataFrame({"category_id": IDS, "name": NAMES, "supercategory": "thing", "original_id": None})
     _write(classes, tables.CATEGORIES, folder / "categories.parquet")
-    images = pd.DataFrame({"image_id": range(1, 61), "width": 640, "height": 480, "coco_url": "", "flickr_url": ""})
+    images = pd.DataFrame(
+        {"image_id": range(1, 61), "width": 640, "height": 480, "coco_url": "", "flickr_url": "", "original_id": None}
+    )
     images["file_name"] = [f"{i:012}.jpg" for i in images["image_id"]]
     _write(images, tables.IMAGES, folder / "images.parquet")
     images.assign(status="run", problem="")[["image_id", "file_name", "status", "problem"]].to_csv(

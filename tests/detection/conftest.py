@@ -58,7 +58,9 @@ def pictures(tmp_path):
     return write
 
 
-CLASSES = pd.DataFrame({"category_id": [3, 18, 44], "name": ["car", "dog", "bottle"], "supercategory": ["", "", ""]})
+CLASSES = pd.DataFrame(
+    {"category_id": [3, 18, 44], "name": ["car", "dog", "bottle"], "supercategory": "", "original_id": None}
+)
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def dataset(tmp_path, pictures):
             "height": np.array([h for _, h in sizes.values()], np.int32),
             "coco_url": "",
             "flickr_url": "",
+            "original_id": None,
         }
     )
     for name, frame, schema in (("images", images, tables.IMAGES), ("categories", CLASSES, tables.CATEGORIES)):

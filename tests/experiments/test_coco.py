@@ -23,7 +23,7 @@ pytestmark = pytest.mark.coco
 def coco(shared_coco):
     """Scenes of train2017 and val2017: 79 classes, two or more in an image."""
     rows = json.loads((shared_coco / "annotations" / "categories.json").read_text())
-    columns = ([row[name] for row in rows] for name in tables.CATEGORIES.names)
+    columns = ([row.get(name) for row in rows] for name in tables.CATEGORIES.names)
     categories = pa.table(list(columns), schema=tables.CATEGORIES)
     encoded = {}
     for split in ("train2017", "val2017"):
@@ -57,7 +57,9 @@ def test_the_published_anomalies_are_among_our_most_surprising(shared_coco, coco
     val = coco[1]
     theirs = pd.read_csv(shared_coco.parent / "published" / "anomalies_val2017.csv")
     flags = theirs[["image_id", "category", "kind"]]
-    images = pa.table([val.image_ids, *[[""] * 2971], *[[1] * 2971] * 2, *[[""] * 2971] * 2], schema=tables.IMAGES)
+    images = pa.table(
+        [val.image_ids, *[[""] * 2971], *[[1] * 2971] * 2, *[[""] * 2971] * 2, [None] * 2971], schema=tables.IMAGES
+    )
     # Every (image, class) is listed, the most surprising first.
     known = calibrate(ten_units, 10, TrainingData(coco[0]), 2)
     everything, _ = list_anomalies(ten_units, 0, known, val, images, Thresholds(unexpected_below=2, missing_above=-1))

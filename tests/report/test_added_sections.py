@@ -49,8 +49,8 @@ def results(tmp_path):
         | {"low": 0.4, "high": 0.95, "planted": 7, "candidates": 90}
     ).to_csv(tmp_path / "audit/d.evaluation.csv", index=False)
     objects = pd.DataFrame({"image_id": [1], "category_id": [1], "x": 2, "y": 2, "width": 8, "height": 8})
-    objects = objects.assign(area=64, iscrowd=False)
-    categories = pd.DataFrame({"category_id": [1], "name": ["fork"], "supercategory": [""]})
+    objects = objects.assign(area=64, iscrowd=False, annotation_id=1, original_id=None)
+    categories = pd.DataFrame({"category_id": [1], "name": ["fork"], "supercategory": [""], "original_id": [None]})
     for name, of, schema in (
         ("annotations", objects, tables.ANNOTATIONS),
         ("categories", categories, tables.CATEGORIES),

@@ -43,8 +43,6 @@ def read_audited(
         raise UserError(f"{categories}: lacks classes of model {judge.name!r}: {', '.join(unknown[:5])}.")
     require_conditional(judge, variant, "audit.model")
     objects = tables.read_table(annotations, tables.ANNOTATIONS).to_pandas()
-    if "annotation_id" not in objects:
-        objects["annotation_id"] = np.arange(len(objects))
     found = None
     image_ids = np.unique(objects["image_id"])
     if detections is not None and image_report is not None:

@@ -87,7 +87,10 @@ def _decode_marked(text: mmap.mmap, start: int, begin: int, end: int) -> Instanc
         rest = b"".join([before, msgspec.json.encode(MARK), after])
     if hasattr(text, "madvise"):
         text.madvise(mmap.MADV_DONTNEED)  # what was looked at is not looked at again
-    instances = msgspec.json.decode(rest, type=Instances)
+    try:
+        instances = msgspec.json.decode(rest, type=Instances)
+    except msgspec.ValidationError:  # of the file, or because what was cut out is not its annotations
+        raise NotCut from None
     if instances.annotations != [MARK]:
         raise NotCut
     return instances

@@ -95,8 +95,16 @@ def _columns(content: Any, name: str, report: ReadingReport) -> dict[str, list]:
 def _other_kinds_of_annotations(columns: dict[str, list], report: ReadingReport) -> None:
     """Refuse files of COCO's other tasks, whose annotations are no objects."""
     for field, kind, what in (
-        ("segments_info", "panoptic", "COCO panoptic annotations; instances are accepted, panopticapi converts to them"),
-        ("caption", "captions", "COCO captions, which name no objects; instances_*.json of the same images is accepted"),
+        (
+            "segments_info",
+            "panoptic",
+            "COCO panoptic annotations; instances are accepted, panopticapi converts to them",
+        ),
+        (
+            "caption",
+            "captions",
+            "COCO captions, which name no objects; instances_*.json of the same images is accepted",
+        ),
     ):
         given = [row for row, value, box in zip(columns["row"], columns[field], columns["bbox"], strict=True)
                  if value is not None and not isinstance(box, list)]  # fmt: skip
@@ -109,17 +117,17 @@ class _Known:
     """Images or classes: their table, and the number of each id as it is compared."""
 
     table: pa.Table
-    numbers: dict[int | str, int]
+    numbers: dict[int | str | None, int]
 
 
-def _numbers(columns: dict[str, list], name: str, largest: int, report: ReadingReport) -> dict[int | str, int]:
+def _numbers(columns: dict[str, list], name: str, largest: int, report: ReadingReport) -> dict[int | str | None, int]:
     """Number of each id, in the order of the file: the id itself, or a new number where no column can hold it."""
     keys = dict.fromkeys(key for key in map(identity, columns["id"]) if key is not None)
     fits = {key for key in keys if isinstance(key, int) and 0 <= key <= largest}
     following = max(fits, default=0) + 1
     if following + len(keys) - len(fits) > largest:  # beside ids at the very end of the range
         following = next(n for n in range(1, largest) if n not in fits)
-    numbers = {}
+    numbers: dict[int | str | None, int] = {}
     for key in keys:
         if key in fits:
             numbers[key] = key
@@ -286,7 +294,8 @@ def _annotations(
     for field in ("image_id", "category_id"):
         _digits_as_text(columns, "annotations", field, report)
     out: dict[str, list] = {name: [] for name in ("image_id", "category_id", "area", "iscrowd", "id", "original")}
-    boxes, ids = [], set()
+    boxes = []
+    numbers = _AnnotationNumbers(columns["id"], report, numbered)
     for row, given, image_id, category_id, box, area, crowd, score, outline, *_ in zip(
         columns["row"], *(columns[field] for field in FIELDS["annotations"]), strict=True
     ):
@@ -306,18 +315,7 @@ def _annotations(
         if score is not None:
             report.note("score", record, f"score {score!r}",
                         "not used: the objects are taken as annotated, though a score is what predictions have")  # fmt: skip
-        known = identity(given)
-        if not isinstance(known, int) or not 0 <= known <= LARGEST_ID:
-            if given is not None:
-                report.note("annotation_id_numbered", record, f"id {given!r}",
-                            "numbered by its record; outputs give it back as original_id")  # fmt: skip
-            elif not numbered:
-                report.note("annotation_id_missing", record, "no id", "numbered by its record")
-            known = row
-        elif known in ids:
-            report.add("annotation_id_twice", record, f"id {given!r} is given to another annotation",
-                       "both are read; outputs tell them apart by image")  # fmt: skip
-        ids.add(known)
+        known = numbers(row, given, record)
         measured = number(area)
         boxes.append(box or [np.nan] * 4)
         for column, value in zip(
@@ -336,6 +334,36 @@ def _annotations(
         np.array(out["image_id"], np.int64), np.array(out["category_id"], np.int32), box.T.astype(np.float32),
         area, np.array(out["iscrowd"], bool), np.array(out["id"], np.int64), out["original"],
     )  # fmt: skip
+
+
+class _AnnotationNumbers:
+    """Gives every annotation a number of its own: its id where it has one, else its record's number or a free one."""
+
+    def __init__(self, ids: list, report: ReadingReport, numbered: bool) -> None:
+        self._of_file = {key for key in map(identity, ids) if isinstance(key, int) and 0 <= key <= LARGEST_ID}
+        self._report, self._numbered = report, numbered
+        self._given: set[int] = set()
+        self._free = 0
+
+    def __call__(self, row: int, given: Any, record: str) -> int:
+        known = identity(given)
+        if known in self._of_file and known not in self._given:
+            self._given.add(known)
+            return known
+        if known in self._of_file:
+            self._report.add("annotation_id_twice", record, f"id {given!r} is given to another annotation",
+                             "both are read, this one by another number; outputs give its id back as original_id")  # fmt: skip
+        elif given is not None:
+            self._report.note("annotation_id_numbered", record, f"id {given!r}",
+                              "numbered by its record; outputs give it back as original_id")  # fmt: skip
+        elif not self._numbered:
+            self._report.note("annotation_id_missing", record, "no id", "numbered by its record")
+        if row in self._of_file or row in self._given:
+            while self._free in self._of_file or self._free in self._given:
+                self._free += 1
+            row = self._free
+        self._given.add(row)
+        return row
 
 
 def _look_up(known: _Known, what: str, value: Any, record: str, report: ReadingReport) -> int | None:
@@ -412,10 +440,10 @@ def outline_box(outline: Any) -> list[float] | None:
     points = [
         [number(value) for value in polygon] for polygon in polygons if isinstance(polygon, list) and len(polygon) >= 4
     ]
-    if not points or any(value is None or not np.isfinite(value) for polygon in points for value in polygon):
+    x = [value for polygon in points for value in polygon[0::2] if value is not None]
+    y = [value for polygon in points for value in polygon[1::2] if value is not None]
+    if not x or len(x) + len(y) < sum(map(len, points)):
         return None
-    x = [value for polygon in points for value in polygon[0::2]]
-    y = [value for polygon in points for value in polygon[1::2]]
     box = [min(x), min(y), max(x) - min(x), max(y) - min(y)]
     return None if wrong_size(box) else box
 
@@ -430,7 +458,7 @@ def _mask_box(outline: dict) -> list[float] | None:
         if isinstance(counts, list):
             if not all(isinstance(n, int) and n >= 0 for n in counts) or sum(counts) != size[0] * size[1]:
                 return None
-            encoded = mask.frPyObjects({"size": size, "counts": counts}, *size)
+            encoded: Any = mask.frPyObjects(outline, *size)  # pyright: ignore[reportCallIssue, reportArgumentType]
         elif isinstance(counts, str):
             encoded = {"size": size, "counts": counts.encode()}
         else:

@@ -42,6 +42,7 @@ class Annotation(msgspec.Struct, gc=False):
     bbox: tuple[float, float, float, float]
     area: float | None = None
     iscrowd: Flag = 0
+    score: None = None  # predictions have one: the loose reader says so
 
 
 class Category(msgspec.Struct, gc=False):

@@ -43,7 +43,8 @@ def flag(value: Any) -> bool | None:
         value = {"false": 0, "no": 0, "": 0, "true": 1, "yes": 1}.get(value.strip().lower(), value)
     if isinstance(value, bool):
         return value
-    return {0: False, 1: True}.get(integer(value))
+    whole = integer(value)
+    return bool(whole) if whole in (0, 1) else None
 
 
 def text(value: Any) -> str:

@@ -40,10 +40,14 @@ def run(tmp_path):
     scores = pd.DataFrame({"image_id": [5, 7, 9], "score": list(SCORES)})
     _write(scores, tables.class_scores_schema(4), tmp_path / "scores.parquet", named)
     objects = pd.DataFrame(OBJECTS, columns=["image_id", "category_id"])
-    objects = objects.assign(x=0, y=0, width=1, height=1, area=1, iscrowd=False)
+    objects = objects.assign(
+        x=0, y=0, width=1, height=1, area=1, iscrowd=False, annotation_id=range(len(objects)), original_id=None
+    )
     _write(objects, tables.ANNOTATIONS, tmp_path / "annotations.parquet")
     images = pd.DataFrame({"image_id": [5, 7, 9, 11], "file_name": ["5.jpg", "7.jpg", "9.jpg", "11.jpg"]})
-    images = images.assign(width=10, height=10, coco_url=["http://x/5.jpg", "", "", ""], flickr_url="")
+    images = images.assign(
+        width=10, height=10, coco_url=["http://x/5.jpg", "", "", ""], flickr_url="", original_id=None
+    )
     _write(images, tables.IMAGES, tmp_path / "images.parquet")
     # Classes in another order than the data set's, and without person.
     share = np.array([0.02, 0.5, 0.75])
