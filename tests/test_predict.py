@@ -1,10 +1,12 @@
 """One scene at a time: against the model asked in bulk, and in the words of a person's mistake."""
 
 import json
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
+import yaml
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.calibration import Calibration, write_calibration
@@ -75,3 +77,31 @@ def test_scenes_of_a_stream_are_answered_one_by_one(files):
     first, second = map(json.loads, done.stdout.splitlines())
     assert first["objects"][0]["category"] == "surfboard"
     assert [prediction["category"] for prediction in second["objects"]] == ["knife"]
+
+
+@pytest.fixture
+def finished_run(files, tmp_path):
+    """A folder as a run leaves it, with two models."""
+    run = tmp_path / "run"
+    (run / "models").mkdir(parents=True)
+    for name in ("first", "second"):
+        shutil.copy(files[0], run / f"models/{name}.safetensors")
+        shutil.copy(files[1], run / f"models/{name}.calibration.parquet")
+    settings = {"anomalies": {"models": ["second", "first"]}, "models": {"second": {"family": "mixture"}}}
+    (run / "configuration.yaml").write_text(yaml.safe_dump(settings))
+    return run
+
+
+@pytest.mark.parametrize("model", [None, "first"])
+def test_a_run_gives_model_and_calibration(files, finished_run, model):
+    objects = {"fork": 1.0, "surfboard": 1.0}
+    found = Predictor.from_run(finished_run, model)
+    assert found.predict(objects) == Predictor.from_files(*files).predict(objects)
+    assert found.predict(objects).objects[0].p_value is not None
+
+
+def test_what_a_run_does_not_have_is_named(finished_run, tmp_path):
+    with pytest.raises(UserError, match=r"there is no model 'third', only first, second\."):
+        Predictor.from_run(finished_run, "third")
+    with pytest.raises(UserError, match=r"there is no configuration\.yaml"):
+        Predictor.from_run(tmp_path)

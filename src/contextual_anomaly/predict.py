@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
@@ -60,6 +61,32 @@ class Predictor:
         loaded = load_model(model)
         known = read_calibration(calibration) if calibration else None
         return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
+
+    @classmethod
+    def from_run(cls, results: str | Path, model: str | None = None) -> "Predictor":
+        """Return a predictor from the results of a run of the workflow.
+
+        Args:
+            results: the folder of the run.
+            model: the model's name; by default the first of the setting `anomalies.models`.
+
+        Raises:
+            UserError: the folder holds no finished run, or no such model.
+        """
+        results = Path(results)
+        path = results / "configuration.yaml"
+        if not path.is_file():
+            raise UserError(
+                f"{results}: there is no configuration.yaml, so this is not the folder of a finished run. Give --run or --model."
+            )
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        name = model or settings["anomalies"]["models"][0]
+        weights = results / "models" / f"{name}.safetensors"
+        if not weights.is_file():
+            there = ", ".join(sorted(file.stem for file in weights.parent.glob("*.safetensors")))
+            raise UserError(f"{results}: there is no model {name!r}, only {there or 'none at all'}.")
+        bottleneck = settings["models"].get(name, {}).get("chosen_bottleneck", 10)
+        return cls.from_files(weights, weights.with_suffix(".calibration.parquet"), bottleneck)
 
     def predict(self, objects: dict[str, float], missing: int = 5) -> Prediction:
         """Predict for one scene.

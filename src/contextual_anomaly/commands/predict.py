@@ -1,4 +1,4 @@
-"""`contextual-anomaly predict`: what is odd about one scene, and what is missing; or about many, live."""
+"""`contextual-anomaly predict`: what is unexpected in one scene, and what is missing; or in many, live."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,41 +7,49 @@ import typer
 
 
 def predict(
-    model: Annotated[Path, typer.Option(help="The model that judges (.safetensors).")],
     objects: Annotated[
         list[str] | None,
-        typer.Argument(help="What is in the scene: class names, or CLASS=0.7 for a doubtful one. None: read scenes."),
+        typer.Argument(
+            help="What is in the scene: class names, or CLASS=0.7 where one is uncertain. None: read scenes."
+        ),
+    ] = None,
+    run: Annotated[Path, typer.Option(help="Results of a run, which hold models and their calibration.")] = Path(
+        "results"
+    ),
+    model: Annotated[
+        str | None, typer.Option(help="Name of a model of the run, or a .safetensors file. Default: the run's first.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(help="What held-out scenes look like to the model (Parquet): gives p-values.")
+        Path | None, typer.Option(help="Calibration of a model that is given as a file (Parquet), for p-values.")
     ] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 10,
-    clean_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Of all scenes, those that nothing was added to, nor taken from.")
-    ] = 0.9,
+    bottleneck: Annotated[
+        int, typer.Option(min=1, help="Which variant of a sweep predicts, where the model is given as a file.")
+    ] = 10,
     missing: Annotated[int, typer.Option(min=0, help="How many absent classes to name.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Prediction in JSON, one line a scene.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a scene.")] = False,
 ) -> None:
-    """Say of each object how strongly the others speak for it, and which absent class is expected most.
+    """Say how probable each object is given the others, and which absent classes are most probable.
 
-    Expected: how probable the class is, given the others. p-value: the share of genuine cases that look as odd. P(added)
-    and P(removed): how probable it is that this class was, were at most one.
+    The p-value is the share of genuine cases that look as unusual. P(added) and P(removed) are the probabilities that
+    this class was added to the scene or removed from it, if at most one class was.
 
-    Without objects, scenes are read from standard input until it ends, one a line, as class names separated by commas
-    or as a JSON object of class and confidence, {"cup": 0.9, "fork": 0.4}; each is answered at once in a line of JSON.
+    Without objects, scenes are read from standard input, one a line, as class names separated by commas or as a JSON
+    object of class and probability, {"cup": 0.9, "fork": 0.4}. Each is answered at once in a line of JSON.
 
-    Example: `contextual-anomaly predict laptop keyboard "dining table" surfboard --model results/models/ensemble.safetensors
-    --calibration results/models/ensemble.calibration.parquet`
+    Example: `contextual-anomaly predict laptop keyboard "dining table" surfboard --run results`
     """
     import sys
 
     from contextual_anomaly.predict import Predictor, as_table, read_objects
 
-    judge = Predictor.from_files(model, calibration, bottleneck, clean_share)
+    if model is not None and model.endswith(".safetensors"):
+        predictor = Predictor.from_files(model, calibration, bottleneck)
+    else:
+        predictor = Predictor.from_run(run, model)
     if objects:
-        answer = judge.predict(read_objects(objects), missing)
-        print(answer.as_json() if as_json else as_table(answer), flush=True)
+        prediction = predictor.predict(read_objects(objects), missing)
+        print(prediction.as_json() if as_json else as_table(prediction), flush=True)
         return
     for line in sys.stdin:
         if line.strip():
-            print(judge.predict(read_objects(line), missing).as_json(), flush=True)
+            print(predictor.predict(read_objects(line), missing).as_json(), flush=True)
