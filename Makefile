@@ -8,16 +8,22 @@ PEERS ?= .venv-benchmark
 # Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
 BENCHMARKS := annotations annotations_ten sweep experiment1 detection workflow live
 
-.PHONY: run test benchmark lint docs lock clean help
+# Programs of the environment, found by what they start as well.
+IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: run test test-fast benchmark lint docs lock clean help
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(READY)  ## the whole workflow on the synthetic world, to results/report.html
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --cores all $(SNAKEMAKE_ARGS)
+	$(IN_VENV) $(VENV)/bin/python -m contextual_anomaly.workflow.run --cores all $(SNAKEMAKE_ARGS)
 
-test: $(READY)  ## the tests, fast ones first
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest
+test: $(READY)  ## all tests, the fast ones first, and the share of lines that they run
+	$(IN_VENV) $(VENV)/bin/python -m pytest --cov --cov-report=term
+
+test-fast: $(READY)  ## the tests that take no longer than a moment, on all cores
+	$(IN_VENV) $(VENV)/bin/python -m pytest -m "not workflow and not slow" --numprocesses auto
 
 # Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
 benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)
@@ -32,17 +38,19 @@ $(PEERS)/.ready: pyproject.toml $(READY)
 	    'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["benchmark"])')
 	@touch $@
 
-lint: $(READY)  ## ruff, snakefmt, the import contracts and snakemake --lint
+lint: $(READY)  ## format, style, spelling, types, import contracts, and Snakemake's own check
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/snakefmt --check Snakefile rules
+	$(VENV)/bin/codespell
 	$(VENV)/bin/lint-imports --no-logo --no-cache
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/snakemake --lint
+	$(IN_VENV) $(VENV)/bin/pyright
+	$(IN_VENV) $(VENV)/bin/snakemake --lint
 
 docs: $(READY)  ## the documentation as a site, to docs/_build/html; a warning is an error
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m sphinx -W --keep-going -j auto docs docs/_build/html
+	$(IN_VENV) $(VENV)/bin/python -m sphinx -W --keep-going -j auto docs docs/_build/html
 
-lock: $(READY)  ## write requirements.lock anew from pyproject.toml (needs uv)
+lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
 	    --no-annotate --no-header --extra docs --extra test --extra slurm pyproject.toml --output-file requirements.lock
 

@@ -25,7 +25,9 @@ include: "rules/report.smk"
 
 onsuccess:
     if any(job.rule.name == "write_report" for job in workflow.dag.jobs):
-        print(closing_message(Path(R), LISTING_MODELS[0], AUDITORS[0], SYNTHETIC))
+        logger.info(
+            closing_message(Path(R), LISTING_MODELS[0], AUDITORS[0], SYNTHETIC)
+        )
 
 
 # What lies between the stages is asked for as well: a file that is deleted is made again, and so is what follows from it.

@@ -16,7 +16,7 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
     lines = [f"The report: {results / 'report.html'}"]
     anomalies = _rows(results / "anomalies" / f"{model}.csv")
     findings = _rows(results / "audit" / f"{auditor}.csv")
-    for kind, words in (("unexpected", "Most unexpected object"), ("missing", "Most expected of the missing")):
+    for kind, words in (("unexpected", "Most unexpected object"), ("missing", "Most probable missing object")):
         rows = [row for row in anomalies if row["kind"] == kind]
         if rows:
             lines.append(
@@ -31,10 +31,12 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
             f"  Likeliest annotation error: {what} in {first['file_name']}, probability "
             f"{float(first['probability']):.2g} ({len(findings):,} listed)"
         )
-    lines += ["Try next:", f"  contextual-anomaly predict --run {results} cup fork knife surfboard"]
+    lines.append("Try next:")
     if is_synthetic:
+        lines.append(f"  contextual-anomaly predict --run {results} cup fork knife surfboard")
         lines.append("  snakemake --cores all --configfile workflow/config/coco2017.yaml    the same on COCO 2017")
     else:
+        lines.append(f"  contextual-anomaly predict --run {results} CLASS CLASS CLASS")
         lines.append(f"  the list of probable annotation errors: {results / 'audit' / f'{auditor}.csv'}")
     return "\n".join(lines)
 

@@ -19,8 +19,8 @@ NOISE = re.compile(
     r"Building DAG|Assuming unrestricted|Using shell|Provided |Conda environments: ignored|Singularity containers"
     r"|Group jobs: inactive|Select jobs to execute|Execute \d+ jobs|Removing output files of failed job"
     r"|Exiting because a job execution failed|Shutting down, this might|At least one job did not complete"
-    r"|Reasons:|RuleException:\nCalledProcessError|WorkflowError:\nAt least one job did not complete|Elapsed time|Updating |localrules directive"
-    r"|Storing output in cache|Will exit after finishing|host: |None$|\s*$"
+    r"|Reasons:|RuleException:\nCalledProcessError|WorkflowError:\nAt least one job did not complete|Elapsed time"
+    r"|Complete log\(s\)|Updating |localrules directive|Storing output in cache|Will exit after finishing|host: |None$|\s*$"
 )
 TIMING = re.compile(r"(finished|fitted) in [\d.]+ s")
 LINES_OF_A_FAILURE = 20
@@ -43,6 +43,7 @@ class Progress:
 
     total: int = 0
     done: int = 0
+    started: float = 0
     jobs: dict[int, Job] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     """By job: what went wrong, printed at the end unless a later attempt ends well."""
@@ -60,19 +61,20 @@ class Progress:
         self, number: int, rule: str, wildcards: dict[str, Any], logs: list[str], output: list[str], now: float
     ) -> str | None:
         """Note that a job starts; return the line to print, or None for a rule without a command."""
+        self.started = self.started or now
         name = " ".join([rule, *(str(value) for value in wildcards.values())])
         job = self.jobs[number] = Job(name, now, [log for log in logs if log.endswith(".log")], not output)
         return None if job.is_target else f"{self._place()} {name} …"
 
     def finish(self, number: int, now: float) -> str | None:
-        """Note that a job has ended well; return the line to print, or None for a rule without a command."""
+        """Note that a job has ended well; return the line to print, or None if there is nothing to say."""
         self.done += 1
         self.failures.pop(number, None)
         job = self.jobs.get(number)
         if job is None or job.is_target:
-            return None
-        result = last_result(job.logs)
-        return f"{self._place()} {job.name}: {result + ', ' if result else ''}{duration(now - job.started)}"
+            return f"Done in {duration(now - self.started)}." if self.done == self.total else None
+        result = last_result(job.logs).removeprefix(f"{job.name.rpartition(' ')[2]}: ")
+        return f"{self._place()} {job.name}: {result + ' ' if result else ''}({duration(now - job.started)})"
 
     def fail(self, number: int, rule: str, logs: list[str], command: str | None) -> str:
         """Note that a job has failed; return the line to print now."""
@@ -130,11 +132,30 @@ def _lines(log: str) -> list[str]:
 class LogHandler(LogHandlerBase):
     """Prints one line where a step starts, one where it ends, and at the very end what went wrong."""
 
-    writes_to_stream = True
-    writes_to_file = False
-    has_filter = False
-    has_formatter = False
-    needs_rulegraph = False
+    @property
+    def writes_to_stream(self) -> bool:
+        """Return True: this takes the place of Snakemake's own output."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """Return False."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Return False: Snakemake's filter, which knows --quiet and --printshellcmds, comes first."""
+        return False
+
+    @property
+    def has_formatter(self) -> bool:
+        """Return False: what is not an event of a step is written as Snakemake writes it."""
+        return False
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Return False."""
+        return False
 
     def __post_init__(self) -> None:
         self.progress = Progress()
