@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,9 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import to_numpy
 from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.runtime.provenance import made_by
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS_AT_ONCE = 32_768  # as many are encoded in memory before they are written
 
@@ -170,6 +174,14 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
             compression="zstd",
             use_dictionary=False,
         )
+
+
+def write_frame(
+    frame: "pd.DataFrame", schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Write a data frame that has the columns of ``schema`` as `write_table` does; NaN becomes null."""
+    table = pa.Table.from_pandas(frame, schema, preserve_index=False).replace_schema_metadata(None)
+    write_table(table, schema, path, metadata)
 
 
 def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:

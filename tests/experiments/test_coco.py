@@ -43,7 +43,7 @@ def ten_units(coco):
 def test_injections_are_found_as_often_as_published(shared_coco, coco, ten_units):
     ours = {
         o.experiment: o.found / o.trials
-        for o in published.run(ten_units, coco[1].presence, coco[0].presence.sum(0), 20, 0, 10)
+        for o in published.outcomes(ten_units, coco[1].presence, coco[0].presence.sum(0), 20, 10, 0)
     }
     theirs = pd.read_csv(shared_coco.parent / "published" / "experiment1.csv")
     theirs = theirs[theirs["bottleneck"] == 10].groupby("experiment")["accuracy_percent"].agg(["mean", "std"])
@@ -80,7 +80,7 @@ def test_class_frequency_finds_removals_as_in_the_pilot(coco):
     found = {
         f.metric: f.value
         for f in corrected.measure(
-            model.log_odds(trials["remove"].evidence), trials["remove"], Bootstrap(len(presence), 2, 0)
+            model.log_odds(trials["remove"].presence), trials["remove"], Bootstrap(len(presence), 2, 0)
         )
     }
     pilot = {"recall_at_1_per_image": 0.054, "recall_at_5_per_image": 0.226, "mean_reciprocal_rank_per_image": 0.159}

@@ -30,12 +30,12 @@ def world():
 
 def odds_of(function, trials):
     """[1, T, C] of one variant that answers by the function."""
-    p = np.clip(function(trials.evidence).astype(float), 1e-300, None)
+    p = np.clip(function(trials.presence).astype(float), 1e-300, None)
     return (np.log(p) - np.log1p(-p))[None]
 
 
 def figures(function, presence, **settings):
-    trials = make_trials(presence, presence.sum(0), **({"draws": 2, "seed": 0} | settings))
+    trials = make_trials(presence, presence.sum(0), **({"n_draws": 2, "seed": 0} | settings))
     bootstrap = Bootstrap(len(presence), 100, 0)
     return {(f.experiment, f.metric): f for t in trials for f in measure(odds_of(function, t), t, bootstrap)}
 
@@ -43,13 +43,13 @@ def figures(function, presence, **settings):
 def test_what_is_injected_and_removed(world):
     presence, _ = world
     frequency = np.arange(CLASSES, dtype=float)
-    trials = {t.experiment: t for t in make_trials(presence, frequency, draws=3, seed=0)}
+    trials = {t.experiment: t for t in make_trials(presence, frequency, n_draws=3, seed=0)}
     half = {"inject_half_clean", "remove_half_clean"}
     assert set(trials) == {"inject_rarest", "inject_uniform", "inject_matched", "remove"} | half
     for name, t in trials.items():
         if name in half:
             continue
-        before, after = presence[t.scene], t.evidence
+        before, after = presence[t.scene], t.presence
         sign = -1 if name == "remove" else 1
         np.testing.assert_array_equal(((after - before) * sign).sum(1), 1)
         assert ((after - before)[np.arange(len(after)), t.changed] == sign).all()
@@ -73,10 +73,10 @@ def test_frequency_alone_cannot_tell_matched_injections(world):
 def test_the_exact_conditional_reaches_the_theoretical_ceiling(world):
     """Under uniform injection P(c was injected | scene) is proportional to (1 - π) / π over the present classes."""
     presence, conditional = world
-    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), draws=6, seed=1)}
-    found = figures(conditional, presence, draws=6, seed=1)
+    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), n_draws=6, seed=1)}
+    found = figures(conditional, presence, n_draws=6, seed=1)
     for name, odds in (("inject_uniform", lambda p: (1 - p) / p), ("remove", lambda p: p / (1 - p))):
-        evidence = trials[name].evidence
+        evidence = trials[name].presence
         candidate = evidence > 0 if name != "remove" else evidence == 0
         share = odds(conditional(evidence).astype(float)) * candidate
         ceiling = (share.max(1) / share.sum(1)).mean()
@@ -112,10 +112,10 @@ def test_a_detection_rate_stands_beside_its_false_alarms(world):
 def test_every_measure_equals_a_loop_over_trials_and_classes(world):
     presence, conditional = world
     presence = presence[:80]
-    for trials in make_trials(presence, presence.sum(0), draws=2, seed=3)[:4]:
+    for trials in make_trials(presence, presence.sum(0), n_draws=2, seed=3)[:4]:
         injection = trials.experiment != "remove"
         places, of_image, scores, changed, flags = [], {}, [], [], []
-        for scene, target, evidence in zip(trials.scene, trials.changed, trials.evidence, strict=True):
+        for scene, target, evidence in zip(trials.scene, trials.changed, trials.presence, strict=True):
             expected = conditional(evidence[None])[0]
             candidates = [c for c in range(CLASSES) if bool(evidence[c]) == injection]
             unusual = {c: -expected[c] if injection else expected[c] for c in candidates}
@@ -147,12 +147,12 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
 
 def test_half_of_the_scenes_stay_clean_and_the_posterior_tells_which(world):
     presence, conditional = world
-    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), draws=1, seed=0)}
+    trials = {t.experiment: t for t in make_trials(presence, presence.sum(0), n_draws=1, seed=0)}
     for name, sign in (("inject_half_clean", 1), ("remove_half_clean", -1)):
         t = trials[name]
         clean = t.changed == CLEAN
         assert abs(clean.mean() - 0.5) < 0.05
-        np.testing.assert_array_equal((t.evidence - presence[t.scene]).sum(1), np.where(clean, 0, sign))
+        np.testing.assert_array_equal((t.presence - presence[t.scene]).sum(1), np.where(clean, 0, sign))
     exact = figures(conditional, presence)
     guess = figures(lambda x: np.broadcast_to(presence.mean(0), x.shape), presence)
     assert exact["inject_half_clean", "scene_auroc"].low > guess["inject_half_clean", "scene_auroc"].high

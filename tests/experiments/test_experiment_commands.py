@@ -1,5 +1,6 @@
 """Experiment 1 from files to files: the same results on any number of cores."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,8 +57,17 @@ def test_cores_change_no_figure(files, tmp_path):
         folder = tmp_path / str(threads)
         folder.mkdir()
         options = ["--trials-table", folder / "rows.parquet", "--train-scenes", files / "scenes.parquet"]
-        options += ["--calibration", files / "calibration.parquet", "--curve", folder / "curve.csv"]
+        options += [
+            "--calibration",
+            files / "calibration.parquet",
+            "--curve",
+            folder / "curve.csv",
+            "--timing",
+            folder / "t.json",
+        ]
         run("experiment-corrected", files, folder, threads, *options, "--bottleneck", "15")
+        timing = json.loads((folder / "t.json").read_text())
+        assert 0 < timing["milliseconds_per_scene_of_many"] < timing["milliseconds_per_scene"]
         results.append((pq.read_table(folder / "rows.parquet"), (folder / "s.csv").read_bytes()))
     assert results[0][0].equals(results[1][0])
     assert results[0][1] == results[1][1]

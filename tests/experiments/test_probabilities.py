@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
+from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments import probabilities
-from contextual_anomaly.experiments.differences import differences
+from contextual_anomaly.experiments.differences import compare_models
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
@@ -51,12 +52,22 @@ def test_differences_are_paired(answers):
     rank = rng.integers(1, 4, 600)
     better = np.where(image % 10 == 0, 1, rank)
     ranks = {
-        name: pd.DataFrame({"experiment": "remove", "image": image, "rank": values})
+        name: pd.DataFrame({"experiment": "remove", "image_id": 7 * image, "category_id": 1, "rank": values})
         for name, values in (("a", rank), ("b", better))
     }
-    found = differences(ranks, "a", Bootstrap(200, 500, 0)).set_index("metric")
+    found = compare_models(ranks, "a", n_resamples=500).set_index("metric")
     gain = (better == 1).mean() - (rank == 1).mean()
     row = found.loc["recall_at_1"]
     assert row["difference"] == pytest.approx(gain)
     assert 0 < row["low"] < gain < row["high"] < 0.15
     assert found.loc["mean_reciprocal_rank", "difference"] == pytest.approx((1 / better).mean() - (1 / rank).mean())
+
+
+def test_models_with_other_trials_are_not_compared():
+    trials = pd.DataFrame({"experiment": "remove", "image_id": [1, 2], "category_id": 1, "rank": 1})
+    with pytest.raises(UserError, match=r"b has 1 trials, a has 2: run both again"):
+        compare_models({"a": trials, "b": trials[:1]}, "a")
+    with pytest.raises(UserError, match="b has other trials than a"):
+        compare_models({"a": trials, "b": trials.assign(image_id=[1, 3])}, "a")
+    with pytest.raises(UserError, match="'c' is not among the models a, b"):
+        compare_models({"a": trials, "b": trials}, "c")

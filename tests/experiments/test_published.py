@@ -46,7 +46,7 @@ def random_net():
 
 
 def outcomes(model, presence, draws=4):
-    return {o.experiment: o for o in published.run(model, presence, FREQUENCY, draws, seed=9, resamples=50)}
+    return {o.experiment: o for o in published.outcomes(model, presence, FREQUENCY, draws, n_resamples=50, seed=9)}
 
 
 def test_all_four_parts_equal_a_loop_over_images_and_classes(presence, random_net):
@@ -132,7 +132,7 @@ def test_a_model_that_knows_the_scene_finds_the_one_that_differs_most():
 
 
 def test_members_see_the_same_draws(presence, random_net):
-    done = list(published.run(model_of(random_net, variants=2), presence, FREQUENCY, 3, seed=1, resamples=10))
+    done = list(published.outcomes(model_of(random_net, variants=2), presence, FREQUENCY, 3, n_resamples=10, seed=1))
     for name in {o.experiment for o in done}:
         first, second = (o for o in done if o.experiment == name)
         np.testing.assert_array_equal(first.found, second.found)

@@ -24,28 +24,15 @@ def compare_models(
     Example: `contextual-anomaly compare-models --trials ensemble.parquet --name ensemble --trials published.parquet
     --name published --reference ensemble --output differences.csv`
     """
-    import numpy as np
-
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.experiments.differences import differences
+    from contextual_anomaly.experiments import differences
     from contextual_anomaly.experiments.schemas import TRIALS
-    from contextual_anomaly.runtime.atomic import atomic_write
-    from contextual_anomaly.stats.bootstrap import Bootstrap
+    from contextual_anomaly.runtime.atomic import write_csv
     from contextual_anomaly.tables import read_table
 
-    if len(name) != len(trials) or reference not in name:
-        raise UserError(
-            f"--name: {len(trials)} names were expected, {reference!r} among them; found {', '.join(name)}."
-        )
+    if len(name) != len(trials):
+        raise UserError(f"--name: {len(trials)} names were expected, one for each --trials; found {', '.join(name)}.")
     tables = {model: read_table(path, TRIALS).to_pandas() for model, path in zip(name, trials, strict=True)}
-    images = np.unique(tables[reference]["image_id"])
-    for model, table in tables.items():
-        if len(table) != len(tables[reference]):
-            raise UserError(
-                f"{model}: {len(table):,} trials, {reference} has {len(tables[reference]):,}: run both again."
-            )
-        table["image"] = np.searchsorted(images, table["image_id"])
-    found = differences(tables, reference, Bootstrap(len(images), n_resamples, seed))
-    logger.info(f"{len(tables) - 1} models compared with {reference} on {len(images):,} images")
-    with atomic_write(output) as temporary:
-        found.to_csv(temporary, index=False, float_format="%.6g")
+    compared = differences.compare_models(tables, reference, n_resamples, seed)
+    logger.info(f"{len(tables) - 1} models compared with {reference}")
+    write_csv(compared, output)

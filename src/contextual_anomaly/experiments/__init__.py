@@ -1,1 +1,1 @@
-"""The controlled experiments: injection, removal, rescoring, and their measures."""
+"""The controlled experiments: objects added and removed, detections rescored by context, and their measures."""

@@ -3,39 +3,59 @@
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.errors import UserError
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
-SCORES = {
+METRICS = {
     "recall_at_1": lambda rank: (rank == 1).astype(float),
     "recall_at_5": lambda rank: (rank <= 5).astype(float),
     "mean_reciprocal_rank": lambda rank: 1 / rank,
 }
 
 
-def differences(ranks: dict[str, pd.DataFrame], reference: str, bootstrap: Bootstrap) -> pd.DataFrame:
-    """How much better or worse than ``reference`` each model ranks the changed class.
+def compare_models(
+    trials: dict[str, pd.DataFrame], reference: str, n_resamples: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Return how much better or worse than ``reference`` each model ranks the changed class.
 
     Args:
-        ranks: of each model, columns experiment, image (0 … N - 1), rank; the same trials in the same order.
+        trials: name -> columns experiment, image_id, category_id, rank, as in `schemas.TRIALS`; the same trials in the
+            same order for every model.
+        reference: the model that the others are compared with.
+        n_resamples: of the bootstrap over images.
+        seed: of the bootstrap.
 
     Returns:
         columns experiment, metric, model, reference, difference, low, high: positive where the model is better.
+
+    Raises:
+        UserError: the reference is missing, or a model has other trials.
     """
-    base = ranks[reference]
-    images = bootstrap.weights.shape[1]
+    if reference not in trials:
+        raise UserError(f"the reference {reference!r} is not among the models {', '.join(trials)}.")
+    base = trials[reference]
+    images, image = np.unique(base["image_id"], return_inverse=True)
+    bootstrap = Bootstrap(len(images), n_resamples, seed)
     rows = []
-    for model, of_model in ranks.items():
+    for model, of_model in trials.items():
         if model == reference:
             continue
-        if not (of_model[["experiment", "image"]].to_numpy() == base[["experiment", "image"]].to_numpy()).all():
-            raise ValueError(f"{model}: not the trials of {reference}")
-        for experiment, part in of_model.groupby("experiment", sort=False):
-            against = base.loc[part.index, "rank"].to_numpy()
-            image = part["image"].to_numpy()
-            trials = np.bincount(image, minlength=images).astype(float)
-            for metric, score in SCORES.items():
-                gain = np.bincount(image, score(part["rank"].to_numpy()) - score(against), images)
-                low, high = bootstrap.of_share(gain, trials)
-                rows.append((experiment, metric, model, reference, gain.sum() / trials.sum(), low, high))
+        _require_same_trials(model, of_model, reference, base)
+        for experiment in base["experiment"].unique():
+            part = (base["experiment"] == experiment).to_numpy()
+            ranks, against = (table["rank"].to_numpy()[part] for table in (of_model, base))
+            counts = np.bincount(image[part], minlength=len(images)).astype(float)
+            for metric, score in METRICS.items():
+                gain = np.bincount(image[part], score(ranks) - score(against), len(images))
+                low, high = bootstrap.of_share(gain, counts)
+                rows.append((experiment, metric, model, reference, gain.sum() / counts.sum(), low, high))
     columns = ["experiment", "metric", "model", "reference", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _require_same_trials(model: str, trials: pd.DataFrame, reference: str, base: pd.DataFrame) -> None:
+    keys = ["experiment", "image_id", "category_id"]
+    if len(trials) != len(base):
+        raise UserError(f"{model} has {len(trials):,} trials, {reference} has {len(base):,}: run both again.")
+    if not (trials[keys].to_numpy() == base[keys].to_numpy()).all():
+        raise UserError(f"{model} has other trials than {reference}: run both again.")
