@@ -139,10 +139,10 @@ def settings_page() -> str:
             else:
                 default = shown(values[name]) if name in values and not inner else "see config.yaml" if inner else ""
                 meaning = comments.get((*path, name), "")
-                found.append([f"`{prefix}{name}`", default, allowed(properties[name], definitions), meaning])
+                found.append(setting_row(prefix + name, default, meaning, allowed(properties[name], definitions)))
         return found
 
-    head = ["setting", "default", "allowed", "meaning"]
+    head = ["setting", "default", "meaning"]
     parts = [
         "# Settings\n",
         "A run reads its settings from `config.yaml`, then from each file that is given with `--configfile`, then from "
@@ -158,9 +158,8 @@ def settings_page() -> str:
         inner = models_in(field.annotation)
         if not inner:
             properties = schema["properties"]
-            top.append(
-                [f"`{name}`", shown(defaults[name]), allowed(properties[name], definitions), comments.get((name,), "")]
-            )
+            values = allowed(properties[name], definitions)
+            top.append(setting_row(name, shown(defaults[name]), comments.get((name,), ""), values))
             continue
         body = table(head, rows(inner[0], (name,), defaults.get(name) or {}, f"{name}."))
         parts += [f"## {name}\n", (comments.get((name,)) or inspect.getdoc(inner[0]) or "") + "\n", body]
@@ -188,16 +187,15 @@ def settings_page() -> str:
                 continue
             values = list(dict.fromkeys(shown(value[field]) for value in configured.values() if field in value))
             meaning = next((comments[("models", k, field)] for k in configured if ("models", k, field) in comments), "")
-            found.append(
-                [
-                    f"`models.NAME.{field}`",
-                    " / ".join(values),
-                    allowed(properties["properties"][field], properties.get("$defs", {})),
-                    meaning,
-                ]
-            )
+            values_allowed = allowed(properties["properties"][field], properties.get("$defs", {}))
+            found.append(setting_row(f"models.NAME.{field}", " / ".join(values), meaning, values_allowed))
         parts.append(table(head, found) if found else "This family has no settings.\n")
     return "\n".join(parts)
+
+
+def setting_row(name: str, default: str, meaning: str, values: str) -> list[str]:
+    """Return the row of one setting."""
+    return [f"`{name}`", default, meaning if values == "text" else f"{meaning} ({values})".strip()]
 
 
 def family_name(module: Any) -> str:
