@@ -142,7 +142,7 @@ rule merge_detections:
 
 
 rule evaluate_detector:
-    """Predictor a detector by COCO's own measures."""
+    """Evaluate a detector by COCO's own measures."""
     input:
         detections=rules.merge_detections.output.detections,
         images=rules.merge_detections.output.images,

@@ -22,6 +22,7 @@ models:
 experiments: {n_draws_published: 2, n_resamples: 20}
 """
 WANTED = (
+    "results/configuration.yaml",
     "results/models/ensemble.safetensors",
     "results/models/masked.safetensors",
     "results/object_geometry/val.parquet",

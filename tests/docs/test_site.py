@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import contextual_anomaly
+from contextual_anomaly.runtime import renamed
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -156,6 +157,19 @@ def test_the_readmes_table_is_that_of_the_results_page():
         columns = [cell.strip() for cell in found.strip("|").split("|")][1:]
         # first when injected, AUROC, first when removed, MRR
         assert [cell.strip() for cell in cells.split("|")] == [columns[0], columns[1], columns[4], columns[6]]
+
+
+def test_the_changelog_lists_every_old_name_of_settings_and_commands():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    rows = {
+        (old.split(" ")[0].strip("`"), new.split(" ")[0].strip("`"))
+        for old, new in re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    }
+    names = {**renamed.COMMANDS, **renamed.SETTINGS}
+    assert {(old.replace("*", "NAME"), new.replace("*", "NAME")) for old, new in names.items()} <= rows
+    for setting, values in renamed.VALUES.items():
+        for old, new in values.items():
+            assert f"| `{setting}: {old}` | `{setting}: {new}` |" in text
 
 
 def test_spelling():

@@ -16,7 +16,7 @@ def evaluate_detector(
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
     output: Annotated[Path, typer.Option(help="The measures, as CSV.")],
 ) -> None:
-    """Predictor a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
+    """Evaluate a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
 
     Columns: metric, category (empty for all of them), value, images, instances. AP is the mean over overlaps of .50 to
     .95; crowd regions are neither found nor missed, as COCO has it. Example:

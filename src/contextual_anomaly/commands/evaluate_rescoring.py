@@ -26,7 +26,7 @@ def evaluate_rescoring(
     n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Predictor the detector alone and with context: classes of images by average precision, precision at the detector's
+    """Evaluate the detector alone and with context: classes of images by average precision, precision at the detector's
     own recall, and risk against coverage; boxes by COCO's AP.
 
     Each figure and its gain over the detector alone have a 95 % interval, images resampled. Example:
