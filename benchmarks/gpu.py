@@ -15,7 +15,7 @@ from sweep import OPERATIONS_OF_IMAGE_AND_UNIT, fit, presence_file, published, s
 
 BOTTLENECKS, SEEDS = range(1, 16), range(5)
 UNITS, MASKED_SEEDS = 384, range(3)  # of workflow/config/coco2017.yaml
-DEVICE = re.compile(r"^(?P<device>.+): (?P<round>[\d.]+) s a round, (?P<compiling>[\d.]+) s to compile", re.MULTILINE)
+DEVICE = re.compile(r"^(?P<device>.+): (?P<epoch>[\d.]+) s an epoch, (?P<compiling>[\d.]+) s to compile", re.MULTILINE)
 
 
 def operations_a_second() -> float:
@@ -52,7 +52,7 @@ def main() -> None:
     speed = operations_a_second()
     for (stage, _, operations), done in zip(stages, fits, strict=True):
         said = DEVICE.search(done.output)
-        rounds = f"{said['round']} s a round, {said['compiling']} s to compile" if said else "a single round"
+        rounds = f"{said['epoch']} s an epoch, {said['compiling']} s to compile" if said else "a single epoch"
         report(
             f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, runs=1, peak_mb=done.peak_mb,
             work=f"{operations / 1e12:.2f}·10¹² operations in matrix products; {rounds}", bound_seconds=operations / speed,

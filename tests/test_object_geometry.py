@@ -35,7 +35,7 @@ def test_boxes_are_summed_up_by_image_and_class(tmp_path):
     tables.write_table(table, tables.OBJECT_GEOMETRY, tmp_path / "l.parquet")
     named = pa.table([[1, 2, 3], ["a", "b", "c"], ["x"] * 3, [None] * 3], schema=tables.CATEGORIES)
     tables.write_table(named, tables.CATEGORIES, tmp_path / "c.parquet")
-    dense = read_object_geometry(tmp_path / "l.parquet", tmp_path / "c.parquet").of(np.array([9, 7, 4]))
+    dense = read_object_geometry(tmp_path / "l.parquet", tmp_path / "c.parquet").dense(np.array([9, 7, 4]))
     assert dense.shape == (3, 3, 1 + len(FEATURES))
     np.testing.assert_array_equal(dense[..., 0], [[0, 0, 1], [0, 0, 0], [1, 0, 0]])
     assert dense[2, 0, 1] == pytest.approx(np.log(3))

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked
-from contextual_anomaly.models.registry import FAMILIES, family, with_settings
+from contextual_anomaly.models.registry import configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
 from contextual_anomaly.runtime.renamed import renamed_settings
@@ -39,7 +39,10 @@ InputPath = Annotated[str, AfterValidator(_without_braces)]
 """A file or folder of the user; spaces, quotes and dollar signs are fine."""
 
 
-ModelSettings = Annotated[Union[tuple(module.Settings for module in with_settings())], Field(discriminator="family")]  # noqa: UP007
+ModelSettings = Annotated[
+    Union[tuple(module.Settings for module in configurable_families().values())],  # noqa: UP007
+    Field(discriminator="family"),
+]
 """The settings of any family."""
 
 
@@ -364,7 +367,7 @@ def _read_numbers(values: dict[str, Any], error: ValidationError) -> None:
 def _path(problem: Mapping[str, Any]) -> tuple:
     """Where a problem is, as the file has it: Pydantic puts a model's family between its name and its setting."""
     loc = problem["loc"]
-    return loc[:2] + loc[3:] if loc[:1] == ("models",) and len(loc) > 2 and loc[2] in FAMILIES else loc
+    return loc[:2] + loc[3:] if loc[:1] == ("models",) and len(loc) > 2 and loc[2] in family_names() else loc
 
 
 def _explain(problem: Mapping[str, Any]) -> str:

@@ -1,42 +1,52 @@
-"""ObjectGeometry: of each class in an image, how many objects, how large, and where. What presence leaves out."""
+"""Object geometry: of each class in an image, how many objects there are, how large, and where."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float32, Int, Int32, Int64
 
 from contextual_anomaly import tables
 
 FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
-"""What a model is told of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""
+"""The F features of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""
 
 
 @dataclass(frozen=True)
 class ObjectGeometry:
-    """The (image, class) pairs of a split that have objects, over all A classes of the data set.
+    """The P (image, class) pairs of a split that have objects, over all A classes of the data set.
 
-    Those that scenes leave out are among them: a person is not asked for, but says a lot about the rest.
+    The classes that scenes leave out are among them: a person is not predicted, but says a lot about the rest.
+
+    Attributes:
+        image_ids: [P] ascending.
+        category_ids: [P] of the classes.
+        values: [P, F] the `FEATURES`; NaN where no object of the pair has a box.
+        classes: A class names.
+        ids_of_classes: A category ids, ascending.
     """
 
-    image_ids: np.ndarray  # [P] int64, sorted
-    category_ids: np.ndarray  # [P] int32
-    values: np.ndarray  # [P, F] float32, FEATURES; NaN where no object of the pair has a box
-    classes: tuple[str, ...]  # A names
+    image_ids: Int64[np.ndarray, " P"]
+    category_ids: Int32[np.ndarray, " P"]
+    values: Float32[np.ndarray, "P F"]
+    classes: tuple[str, ...]
     ids_of_classes: tuple[int, ...]
 
-    def pairs(self, image_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of these images [n], the classes that are there: place among the images [p], among the classes [p], and values [p, F]."""
+    def pairs(
+        self, image_ids: Int[np.ndarray, " n"]
+    ) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"], Float32[np.ndarray, "p F"]]:
+        """Return the pairs of some images: the place of each among the images [p], among the classes [p], its values."""
         begin, end = (np.searchsorted(self.image_ids, image_ids, side) for side in ("left", "right"))
         row = np.repeat(np.arange(len(image_ids)), end - begin)
         ends = np.cumsum(end - begin)
         pair = np.arange(len(row)) + np.repeat(end - ends, end - begin)
         return row, np.searchsorted(self.ids_of_classes, self.category_ids[pair]), self.values[pair]
 
-    def of(self, image_ids: np.ndarray) -> np.ndarray:
-        """[n, A, 1 + F] float32 of these images [n]: whether the class is there, then FEATURES; 0 where it is not.
+    def dense(self, image_ids: Int[np.ndarray, " n"]) -> Float32[np.ndarray, "n A G"]:
+        """Return [n, A, 1 + F]: presence of each class in some images, and its features.
 
-        NaN where it is there and the feature is not known.
+        All are 0 where the class is absent. A feature is NaN where the class is present and the feature is not known.
         """
         row, column, values = self.pairs(image_ids)
         dense = np.zeros((len(image_ids), len(self.classes), 1 + len(FEATURES)), np.float32)
@@ -46,16 +56,16 @@ class ObjectGeometry:
 
 
 def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
-    """Sum up the boxes of each class in each annotated image.
+    """Summarise the boxes of each class in each annotated image.
 
     Args:
         annotations: rows of `tables.ANNOTATIONS`.
         images: rows of `tables.IMAGES`.
 
     Returns:
-        rows of `tables.OBJECT_GEOMETRY`. Of an image whose size is not known, sizes and places are null.
+        Rows of `tables.OBJECT_GEOMETRY`. Of an image whose size is not known, sizes and places are null.
     """
-    import pandas as pd  # here: models that are asked live know of object_geometry as well, and need no pandas
+    import pandas as pd  # not above: prediction imports this module and does not need pandas
 
     sizes = images.select(["image_id", "width", "height"]).to_pandas()
     sizes[["width", "height"]] = sizes[["width", "height"]].where(lambda side: side > 0)
@@ -89,7 +99,7 @@ def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
 
 
 def read_object_geometry(path: str | Path, categories: str | Path) -> ObjectGeometry:
-    """The object_geometry of a split.
+    """Read the object geometry of a split.
 
     Args:
         path: a table of `tables.OBJECT_GEOMETRY`.

@@ -29,56 +29,56 @@ def make():
 
 
 @pytest.fixture
-def evidence():
+def presence():
     return np.random.default_rng(1).integers(0, 2, (7, 5)).astype(np.float32)
 
 
-def flax_forward(model, variant, evidence):
+def flax_forward(model, variant, presence):
     width = model.variants[variant].bottleneck
     params = {
         "encoder": {"kernel": model.encoder[variant][:, :width], "bias": model.encoder_bias[variant, :width]},
         "decoder": {"kernel": model.decoder[variant][:width], "bias": model.decoder_bias[variant]},
     }
-    logits = AutoencoderNet(5, width).apply({"params": params}, evidence)
+    logits = AutoencoderNet(5, width).apply({"params": params}, presence)
     return 1 / (1 + jnp.exp(-logits))
 
 
-def with_own_evidence(model, evidence, replace):
-    result = np.empty((2, *evidence.shape))
+def with_own_presence(model, presence, replace):
+    result = np.empty((2, *presence.shape))
     for m in range(2):
         for c in range(5):
-            changed = evidence.copy()
-            changed[:, c] = replace(evidence[:, c])
+            changed = presence.copy()
+            changed[:, c] = replace(presence[:, c])
             result[m, :, c] = flax_forward(model, m, changed)[:, c]
     return result
 
 
-def test_the_published_expectation_is_the_reconstruction(make, evidence):
+def test_the_published_expectation_is_the_reconstruction(make, presence):
     model = make(leave_one_out=False)
-    expected = np.stack([flax_forward(model, m, evidence) for m in range(2)])
-    np.testing.assert_allclose(model.predict_proba(evidence), expected, atol=1e-6)
+    expected = np.stack([flax_forward(model, m, presence) for m in range(2)])
+    np.testing.assert_allclose(model.predict_proba(presence), expected, atol=1e-6)
 
 
-def test_leave_one_out_does_not_see_the_class_that_it_answers_for(make, evidence):
+def test_leave_one_out_does_not_see_the_class_that_it_answers_for(make, presence):
     model = make(leave_one_out=True)
-    answer = with_own_evidence(model, evidence, np.zeros_like)
-    np.testing.assert_allclose(model.predict_proba(evidence), answer, atol=1e-6)
-    np.testing.assert_allclose(model.predict_proba_toggled(evidence), answer, atol=1e-6)
+    answer = with_own_presence(model, presence, np.zeros_like)
+    np.testing.assert_allclose(model.predict_proba(presence), answer, atol=1e-6)
+    np.testing.assert_allclose(model.predict_proba_toggled(presence), answer, atol=1e-6)
 
 
-def test_toggled_is_one_pass_for_every_single_change(make, evidence):
+def test_toggled_is_one_pass_for_every_single_change(make, presence):
     model = make(leave_one_out=False)
     np.testing.assert_allclose(
-        model.predict_proba_toggled(evidence), with_own_evidence(model, evidence, lambda own: 1 - own), atol=1e-6
+        model.predict_proba_toggled(presence), with_own_presence(model, presence, lambda own: 1 - own), atol=1e-6
     )
 
 
-def test_a_model_comes_back_as_it_was_written(make, evidence, tmp_path):
+def test_a_model_comes_back_as_it_was_written(make, presence, tmp_path):
     model = make(leave_one_out=True)
     save(model, tmp_path / "m.safetensors", {"objective": "test"})
     again = load_model(tmp_path / "m.safetensors")
     assert (again.name, again.classes, again.variants) == (model.name, model.classes, model.variants)
-    np.testing.assert_array_equal(again.predict_proba(evidence), model.predict_proba(evidence))
+    np.testing.assert_array_equal(again.predict_proba(presence), model.predict_proba(presence))
 
 
 def test_a_missing_bottleneck_is_named(make):

@@ -126,7 +126,7 @@ def test_pairwise_is_logistic_regression_where_symmetry_asks_for_nothing():
     seen = data.presence
     for c in (0, 1):
         plain = LogisticRegression(C=np.inf).fit(seen[:, [1 - c]], seen[:, c])
-        evidence = np.array([[0, 0], [1, 1]], np.float32)
+        presence = np.array([[0, 0], [1, 1]], np.float32)
         np.testing.assert_allclose(
-            model.log_odds(evidence)[0, :, c], plain.decision_function(evidence[:, [1 - c]]), atol=0.02
+            model.log_odds(presence)[0, :, c], plain.decision_function(presence[:, [1 - c]]), atol=0.02
         )

@@ -28,43 +28,43 @@ def test_values_are_the_average_over_all_orders():
 
 
 @pytest.mark.parametrize("family", ["naive_bayes", "pairwise", "mixture", "masked"])
-def test_base_weights_and_rest_add_up_to_the_log_odds(data, family):
+def test_base_attributions_and_rest_add_up_to_the_log_odds(data, family):
     settings = {"mixture": {"components": [3], "seeds": [0]}, "masked": {"units": 8, "seeds": [0], "epochs": 1}}
     chosen = registry.read_settings(json.dumps({"family": family, **settings.get(family, {})}))
-    model = registry.family(family).fit(data, "m", chosen, 1).model
+    model = registry.fit(data, "m", chosen, 1).model
     presence = data.held_out_presence[:50]
-    asked = np.arange(50) % 6
-    found = explain(model, 0, presence, asked)
-    exact = model.log_odds(presence)[0][np.arange(50), asked]
-    np.testing.assert_allclose(found.base + found.weights.sum(1) + found.rest, exact, atol=1e-4)
+    target = np.arange(50) % 6
+    found = explain(model, 0, presence, target)
+    exact = model.log_odds(presence)[0][np.arange(50), target]
+    np.testing.assert_allclose(found.base + found.attributions.sum(1) + found.rest, exact, atol=1e-4)
     there = presence > 0
-    there[np.arange(50), asked] = False
-    assert not found.weights[~there].any()
+    there[np.arange(50), target] = False
+    assert not found.attributions[~there].any()
     if family != "mixture":  # there the absent classes have their say in the rest
         np.testing.assert_allclose(found.rest, 0, atol=1e-4)
 
 
-def test_a_mixtures_weights_leave_out_what_is_not_looked_at(world):
+def test_a_mixtures_attributions_leave_out_what_is_not_looked_at(world):
     """Brute force: the log-odds given some classes alone, averaged over all orders in which they are looked at."""
     weight, share = world
     model = Oracle("o", tuple("abcdef"), weight, share)
     x = np.array([1, 0, 1, 1, 0, 0], float)
-    asked = 5
+    target = 5
 
     def worth(players):
         like = weight.copy()
         for player in players:
             like = like * ((1 - share[:, [1, 4]]).prod(1) if player == "rest" else share[:, player])
-        return np.log(like @ share[:, asked]) - np.log(like @ (1 - share[:, asked]))
+        return np.log(like @ share[:, target]) - np.log(like @ (1 - share[:, target]))
 
     players = (0, 2, 3, "rest")
-    found = explain(model, 0, x[None], np.array([asked]))
+    found = explain(model, 0, x[None], np.array([target]))
     for player in (0, 2, 3):
         gains = [
             worth([*order[: order.index(player)], player]) - worth(order[: order.index(player)])
             for order in itertools.permutations(players)
         ]
-        assert found.weights[0, player] == pytest.approx(np.mean(gains), abs=1e-6)
+        assert found.attributions[0, player] == pytest.approx(np.mean(gains), abs=1e-6)
     assert found.base[0] == pytest.approx(worth([]), abs=1e-6)
 
 

@@ -35,11 +35,11 @@ def fitted(data):
     def fit(name, settings, data=data):
         family = {"geometry": "masked"}.get(name, name)
         chosen = registry.read_settings(json.dumps({"family": family, **settings}))
-        return registry.family(family).fit(data, name, chosen, 2).model
+        return registry.fit(data, name, chosen, 2).model
 
     models = {name: fit(name, settings) for name, settings in SETTINGS.items()}
-    parts = [models[name] for name in ("pairwise", "mixture", "geometry")]
-    several = dataclasses.replace(data, estimators=parts)
+    estimators = [models[name] for name in ("pairwise", "mixture", "geometry")]
+    several = dataclasses.replace(data, estimators=estimators)
     models["ensemble"] = fit("ensemble", {"estimators": ["pairwise", "mixture", "geometry"]}, several)
     return models
 
@@ -48,27 +48,25 @@ NAMES = [*SETTINGS, "ensemble"]
 
 
 def test_every_family_that_can_be_configured_is_here(fitted):
-    assert {model.family for model in fitted.values()} == {
-        module.__name__.rsplit(".", 1)[-1] for module in registry.with_settings()
-    }
+    assert {model.family for model in fitted.values()} == set(registry.configurable_families())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_does_not_look_at_its_own_class(fitted, data, name):
     """One class after another is set to the other value, whatever the model makes of all at once."""
     model, rows = fitted[name], np.arange(30)
-    evidence, geometry = data.scenes.where(rows).presence, data.geometry(rows)
-    answer = model.log_odds(evidence, geometry)
+    presence, geometry = data.scenes.where(rows).presence, data.geometry(rows)
+    answer = model.log_odds(presence, geometry)
     assert answer.shape == (len(model.variants), 30, 6)
     for c in range(6):
-        other = evidence.copy()
+        other = presence.copy()
         other[:, c] = 1 - other[:, c]
         np.testing.assert_allclose(model.log_odds(other, geometry)[:, :, c], answer[:, :, c], atol=2e-4)
     np.testing.assert_allclose(
-        model.predict_proba(evidence, geometry), 1 / (1 + np.exp(-answer.astype(float))), atol=1e-6
+        model.predict_proba(presence, geometry), 1 / (1 + np.exp(-answer.astype(float))), atol=1e-6
     )
     np.testing.assert_allclose(
-        model.predict_proba_toggled(evidence, geometry), model.predict_proba(evidence, geometry), atol=1e-5
+        model.predict_proba_toggled(presence, geometry), model.predict_proba(presence, geometry), atol=1e-5
     )
 
 
@@ -85,9 +83,9 @@ def test_a_model_comes_back_from_its_file(fitted, data, name, tmp_path):
     )
     rows = np.arange(20)
     soft = np.random.default_rng(0).random((20, 6)).astype(np.float32)
-    for evidence in (data.scenes.where(rows).presence, soft):
+    for presence in (data.scenes.where(rows).presence, soft):
         np.testing.assert_array_equal(
-            again.log_odds(evidence, data.geometry(rows)), model.log_odds(evidence, data.geometry(rows))
+            again.log_odds(presence, data.geometry(rows)), model.log_odds(presence, data.geometry(rows))
         )
 
 

@@ -1,10 +1,11 @@
-"""The masked network's inference in NumPy against Flax's own forward pass, one question at a time."""
+"""The masked network's inference in NumPy against Flax's own forward pass, one class at a time."""
 
 import numpy as np
 import pytest
 
 from contextual_anomaly.models.families import masked
-from contextual_anomaly.models.training.masked import MaskedNet, TrainConfig, _Program
+from contextual_anomaly.models.inputs import sparse_inputs
+from contextual_anomaly.models.training.masked import MaskedNet, dense_inputs, device_arrays
 
 
 @pytest.mark.parametrize("geometry", [False, True])
@@ -21,7 +22,7 @@ def test_every_answer_is_a_forward_pass_without_the_class(data, geometry):
     }
     rows = np.arange(40)
     presence, where = data.scenes.where(rows).presence, data.geometry(rows)
-    presence[0] = np.linspace(0, 1, 6)  # soft evidence
+    presence[0] = np.linspace(0, 1, 6)  # probabilities
     answer = model.log_odds(presence, where)[0]
     inputs = np.zeros((40, 6, 7 if geometry else 6, 8 if geometry else 1))
     for n, c, a in np.ndindex(inputs.shape[:3]):
@@ -34,27 +35,30 @@ def test_every_answer_is_a_forward_pass_without_the_class(data, geometry):
     np.testing.assert_allclose(answer, passes[:, np.arange(6), np.arange(6)], atol=1e-4)
 
 
-def test_what_it_is_told_while_training_is_what_it_is_asked_later(data):
-    """Scenes are kept as the classes that are there; unfolded, each is presence and standardised features."""
+def test_training_and_prediction_have_the_same_inputs(data):
+    """Training keeps the present classes only; made dense again, each is presence and standardised features."""
     settings = masked.Settings(family="masked", geometry=True, units=8, seeds=[0], epochs=1, batch_size=64)
     model = masked.fit(data, "m", settings, 1).model
     rows = np.array([3, 50, 7, 200])
-    program = _Program(MaskedNet(6, 8, 1, 0.0), 7, model.asked, 4, TrainConfig(1, 2, 0.01, 0.0, 0.0))
-    seen, presence = program._dense(*masked._told(model, data, rows).arrays())
+    sparse = sparse_inputs(model.encoding, data, rows)
+    classes, features, presence = device_arrays(sparse)
+    dense = np.asarray(dense_inputs(classes, features, 7))
     where = data.geometry(rows)
-    there = where[..., :1]
-    spread = (where[..., 1:] - model.tensors["mean"]) / model.tensors["scale"]
+    present = where[..., :1]
+    standardised = (where[..., 1:] - model.tensors["mean"]) / model.tensors["scale"]
     np.testing.assert_array_equal(presence, data.scenes.counts[rows] > 0)
-    np.testing.assert_array_equal(seen[..., :1], there)
-    np.testing.assert_allclose(seen[..., 1:], spread * there, rtol=1e-3, atol=1e-3)  # in half precision
+    np.testing.assert_array_equal(dense[..., :1], present)
+    np.testing.assert_allclose(dense[..., 1:], standardised * present, rtol=1e-3, atol=1e-3)  # in half precision
+    predicted = model.encoding.encode(data.scenes.where(rows).presence, where)
+    np.testing.assert_allclose(dense, predicted, rtol=1e-3, atol=1e-3)
     of_fitted = data.geometry(~data.held_out)
     mask = of_fitted[..., 0] > 0
     for a in range(7):
         np.testing.assert_allclose(model.tensors["mean"][a], of_fitted[mask[:, a], a, 1:].mean(0), rtol=1e-4)
 
 
-def test_objects_without_a_layout_are_typical(data):
-    """Without object_geometry the features are those of a class's mean object, and nobody is there who is not asked for."""
+def test_objects_without_geometry_are_typical(data):
+    """Without geometry the features are those of a class's mean object, and classes that are not predicted are absent."""
     settings = masked.Settings(family="masked", geometry=True, units=8, seeds=[0], epochs=1, batch_size=64)
     model = masked.fit(data, "m", settings, 1).model
     rows = np.arange(10)
@@ -65,8 +69,8 @@ def test_objects_without_a_layout_are_typical(data):
     np.testing.assert_allclose(model.log_odds(presence), model.log_odds(presence, typical), atol=1e-5)
 
 
-def test_learns_what_the_world_says(data, world):
-    """After some epochs its answers are near the exact conditionals of the mixture."""
+def test_learns_the_conditionals_of_the_world(data, world):
+    """After some epochs its predictions are near the exact conditionals of the mixture."""
     from contextual_anomaly.models.families.oracle import Oracle
 
     settings = masked.Settings(family="masked", units=32, seeds=[0], epochs=30, batch_size=128, mask_rate=0.05)

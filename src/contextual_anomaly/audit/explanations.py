@@ -19,7 +19,7 @@ def explanations(
         asked: [Q] that class.
         expected: [Q] its probability by context.
     """
-    weights = explain(context.model, context.variant, there, asked).weights
+    weights = explain(context.model, context.variant, there, asked).attributions
     return [_in_words(p, of_question, classes) for p, of_question in zip(expected, weights, strict=True)]
 
 

@@ -64,7 +64,7 @@ def experiment_corrected(
     require_same_classes(context_model, train.classes, str(train_scenes))
     geometry = None
     if object_geometry and categories:
-        geometry = read_object_geometry(object_geometry, categories).of(val.image_ids)
+        geometry = read_object_geometry(object_geometry, categories).dense(val.image_ids)
     results = corrected.run(
         context_model, val, train.frequency, read_calibration(calibration), geometry,
         bottleneck, n_draws, n_resamples, seed,

@@ -69,7 +69,7 @@ def list_anomalies(
     require_same_classes(judge, judged.classes, str(scenes))
     pictures = tables.read_table(images, tables.IMAGES)
     geometry = (
-        read_object_geometry(object_geometry, categories).of(judged.image_ids)
+        read_object_geometry(object_geometry, categories).dense(judged.image_ids)
         if object_geometry and categories
         else None
     )

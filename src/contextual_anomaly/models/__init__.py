@@ -1,1 +1,1 @@
-"""Context models, one file a family, and the registry that loads any of them."""
+"""Context models: one file for each family, and the registry that fits, saves and loads any of them."""

@@ -1,28 +1,45 @@
-"""What every context model is: a set of variants, each of which says how strongly it expects every class."""
+"""The protocol of context models, and what all of them share."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float, Float32, Int, Shaped
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.stats.log_odds import expit_in_place
 
+Presence = Shaped[np.ndarray, "N C"]
+"""Whether each of C classes is in each of N scenes: 0 or 1, or the probability that it is, of any numeric type."""
+
+Geometry = Float[np.ndarray, "N A G"]
+"""Presence and features of the objects of A classes in N scenes, as `object_geometry.ObjectGeometry.dense` gives them."""
+
+PerVariant = Float32[np.ndarray, "M N C"]
+"""One number for each of M variants, N scenes and C classes."""
+
 
 @dataclass(frozen=True)
 class Variant:
-    """One fitted model of several; None where the family has no such thing."""
+    """One fitted network of a family's sweep.
+
+    Attributes:
+        bottleneck: units of its hidden layer; None where the family has no bottleneck.
+        seed: seed of its first weights; None where the family has no seeds.
+    """
 
     bottleneck: int | None = None
     seed: int | None = None
 
 
+@runtime_checkable
 class ContextModel(Protocol):
-    """A loaded `models/*.safetensors`.
+    """A fitted model of which classes belong together, with M variants and C classes.
 
-    ``evidence`` is [N, C] float in 0 to 1, presence or how probable it is. ``geometry`` is [N, A, F] float32 as
-    `object_geometry.ObjectGeometry.of` gives it, where the objects are and how large; families that know nothing of it do without, and
-    the others take objects that are not in it as typical of their class.
+    ``presence`` is [N, C], 0 or 1 or a probability. ``geometry`` is [N, A, G] float32 and says where the objects are and
+    how large. Families that learn from presence alone ignore it. Families that learn from geometry treat a class
+    without it as typical of its kind.
     """
 
     family: str
@@ -30,65 +47,124 @@ class ContextModel(Protocol):
     classes: tuple[str, ...]
     variants: tuple[Variant, ...]
 
-    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """log(p / (1 - p)) of how strongly each class is expected in each scene.
+    def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return the log-odds, log(p / (1 - p)), that each class is present.
 
-        Returns:
-            [M, N, C] float32, one slice a variant. A conditional model's entry for class c is read from all the other
-            classes; the published autoencoder's is its plain reconstruction.
-        """
-
-    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C] float32 in 0 to 1: the same as probabilities."""
-
-    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """How strongly class c would be expected, were its own evidence the other way round.
-
-        Entry (n, c) answers for scene n with 1 - evidence[n, c] in place of evidence[n, c] and all else as it is,
-        so that one call holds every injection and every removal of a single class. A conditional model does not
-        look at c itself: its answer is `expected`.
+        A conditional model computes the entry of class c from all other classes. The published autoencoder returns its
+        reconstruction, which depends on class c itself.
 
         Args:
-            evidence: [N, C] of 0 and 1.
+            presence: [N, C], 0 or 1 or a probability.
+            geometry: [N, A, G] of the same scenes.
 
         Returns:
-            [M, N, C] float32 in 0 to 1.
+            [M, N, C] float32.
         """
+        ...
+
+    def predict_proba(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return `log_odds` as probabilities.
+
+        Args:
+            presence: [N, C], 0 or 1 or a probability.
+            geometry: [N, A, G] of the same scenes.
+
+        Returns:
+            [M, N, C] float32, from 0 to 1.
+        """
+        ...
+
+    def predict_proba_toggled(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return the probability of each class if its own presence were the other way round.
+
+        Entry (n, c) is computed from scene n with 1 - presence[n, c] in place of presence[n, c], so that one call
+        answers for every addition and every removal of a single class. For a conditional model this equals
+        `predict_proba`.
+
+        Args:
+            presence: [N, C], 0 or 1.
+            geometry: [N, A, G] of the same scenes.
+
+        Returns:
+            [M, N, C] float32, from 0 to 1.
+        """
+        ...
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """Text and tensors from which the family's `load` makes the same model again."""
+        """Return text and tensors from which the family's `load` restores the model."""
+        ...
 
 
-class Conditional:
-    """A model whose answer for a class does not look at that class; it gives `log_odds`."""
+@runtime_checkable
+class WithContributions(Protocol):
+    """A context model that can say itself what each class contributes to its log-odds; see `models.explanation`."""
 
-    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C] float32 in 0 to 1."""
-        return expit_in_place(np.array(self.log_odds(evidence, geometry), np.float32))
+    def contributions(
+        self, variant: int, presence: Presence, target: Int[np.ndarray, " N"]
+    ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N C"]]:
+        """Return what the present classes contribute to the log-odds of one class of each scene.
 
-    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C] float32: the same as `expected`."""
-        return self.predict_proba(evidence, geometry)
+        Args:
+            variant: index of the variant to explain.
+            presence: [N, C], 0 or 1 or a probability; the target itself is 0.
+            target: [N] index of the class whose log-odds are explained.
+
+        Returns:
+            The log-odds [N] before any class is taken into account, and the contributions [N, C], 0 for absent classes.
+        """
+        ...
 
 
-def variant_index(model: ContextModel, bottleneck: int) -> int:
-    """The first variant with ``bottleneck``; of a model without bottlenecks, its first variant."""
+class Conditional(ABC):
+    """Base of the models whose answer for a class depends on the other classes only; they define `log_odds`."""
+
+    @abstractmethod
+    def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] log-odds, see `ContextModel`."""
+
+    def predict_proba(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] probabilities, see `ContextModel`."""
+        return expit_in_place(np.array(self.log_odds(presence, geometry), np.float32))
+
+    def predict_proba_toggled(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return `predict_proba`: a conditional answer does not depend on the class's own presence."""
+        return self.predict_proba(presence, geometry)
+
+
+def variant_index(model: ContextModel, bottleneck: int | None) -> int:
+    """Return the index of the variant that stands for the model.
+
+    Args:
+        model: the model.
+        bottleneck: of a sweep, the bottleneck that is wanted; None takes the first variant.
+
+    Returns:
+        The first variant with that bottleneck; of a model without bottlenecks, its first variant.
+
+    Raises:
+        UserError: no variant has that bottleneck.
+    """
     for index, variant in enumerate(model.variants):
-        if variant.bottleneck in (bottleneck, None):
+        if bottleneck is None or variant.bottleneck in (bottleneck, None):
             return index
-    have = sorted({m.bottleneck for m in model.variants})
-    raise UserError(f"model {model.name!r} has no bottleneck {bottleneck}, it has {have}: add it to the sweep.")
+    available = sorted({variant.bottleneck or 0 for variant in model.variants})
+    raise UserError(f"model {model.name!r} has no bottleneck {bottleneck}, it has {available}: add it to the sweep.")
 
 
 def require_same_classes(model: ContextModel, classes: tuple[str, ...], where: str) -> None:
-    """Check that ``model`` answers for the ``classes`` of the scenes in the file ``where``.
+    """Check that a model answers for the classes of some scenes.
+
+    Args:
+        model: the model.
+        classes: the classes of the scenes.
+        where: the file of the scenes, for the message.
 
     Raises:
         UserError: the class lists differ.
     """
     if model.classes != classes:
-        odd = sorted(set(model.classes) ^ set(classes)) or ["their order"]
-        raise UserError(f"{where}: not the classes of model {model.name!r}; they differ in {', '.join(odd[:5])}.")
+        different = sorted(set(model.classes) ^ set(classes)) or ["their order"]
+        raise UserError(f"{where}: not the classes of model {model.name!r}; they differ in {', '.join(different[:5])}.")
 
 
 def require_conditional(model: ContextModel, variant: int, setting: str) -> None:

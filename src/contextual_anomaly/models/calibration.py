@@ -1,6 +1,6 @@
-"""Conformal p-values: how unusual an expectation is among those of genuine objects, so that a rate of false alarms can be set.
+"""Conformal p-values: how unusual a log-odds is among genuine cases, so that a rate of false alarms can be chosen.
 
-Split-conformal prediction (Vovk, Gammerman, Shafer 2005): of a genuine object, exchangeable with those of the held-out
+Split-conformal prediction (Vovk, Gammerman, Shafer 2005): for a genuine object, exchangeable with those of the held-out
 images, P(p-value ≤ α) ≤ α whatever the model.
 """
 
@@ -9,67 +9,87 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 
 from contextual_anomaly import tables
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
 
-SCENES = 20_000  # held-out scenes at most
-TAIL = 0.05  # of the absent classes, the most expected ones that are kept: p-values above it are of no interest
+MAX_SCENES = 20_000  # held-out scenes that are used
+TAIL = 0.05  # share of the absent classes that is kept, the most likely ones; larger p-values are of no interest
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Log-odds of held-out scenes, those of genuine objects and those of classes that are rightly absent."""
+    """Log-odds of classes in held-out scenes.
 
-    present: np.ndarray  # [n] float32, rising
-    absent: np.ndarray  # [m] float32, rising: the largest
-    absent_count: int  # of all that were looked at
+    Attributes:
+        present: [n] of the present classes, ascending.
+        absent: [m] the largest of the absent classes, ascending.
+        absent_count: number of absent classes from which the largest were taken.
+    """
 
-    def unexpected(self, log_odds: np.ndarray) -> np.ndarray:
-        """p-value of a present class: the share of genuine objects that are expected as little or less."""
-        as_little = np.searchsorted(self.present, log_odds, side="right")
-        return (1 + as_little) / (1 + len(self.present))
+    present: Float[np.ndarray, " n"]
+    absent: Float[np.ndarray, " m"]
+    absent_count: int
 
-    def missing(self, log_odds: np.ndarray) -> np.ndarray:
-        """p-value of an absent class: the share of rightly absent ones that are expected as much or more; TAIL at most."""
-        as_much = len(self.absent) - np.searchsorted(self.absent, log_odds, side="left")
-        p = (1 + as_much) / (1 + self.absent_count)
-        return np.where(as_much == len(self.absent), 1.0, p)
+    def unexpected(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Return p-values of present classes: the share of genuine objects with log-odds as low or lower."""
+        as_low = np.searchsorted(self.present, log_odds, side="right")
+        return (1 + as_low) / (1 + len(self.present))
+
+    def missing(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Return p-values of absent classes: the share of rightly absent ones with log-odds as high or higher.
+
+        A p-value above `TAIL` is given as 1.
+        """
+        as_high = len(self.absent) - np.searchsorted(self.absent, log_odds, side="left")
+        p = (1 + as_high) / (1 + self.absent_count)
+        return np.where(as_high == len(self.absent), 1.0, p)
 
 
 def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, minimum_classes: int) -> Calibration:
-    """Ask the model about the held-out scenes.
+    """Predict the held-out scenes and keep the log-odds of their classes.
 
     Args:
+        model: a model that was fitted on ``data``.
         bottleneck: of a sweep, the variant that stands for it.
-        minimum_classes: smaller scenes are left out, as they are from those that are judged.
+        data: the training data, a part of which is held out.
+        minimum_classes: smaller scenes are left out, as they are from the scenes in which anomalies are listed.
     """
-    rows = np.flatnonzero(data.held_out & ((data.scenes.counts > 0).sum(1) >= minimum_classes))[:SCENES]
+    enough = np.count_nonzero(data.scenes.counts, axis=1) >= minimum_classes
+    rows = np.flatnonzero(data.held_out & enough)[:MAX_SCENES]
     presence = data.scenes.where(rows).presence
     geometry = None if data.object_geometry is None else data.geometry(rows)
-    variant = variant_index(model, bottleneck)
-    odds = model.log_odds(presence, geometry)[variant]
-    there = presence > 0
-    absent = np.sort(odds[~there])
+    log_odds = model.log_odds(presence, geometry)[variant_index(model, bottleneck)]
+    present = presence > 0
+    absent = np.sort(log_odds[~present])
     kept = max(1, int(TAIL * len(absent)))
-    return Calibration(np.sort(odds[there]), absent[-kept:], len(absent))
+    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent))
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
-    """Write `tables.CALIBRATION`."""
+    """Write a calibration as `tables.CALIBRATION`.
+
+    Args:
+        calibration: what to write.
+        path: the Parquet file.
+    """
     kind = ["unexpected"] * len(calibration.present) + ["missing"] * len(calibration.absent)
-    odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
-    table = pa.table([pa.array(kind), pa.array(odds)], schema=tables.CALIBRATION)
+    log_odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
+    table = pa.table([pa.array(kind), pa.array(log_odds)], schema=tables.CALIBRATION)
     tables.write_table(table, tables.CALIBRATION, path, {"absent_count": str(calibration.absent_count)})
 
 
 def read_calibration(path: str | Path) -> Calibration:
-    """What `write_calibration` wrote.
+    """Read what `write_calibration` wrote.
+
+    Args:
+        path: the Parquet file.
 
     Raises:
         UserError: the file is missing or of another schema.
     """
     table = tables.read_table(path, tables.CALIBRATION)
-    odds, there = table["log_odds"].to_numpy(), np.array(table["kind"].to_pylist()) == "unexpected"
-    return Calibration(odds[there], odds[~there], int(tables.metadata_of(table)["absent_count"]))
+    log_odds, present = table["log_odds"].to_numpy(), np.array(table["kind"].to_pylist()) == "unexpected"
+    return Calibration(log_odds[present], log_odds[~present], int(tables.metadata_of(table)["absent_count"]))

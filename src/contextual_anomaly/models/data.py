@@ -1,9 +1,10 @@
-"""What a family learns from, and what it gives."""
+"""The data that a family is fitted on, and what a fit returns."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Shaped
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
@@ -18,78 +19,88 @@ HELD_OUT_EVERY = 5  # the original's split: every fifth training image validates
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training scenes; every fifth is held out for choices and calibration, and no family fits its weights on it."""
+    """The N scenes of the training split, over C classes.
+
+    Every fifth scene is held out for model selection and calibration; no family fits its weights on it.
+
+    Attributes:
+        scenes: the scenes.
+        object_geometry: where the objects of their images are and how large; None for families that do not need it.
+        estimators: fitted models, for an ensemble of them.
+    """
 
     scenes: Scenes
     object_geometry: ObjectGeometry | None = None
-    estimators: list[ContextModel] = field(default_factory=list)  # models fitted before, for an ensemble of them
+    estimators: list[ContextModel] = field(default_factory=list)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """C names."""
+        """C class names."""
         return self.scenes.classes
 
     @property
-    def held_out(self) -> np.ndarray:
-        """[N] bool."""
+    def held_out(self) -> Bool[np.ndarray, " N"]:
+        """[N] which scenes are held out."""
         return np.arange(len(self.scenes.image_ids)) % HELD_OUT_EVERY == 0
 
     @property
-    def presence(self) -> np.ndarray:
-        """[N, C] float32 of the images to fit on."""
+    def presence(self) -> Float32[np.ndarray, "n C"]:
+        """[n, C] of 0 and 1, of the scenes to fit on."""
         return self.scenes.where(~self.held_out).presence
 
     @property
-    def held_out_presence(self) -> np.ndarray:
-        """[N, C] float32 of the images held out."""
+    def held_out_presence(self) -> Float32[np.ndarray, "n C"]:
+        """[n, C] of 0 and 1, of the scenes held out."""
         return self.scenes.where(self.held_out).presence
 
-    def geometry(self, images: np.ndarray) -> np.ndarray:
-        """[n, A, 1 + F] of the images of a mask or an index array.
+    def geometry(self, rows: Shaped[np.ndarray, " n"]) -> Float32[np.ndarray, "images A G"]:
+        """Return presence and features of the objects in some scenes, see `ObjectGeometry.dense`.
+
+        Args:
+            rows: a boolean mask or an index array.
 
         Raises:
-            UserError: there are no object_geometry.
+            UserError: there is no object geometry.
         """
-        return self._known_geometry().of(self.scenes.image_ids[images])
+        return self.required_geometry.dense(self.scenes.image_ids[rows])
 
-    def geometry_pairs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `ObjectGeometry.pairs` of the images of a mask or an index array.
+    @property
+    def required_geometry(self) -> ObjectGeometry:
+        """The object geometry.
 
         Raises:
-            UserError: there are no object_geometry.
+            UserError: there is none.
         """
-        return self._known_geometry().pairs(self.scenes.image_ids[images])
-
-    def _known_geometry(self) -> ObjectGeometry:
         if self.object_geometry is None:
             raise UserError(
-                "this model learns from where objects are and how large: give the object_geometry (--object-geometry)."
+                "this model learns from where objects are and how large: give the object geometry (--object-geometry)."
             )
         return self.object_geometry
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model, and how it got there.
+    """A fitted model and how the fit went.
 
-    The history has a row for each step and variant: of gradient descent columns bottleneck or seed, epoch, loss,
-    val_loss (mean negative log-likelihood of what was asked for, of fitted and of held-out images); of a closed form
-    nothing.
+    Attributes:
+        model: the model.
+        history: a row for each step and variant, with the columns loss and val_loss: mean negative log-likelihood of
+            the targets, of fitted and of held-out scenes. None for closed forms.
     """
 
     model: ContextModel
     history: "pd.DataFrame | None" = None
 
 
-def distinct(presence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different scenes [U, C] float32, and how many images show each [U]: a third to a tenth of the work."""
+def distinct(presence: Shaped[np.ndarray, "N C"]) -> tuple[Float32[np.ndarray, "U C"], Float32[np.ndarray, " U"]]:
+    """Return the different scenes [U, C], and how many images have each [U]: a third to a tenth of the work."""
     packed = np.packbits(presence > 0, axis=1)
     rows = packed.view([("", packed.dtype)] * packed.shape[1]).ravel()
     _, first, counts = np.unique(rows, return_index=True, return_counts=True)
     return np.asarray(presence[first], np.float32), counts.astype(np.float32)
 
 
-def log_odds_of_share(presence: np.ndarray) -> np.ndarray:
-    """[C] log-odds of the share of scenes that hold each class, half an image added to either side."""
-    there = presence.sum(0, dtype=np.float64) + 0.5
-    return np.log(there / (len(presence) + 1 - there))
+def log_odds_of_share(presence: Shaped[np.ndarray, "N C"]) -> Float[np.ndarray, " C"]:
+    """Return [C] log-odds of the share of scenes that have each class; half a scene is added to either side."""
+    present = presence.sum(0, dtype=np.float64) + 0.5
+    return np.log(present / (len(presence) + 1 - present))

@@ -1,15 +1,24 @@
-"""The families, and models in and out of files. A new family is one file in `models/families/`.
+"""Find, fit, save and load the families of context models.
 
-A family's file has
+A new family is one file in `models/families/`, or a module of another distribution that is named by an entry point:
 
-- `Settings`, with a `family` of the file's name, which the configuration takes;
-- `fit(data, name, settings, threads)`, which gives a `data.Fitted`, unless another command makes the model;
-- `load(metadata, tensors)`, which gives the model again from what its `state()` was.
+    [project.entry-points."contextual_anomaly.families"]
+    my_family = "my_package.my_module"
+
+The module of a family defines
+
+- `Settings`, a `models.settings.Section` with a `family` of the family's name, from which the configuration takes its
+  settings;
+- `fit(data, name, settings, threads)`, which returns a `data.Fitted`;
+- `load(metadata, tensors)`, which restores the model from its `state()`.
+
+A family without `Settings` cannot be configured: another command makes its model.
 """
 
 import json
 from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -18,69 +27,125 @@ from pydantic import ValidationError
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Section
-from contextual_anomaly.models.store import read_model, save_model
+from contextual_anomaly.models.store import read_model, write_model
 
 FAMILIES = tuple(sorted(p.stem for p in (Path(__file__).parent / "families").glob("*.py") if p.stem != "__init__"))
+"""The families of this package."""
+
+ENTRY_POINTS = "contextual_anomaly.families"
+
+
+@cache
+def external_families() -> dict[str, EntryPoint]:
+    """Return the families of other installed distributions by name; a name of this package cannot be taken."""
+    return {found.name: found for found in entry_points(group=ENTRY_POINTS) if found.name not in FAMILIES}
+
+
+def family_names() -> tuple[str, ...]:
+    """Return the names of all families."""
+    return (*FAMILIES, *sorted(external_families()))
 
 
 @cache
 def family(name: str) -> ModuleType:
-    """The module of a family."""
-    return import_module(f"contextual_anomaly.models.families.{name}")
+    """Return the module of a family.
+
+    Args:
+        name: one of `family_names`.
+
+    Raises:
+        UserError: there is no such family.
+    """
+    if name in FAMILIES:
+        return import_module(f"contextual_anomaly.models.families.{name}")
+    if name in external_families():
+        return external_families()[name].load()
+    raise UserError(f"model family {name!r} is unknown, expected one of {', '.join(family_names())}.")
 
 
-def with_settings() -> list[ModuleType]:
-    """The families that can be configured."""
-    return [family(name) for name in FAMILIES if hasattr(family(name), "Settings")]
+def configurable_families() -> dict[str, ModuleType]:
+    """Return the modules of the families that have settings, by name."""
+    return {name: family(name) for name in family_names() if hasattr(family(name), "Settings")}
 
 
 def read_settings(text: str) -> Section:
-    """A family's settings from JSON.
+    """Read a family's settings from JSON.
+
+    Args:
+        text: a JSON object with a "family" and settings of it; settings that are left out have their defaults.
 
     Raises:
-        UserError: it is no JSON, the family is unknown, or a setting is wrong.
+        UserError: the text is no JSON, the family is unknown, or a setting is wrong.
     """
     try:
         values = json.loads(text)
-        known = {module.__name__.rsplit(".", 1)[-1]: module for module in with_settings()}
-        if not isinstance(values, dict) or values.get("family") not in known:
-            raise UserError(f"--settings {text}: a family was expected, one of {', '.join(known)}.")
-        return known[values["family"]].Settings.model_validate(values)
     except json.JSONDecodeError as error:
         raise UserError(f"--settings {text}: JSON was expected ({error}).") from error
+    known = configurable_families()
+    if not isinstance(values, dict) or values.get("family") not in known:
+        raise UserError(f"--settings {text}: a family was expected, one of {', '.join(known)}.")
+    try:
+        return known[values["family"]].Settings.model_validate(values)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}, found {p['input']!r}" for p in error.errors()]
         raise UserError(f"--settings: {'; '.join(problems)}") from error
 
 
+def fit(data: TrainingData, name: str, settings: Section, threads: int = 1) -> Fitted:
+    """Fit a model.
+
+    Args:
+        data: the training data.
+        name: the model's name.
+        settings: the family and its settings, as from `read_settings`.
+        threads: processor cores to use; their number changes no result.
+    """
+    return family(settings.model_dump()["family"]).fit(data, name, settings, threads)
+
+
 def load_model(path: str | Path) -> ContextModel:
-    """The context model at ``path``, whatever its family.
+    """Load a context model of any family.
+
+    >>> import contextual_anomaly as ca
+    >>> model = ca.load_model("results/models/ensemble.safetensors")
+    >>> model.family
+    'ensemble'
+
+    Args:
+        path: a `.safetensors` file that `fit` wrote.
 
     Raises:
-        UserError: the file is missing, unreadable, or of a family that this version does not know.
+        UserError: the file is missing, unreadable, or of an unknown family.
     """
     metadata, tensors = read_model(path)
-    if metadata["family"] not in FAMILIES:
+    if metadata["family"] not in family_names():
         raise UserError(
-            f"{path}: model family {metadata['family']!r} is unknown, expected one of {', '.join(FAMILIES)}."
+            f"{path}: model family {metadata['family']!r} is unknown, expected one of {', '.join(family_names())}."
         )
-    return model_of(metadata, tensors)
+    return from_state(metadata, tensors)
 
 
-def model_of(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ContextModel:
-    """The model of a `full_state`."""
+def from_state(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ContextModel:
+    """Restore the model of a `full_state`."""
     return family(metadata["family"]).load(metadata, tensors)
 
 
 def full_state(model: ContextModel) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    """A model's state, with what every family has."""
+    """Return a model's state with its family, name and classes."""
     metadata, tensors = model.state()
     common = {"family": model.family, "name": model.name, "classes": json.dumps(model.classes)}
     return {**common, **metadata}, tensors
 
 
 def save(model: ContextModel, path: str | Path, made_from: dict[str, str] | None = None) -> None:
-    """Write a model; ``made_from`` says how it was fitted."""
+    """Write a model.
+
+    Args:
+        model: the model.
+        path: the `.safetensors` file.
+        made_from: text that says how the model was fitted, kept in the file's metadata.
+    """
     metadata, tensors = full_state(model)
-    save_model(path, tensors, {**metadata, **(made_from or {})})
+    write_model(path, tensors, {**metadata, **(made_from or {})})

@@ -1,4 +1,4 @@
-"""What the settings of every family have in common."""
+"""Types that the settings of all families share."""
 
 from typing import Annotated
 

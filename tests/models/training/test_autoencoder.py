@@ -4,11 +4,12 @@ import json
 import subprocess
 from hashlib import sha256
 
-import jax
 import numpy as np
 import pytest
 
-from contextual_anomaly.models.training.autoencoder import RECIPES, _groups, _Program, train_sweep
+from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.models.families.autoencoder import Settings, fit
+from contextual_anomaly.models.training.autoencoder import OBJECTIVES, SweepConfig, train_sweep
 from contextual_anomaly.scenes import Scenes, write_scenes
 
 
@@ -48,55 +49,57 @@ def keras_adadelta(presence, first, epochs, rho=0.95, epsilon=1e-7):
     return w, losses
 
 
-def test_the_published_recipe_is_adadelta_as_keras_had_it():
+def train(scenes, objective, bottlenecks, seeds, epochs, batch_size):
+    config = SweepConfig(OBJECTIVES[objective], bottlenecks, seeds, epochs, batch_size)
+    return train_sweep(TrainingData(scenes), config, threads=2, title="test")
+
+
+def test_the_published_objective_is_adadelta_as_keras_had_it():
     scenes = scenes_of(100, 9)
-    train = scenes.presence[np.arange(100) % 5 != 0]
-    program = _Program(train, scenes.presence[::5], RECIPES["published"], _groups([3, 11]), batch_size=80)
-    params, *_ = program.start(jax.random.key(4))
-    layers = params[0]["params"]
-    first = {
-        "E": np.asarray(layers["encoder"]["kernel"][0, :, :3]),
-        "e": np.asarray(layers["encoder"]["bias"][0, :3]),
-        "D": np.asarray(layers["decoder"]["kernel"][0, :3]),
-        "d": np.asarray(layers["decoder"]["bias"][0]),
-    }
-    weights, losses = keras_adadelta(train.astype(np.float64), first, epochs=20)
-    sweep, history = train_sweep(scenes, "m", RECIPES["published"], [3, 11], [4], epochs=20, batch_size=80, threads=2)
+    presence = scenes.presence[np.arange(100) % 5 != 0]
+    first, _ = train(scenes, "published", [3, 11], [4], epochs=0, batch_size=80)
+    keras = {"E": first["encoder"][0, :, :3], "e": first["encoder_bias"][0, :3]}
+    keras |= {"D": first["decoder"][0, :3], "d": first["decoder_bias"][0]}
+    wanted, losses = keras_adadelta(presence.astype(np.float64), keras, epochs=20)
+    found, history = train(scenes, "published", [3, 11], [4], epochs=20, batch_size=80)
     np.testing.assert_allclose(history[history.bottleneck == 3].loss, losses, rtol=1e-4)
-    np.testing.assert_allclose(sweep.encoder[0, :, :3], weights["E"], atol=2e-4)
-    np.testing.assert_allclose(sweep.decoder[0, :3], weights["D"], atol=2e-4)
+    np.testing.assert_allclose(found["encoder"][0, :, :3], wanted["E"], atol=2e-4)
+    np.testing.assert_allclose(found["decoder"][0, :3], wanted["D"], atol=2e-4)
     # Units that a narrow variant does not have stay exactly zero.
-    assert not sweep.encoder[0, :, 3:].any()
-    assert not sweep.decoder[0, 3:].any()
+    assert not found["encoder"][0, :, 3:].any()
+    assert not found["decoder"][0, 3:].any()
 
 
 def test_first_weights_are_glorot_uniform_for_the_true_width():
-    scenes = scenes_of(10, 79)
-    program = _Program(scenes.presence, scenes.presence, RECIPES["published"], _groups([3, 8]), batch_size=10)
-    params, *_ = program.start(jax.random.key(0))
-    for index, units in enumerate([3, 8]):
-        kernel = np.asarray(params[0]["params"]["encoder"]["kernel"][index])
+    weights, history = train(scenes_of(10, 79), "published", [3, 8], [0], epochs=0, batch_size=10)
+    assert history.empty
+    for kernel, bias, units in zip(weights["encoder"], weights["encoder_bias"], [3, 8], strict=True):
         limit = np.sqrt(6 / (79 + units))
         assert 0.95 * limit < np.abs(kernel[:, :units]).max() <= limit
         assert np.std(kernel[:, :units]) == pytest.approx(limit / np.sqrt(3), rel=0.1)
         assert not kernel[:, units:].any()
-        assert not np.asarray(params[0]["params"]["encoder"]["bias"]).any()
+        assert not bias.any()
 
 
 @pytest.mark.parametrize("objective", ["published", "denoising", "masked"])
-def test_a_member_is_the_same_whatever_is_trained_beside_it(objective):
+def test_a_variant_is_the_same_whatever_is_trained_beside_it(objective):
     scenes = scenes_of(200, 12)
-    settings = {"epochs": 3, "batch_size": 32, "threads": 2}
-    alone, _ = train_sweep(scenes, "m", RECIPES[objective], [5], [7], **settings)
-    beside, _ = train_sweep(scenes, "m", RECIPES[objective], [2, 5, 9], [7, 8], **settings)
-    index = [(m.bottleneck, m.seed) for m in beside.variants].index((5, 7))
-    np.testing.assert_allclose(beside.encoder[index, :, :5], alone.encoder[0, :, :5], atol=1e-5)
-    assert not np.allclose(beside.encoder[index, :, :5], beside.encoder[index + 1, :, :5])  # the other seed
+    alone, _ = train(scenes, objective, [5], [7], epochs=3, batch_size=32)
+    beside, _ = train(scenes, objective, [2, 5, 9], [7, 8], epochs=3, batch_size=32)
+    index = 1 * 2 + 0  # the second bottleneck, the first seed
+    np.testing.assert_allclose(beside["encoder"][index, :, :5], alone["encoder"][0, :, :5], atol=1e-5)
+    assert not np.allclose(beside["encoder"][index, :, :5], beside["encoder"][index + 1, :, :5])  # the other seed
 
 
 def test_loss_falls_and_the_history_has_every_epoch():
-    scenes = scenes_of(400, 12)
-    sweep, history = train_sweep(scenes, "m", RECIPES["masked"], [1, 4], [0, 1], 80, 32, threads=2)
+    data = TrainingData(scenes_of(400, 12))
+    settings = Settings(
+        family="autoencoder", objective="masked", bottlenecks=[1, 4], weight_seeds=[0, 1], epochs=80, batch_size=32,
+        chosen_bottleneck=4,
+    )  # fmt: skip
+    fitted = fit(data, "m", settings, threads=2)
+    history = fitted.history
+    assert [(v.bottleneck, v.seed) for v in fitted.model.variants] == [(1, 0), (1, 1), (4, 0), (4, 1)]
     assert list(history.columns) == ["bottleneck", "seed", "epoch", "loss", "val_loss"]
     assert len(history) == 2 * 2 * 80
     for _, variant in history.groupby(["bottleneck", "seed"]):
@@ -105,11 +108,11 @@ def test_loss_falls_and_the_history_has_every_epoch():
     # Nothing can be told better than by the kind of scene: its entropy is the floor.
     floor = -0.5 * sum(p * np.log(p) + (1 - p) * np.log(1 - p) for p in (0.6, 0.05))
     assert history.val_loss.min() > 0.9 * floor
-    # Seeing scenes of one kind, the model expects that kind's classes.
-    evidence = np.zeros((1, 12), np.float32)
-    evidence[0, [0, 2, 4]] = 1
-    expected = sweep.predict_proba(evidence)[-1, 0]
-    assert expected[[6, 8, 10]].min() > expected[[1, 3, 5]].max()
+    # In scenes of one kind, the model expects that kind's classes.
+    presence = np.zeros((1, 12), np.float32)
+    presence[0, [0, 2, 4]] = 1
+    probability = fitted.model.predict_proba(presence)[-1, 0]
+    assert probability[[6, 8, 10]].min() > probability[[1, 3, 5]].max()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The autoencoder: C classes -> d units, ReLU -> C classes, sigmoid; a file holds a whole sweep over d and weight seeds."""
 
 import json
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 from pydantic import model_validator
 
-from contextual_anomaly.models.base import Variant
+from contextual_anomaly.models.base import Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Counts, Section, Seeds
 from contextual_anomaly.stats.log_odds import expit_in_place
@@ -18,8 +20,8 @@ class Settings(Section):
     """One sweep."""
 
     family: Literal["autoencoder"]
-    # published: as in the paper. denoising: hides classes at random and asks for the whole scene. masked: asks for the
-    # hidden classes alone.
+    # published: as in the paper. denoising: masks random classes and predicts the whole scene. masked: predicts the
+    # masked classes only.
     objective: Literal["published", "denoising", "masked"]
     # Units of the hidden layer, one autoencoder each.
     bottlenecks: Counts = list(range(1, 16))
@@ -27,11 +29,11 @@ class Settings(Section):
     weight_seeds: Seeds = [0, 1, 2]
     # Passes over the training images.
     epochs: Count = 150
-    # Images a step.
+    # Images in a step.
     batch_size: Count = 256
     # Whether to learn from images of a single class too, whatever scenes.minimum_classes; the original does not.
     single_class_images: bool = False
-    # The autoencoder that stands for the sweep where one is wanted, with the first weight seed.
+    # The bottleneck that represents the sweep where a single autoencoder is needed, with the first weight seed.
     chosen_bottleneck: Count = 10
 
     @model_validator(mode="after")
@@ -42,11 +44,11 @@ class Settings(Section):
 
 
 class Autoencoder:
-    """A trained sweep, M variants.
+    """A trained sweep of M variants.
 
-    A variant of fewer units than the widest is padded with zeros, which change nothing.
-    With ``leave_one_out`` the expectation of a class is read with that class taken out of the input, as
-    P(class | the others); without, it is the original's plain reconstruction, which sees the class itself.
+    A variant with fewer units than the widest is padded with zeros, which change nothing. With ``leave_one_out`` the
+    answer for a class is computed with that class taken out of the input, as P(class | the others); without, it is the
+    original's plain reconstruction, which depends on the class itself.
     """
 
     family = "autoencoder"
@@ -59,67 +61,86 @@ class Autoencoder:
         weights: dict[str, np.ndarray],
         leave_one_out: bool,
     ) -> None:
+        """Make the sweep.
+
+        Args:
+            name: the model's name.
+            classes: C class names.
+            variants: M variants.
+            weights: encoder [M, C, D], encoder_bias [M, D], decoder [M, D, C], decoder_bias [M, C].
+            leave_one_out: whether the answer for a class leaves the class itself out.
+        """
         self.name = name
         self.classes = classes
         self.variants = variants
-        self.encoder = weights["encoder"]  # [M, C, D]
-        self.encoder_bias = weights["encoder_bias"]  # [M, D]
-        self.decoder = weights["decoder"]  # [M, D, C]
-        self.decoder_bias = weights["decoder_bias"]  # [M, C]
+        self.encoder = weights["encoder"]
+        self.encoder_bias = weights["encoder_bias"]
+        self.decoder = weights["decoder"]
+        self.decoder_bias = weights["decoder_bias"]
         self.leave_one_out = leave_one_out
 
-    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C]: of the reconstruction, or of what it would be without each class's own evidence."""
+    def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] log-odds, of the reconstruction or of what it would be without each class itself."""
         if self.leave_one_out:
-            return self._with_own_evidence(evidence, np.zeros_like)
-        return self._logits(np.asarray(evidence, np.float32))
+            return self._with_own_presence(presence, np.zeros_like)
+        return self._logits(np.asarray(presence, np.float32))
 
-    def predict_proba(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C]: the same as probabilities."""
-        return self._probabilities(self.log_odds(evidence))
+    def predict_proba(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] probabilities, see `ContextModel`."""
+        return self._probabilities(self.log_odds(presence))
 
-    def predict_proba_toggled(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[M, N, C]: the expectation of each class, had it itself been the other way round."""
+    def predict_proba_toggled(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] probabilities with each class's own presence the other way round, see `ContextModel`."""
         own = np.zeros_like if self.leave_one_out else lambda own: 1 - own
-        return self._probabilities(self._with_own_evidence(evidence, own))
+        return self._probabilities(self._with_own_presence(presence, own))
 
     @staticmethod
-    def _probabilities(logits: np.ndarray) -> np.ndarray:
-        for of_member in logits:  # one at a time: its arrays fit the processor's cache
-            expit_in_place(of_member)
+    def _probabilities(logits: Float32[np.ndarray, "M N C"]) -> Float32[np.ndarray, "M N C"]:
+        for of_variant in logits:  # one at a time: its arrays fit the processor's cache
+            expit_in_place(of_variant)
         return logits
 
-    def _logits(self, evidence: np.ndarray) -> np.ndarray:
-        result = np.empty((len(self.variants), *evidence.shape), np.float32)
-        for m, variant in enumerate(self.variants):
-            d = variant.bottleneck
-            hidden = np.maximum(evidence @ self.encoder[m, :, :d] + self.encoder_bias[m, :d], 0)
-            np.matmul(hidden, self.decoder[m, :d], out=result[m])
-            result[m] += self.decoder_bias[m]
+    def _layers(self, variant: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the weights of one variant without its padding."""
+        d = self.variants[variant].bottleneck
+        return (
+            self.encoder[variant, :, :d],
+            self.encoder_bias[variant, :d],
+            self.decoder[variant, :d],
+            self.decoder_bias[variant],
+        )
+
+    def _logits(self, presence: Float32[np.ndarray, "N C"]) -> PerVariant:
+        result = np.empty((len(self.variants), *presence.shape), np.float32)
+        for m in range(len(self.variants)):
+            encoder, encoder_bias, decoder, decoder_bias = self._layers(m)
+            hidden = np.maximum(presence @ encoder + encoder_bias, 0)
+            np.matmul(hidden, decoder, out=result[m])
+            result[m] += decoder_bias
         return result
 
-    def _with_own_evidence(self, evidence: np.ndarray, replace) -> np.ndarray:
-        """Logit (n, c) of the result reads ``evidence[n]`` with entry c replaced by ``replace`` of it.
+    def _with_own_presence(self, presence: Presence, replace: Callable[[np.ndarray], np.ndarray]) -> PerVariant:
+        """Return logits whose entry (n, c) is computed from ``presence[n]`` with entry c put through ``replace``.
 
         One class changes the units' inputs by a row of the encoder, so no second pass over the classes is needed.
         """
-        evidence = np.asarray(evidence, np.float32)
-        result = self._logits(evidence)
-        change = replace(evidence) - evidence
-        for start in range(0, len(evidence), SCENES_AT_ONCE):
-            row, column = np.nonzero(change[start : start + SCENES_AT_ONCE])  # elsewhere the reconstruction stands
+        presence = np.asarray(presence, np.float32)
+        result = self._logits(presence)
+        change = replace(presence) - presence
+        for start in range(0, len(presence), SCENES_AT_ONCE):
+            row, column = np.nonzero(change[start : start + SCENES_AT_ONCE])  # elsewhere the reconstruction is right
             row += start
             by = change[row, column][:, None]
-            for m, variant in enumerate(self.variants):
-                d = variant.bottleneck
-                units = evidence[start : start + SCENES_AT_ONCE] @ self.encoder[m, :, :d] + self.encoder_bias[m, :d]
-                hidden = np.maximum(units[row - start] + by * self.encoder[m, column, :d], 0)  # [entries, d]
-                logits = np.einsum("ed,ed->e", hidden, self.decoder[m, :d].T[column]) + self.decoder_bias[m, column]
+            for m in range(len(self.variants)):
+                encoder, encoder_bias, decoder, decoder_bias = self._layers(m)
+                units = presence[start : start + SCENES_AT_ONCE] @ encoder + encoder_bias
+                hidden = np.maximum(units[row - start] + by * encoder[column], 0)  # [entries, d]
+                logits = np.einsum("ed,ed->e", hidden, decoder.T[column]) + decoder_bias[column]
                 result[m, row, column] = logits
         return result
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """Weights, variants, and how they are read."""
+        """Return weights, variants, and whether the answers leave the class itself out."""
         tensors = {
             "encoder": self.encoder,
             "encoder_bias": self.encoder_bias,
@@ -127,7 +148,7 @@ class Autoencoder:
             "decoder_bias": self.decoder_bias,
         }
         metadata = {
-            "variants": json.dumps([[m.bottleneck, m.seed] for m in self.variants]),
+            "variants": json.dumps([[variant.bottleneck, variant.seed] for variant in self.variants]),
             "leave_one_out": json.dumps(self.leave_one_out),
         }
         return metadata, tensors
@@ -135,23 +156,23 @@ class Autoencoder:
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """Train every bottleneck and weight seed side by side."""
-    from contextual_anomaly.models.training.autoencoder import RECIPES, train_sweep
+    from contextual_anomaly.models.training.autoencoder import OBJECTIVES, SweepConfig, train_sweep
 
-    model, history = train_sweep(
-        data.scenes,
-        name,
-        RECIPES[settings.objective],
-        sorted(set(settings.bottlenecks)),
-        sorted(set(settings.weight_seeds)),
-        settings.epochs,
-        settings.batch_size,
-        threads,
+    config = SweepConfig(
+        objective=OBJECTIVES[settings.objective],
+        bottlenecks=sorted(set(settings.bottlenecks)),
+        seeds=sorted(set(settings.weight_seeds)),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
     )
-    return Fitted(model, history)
+    weights, history = train_sweep(data, config, threads, f"training {name}")
+    variants = tuple(Variant(d, seed) for d in config.bottlenecks for seed in config.seeds)
+    leave_one_out = settings.objective != "published"
+    return Fitted(Autoencoder(name, data.classes, variants, weights, leave_one_out), history)
 
 
 def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Autoencoder:
-    """The sweep of a state."""
+    """Restore the sweep of a state."""
     return Autoencoder(
         name=metadata["name"],
         classes=tuple(json.loads(metadata["classes"])),

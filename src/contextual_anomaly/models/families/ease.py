@@ -13,15 +13,15 @@ class Settings(Section):
     """The ridge."""
 
     family: Literal["ease"]
-    # λ: images' worth of weight that pulls every coefficient to 0.
+    # λ: strength of the squared penalty, in images; it pulls every coefficient to 0.
     ridge: Positive = 1000.0
 
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
-    """The closed form B = I - P / diag(P), P = (XᵀX + λI)⁻¹, whose diagonal is zero; then probabilities from its scores.
+    """Solve the regression in closed form, and turn its scores into probabilities.
 
-    A score is no probability: a logistic regression on the held-out images (Platt scaling) makes it one, in the order
-    that the scores have.
+    B = I - P / diag(P) with P = (XᵀX + λI)⁻¹ has a diagonal of zeros. Its scores are no probabilities: a logistic
+    regression on the held-out images (Platt scaling) maps them to probabilities and keeps their order.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -4,15 +4,17 @@ import json
 from typing import Annotated, Literal
 
 import numpy as np
+from jaxtyping import Shaped
 from pydantic import Field
 
-from contextual_anomaly.models.base import Conditional, ContextModel, Variant
+from contextual_anomaly.models import registry
+from contextual_anomaly.models.base import Conditional, ContextModel, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Name, Section
 
 
 class Settings(Section):
-    """Whose log-odds are summed."""
+    """The models whose log-odds are summed."""
 
     family: Literal["ensemble"]
     # Names of conditional models of this configuration.
@@ -20,56 +22,66 @@ class Settings(Section):
 
 
 class Ensemble(Conditional):
-    """One model of several; of a part with several seeds, the mean over them is taken."""
+    """A weighted sum of the log-odds of several models; a model with several variants counts with their mean."""
 
     family = "ensemble"
 
     def __init__(
-        self, name: str, classes: tuple[str, ...], estimators: list[ContextModel], weights: np.ndarray, bias: np.ndarray
+        self,
+        name: str,
+        classes: tuple[str, ...],
+        estimators: list[ContextModel],
+        weights: Shaped[np.ndarray, " E"],
+        bias: np.ndarray | float,
     ) -> None:
+        """Make the ensemble.
+
+        Args:
+            name: the model's name.
+            classes: C class names, those of every estimator.
+            estimators: E models.
+            weights: [E] of their log-odds.
+            bias: added to the weighted sum.
+        """
         self.name = name
         self.classes = classes
         self.variants = (Variant(),)
         self.estimators = estimators
-        self.weights = np.asarray(weights, np.float32)  # [estimators]
-        self.bias = np.asarray(bias, np.float32)  # []
+        self.weights = np.asarray(weights, np.float32)
+        self.bias = np.asarray(bias, np.float32)
 
-    def log_odds(self, evidence: np.ndarray, geometry: np.ndarray | None = None) -> np.ndarray:
-        """[1, N, C]."""
-        total = np.full((1, *np.shape(evidence)), self.bias, np.float32)
-        for part, weight in zip(self.estimators, self.weights, strict=True):
-            total[0] += weight * part.log_odds(evidence, geometry).mean(0)
+    def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [1, N, C] log-odds, see `ContextModel`."""
+        total = np.full((1, *np.shape(presence)), self.bias, np.float32)
+        for estimator, weight in zip(self.estimators, self.weights, strict=True):
+            total[0] += weight * estimator.log_odds(presence, geometry).mean(0)
         return total
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-        """The estimators' states, each under its number, and their weights."""
-        from contextual_anomaly.models.registry import full_state
-
-        states = [full_state(part) for part in self.estimators]
-        tensors = {f"{i}.{key}": tensor for i, (_, of_part) in enumerate(states) for key, tensor in of_part.items()}
+        """Return the estimators' states, each under its number, and their weights."""
+        states = [registry.full_state(estimator) for estimator in self.estimators]
+        tensors = {f"{i}.{key}": tensor for i, (_, state) in enumerate(states) for key, tensor in state.items()}
         metadata = {"estimators": json.dumps([metadata for metadata, _ in states])}
         return metadata, {**tensors, "stacked.weights": self.weights, "stacked.bias": self.bias}
 
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
-    """Weights by logistic regression on the held-out images, which no part was fitted on."""
+    """Fit the weights by logistic regression on the held-out scenes, which no estimator was fitted on."""
     from sklearn.linear_model import LogisticRegression
 
     presence = data.held_out_presence
     geometry = None if data.object_geometry is None else data.geometry(data.held_out)
-    odds = np.stack([part.log_odds(presence, geometry).mean(0).ravel() for part in data.estimators], axis=1)
-    stacked = LogisticRegression(C=np.inf).fit(odds, presence.ravel() > 0)
+    log_odds = [estimator.log_odds(presence, geometry).mean(0).ravel() for estimator in data.estimators]
+    stacked = LogisticRegression(C=np.inf).fit(np.stack(log_odds, axis=1), presence.ravel() > 0)
     return Fitted(Ensemble(name, data.classes, data.estimators, stacked.coef_[0], stacked.intercept_[0]))
 
 
 def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Ensemble:
-    """The ensemble of a state."""
-    from contextual_anomaly.models.registry import model_of
-
+    """Restore the ensemble of a state."""
     estimators = []
-    for i, of_part in enumerate(json.loads(metadata["estimators"])):
-        start = f"{i}."
-        own = {key.removeprefix(start): tensor for key, tensor in tensors.items() if key.startswith(start)}
-        estimators.append(model_of(of_part, own))
+    for i, of_estimator in enumerate(json.loads(metadata["estimators"])):
+        prefix = f"{i}."
+        own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        estimators.append(registry.from_state(of_estimator, own))
     classes = tuple(json.loads(metadata["classes"]))
     return Ensemble(metadata["name"], classes, estimators, tensors["stacked.weights"], tensors["stacked.bias"])

@@ -10,21 +10,21 @@ from contextual_anomaly.models.settings import Positive, Section
 
 
 class Settings(Section):
-    """How strongly rare pairs are pulled towards independence."""
+    """Smoothing."""
 
     family: Literal["naive_bayes"]
-    # Images added to each pair of classes, present together as often as chance would have them.
+    # Pseudo-count: number of images, distributed as if classes were independent, added to each count.
     smoothing: Positive = 10.0
 
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
-    """Count the pairs.
+    """Count how often each pair of classes is present together.
 
-    The log-odds of class c are log P(c) / P(not c) + Σ_j log P(x_j | c) / P(x_j | not c): linear in the evidence.
+    The log-odds of class c are log P(c) / P(not c) + Σ_j log P(x_j | c) / P(x_j | not c): linear in the presence.
     """
     presence = data.presence.astype(np.float64)
     images = len(presence)
-    together = presence.T @ presence  # [C, C] images that hold both
+    together = presence.T @ presence  # [C, C] images that have both
     alone = presence.sum(0)
     share = (alone + 0.5) / (images + 1)
     with_class = (together + settings.smoothing * share[:, None]) / (alone + settings.smoothing)  # P(j | c) at [j, c]

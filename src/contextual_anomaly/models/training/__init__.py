@@ -1,1 +1,1 @@
-"""Trainers: of autoencoders, masked networks and mixtures."""
+"""Trainers in JAX, apart from the models so that prediction does not start JAX."""

@@ -1,42 +1,48 @@
-"""EM of a mixture of Bernoullis as one compiled program, apart from the model so that asking it does not start JAX."""
+"""EM of a mixture of Bernoullis as one compiled program."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Float32
 
 from contextual_anomaly.models.training.schedule import run_interleaved
 
-CHUNK = 20  # EM steps of one call, between two of which progress is shown
+CHUNK = 20  # EM steps in one call; progress is shown between calls
 
 
 def fit_mixtures(
-    scenes: np.ndarray,
-    counts: np.ndarray,
+    scenes: Float32[np.ndarray, "U C"],
+    counts: Float32[np.ndarray, " U"],
     sizes_and_seeds: list[tuple[int, int]],
     steps: int,
     smoothing: float,
     threads: int,
     title: str,
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[tuple[Float[np.ndarray, " K"], Float[np.ndarray, "K C"]]]:
     """Fit a mixture for each size and seed.
 
     Args:
         scenes: [U, C] distinct scenes of 0 and 1.
-        counts: [U] images that show each.
-        steps: of EM, rounded up to a multiple of CHUNK.
-        smoothing: images added to each scene type, with the classes' overall shares.
+        counts: [U] images that have each scene.
+        sizes_and_seeds: number of scene types K, and seed of the first ones, of each mixture.
+        steps: EM steps, rounded up to a multiple of CHUNK.
+        smoothing: pseudo-count of images, with the classes' overall shares, added to each scene type.
+        threads: processor cores to use; their number changes no result.
+        title: what the progress display says.
 
     Returns:
-        weight [K] and probability [K, C] of each, float64.
+        weight [K] and probability [K, C] of each mixture, float64.
     """
     starts = [_start(scenes, counts, size, seed) for size, seed in sizes_and_seeds]
     data = jnp.asarray(scenes), jnp.asarray(counts), smoothing
-    ended, _ = run_interleaved(_steps, starts, data, -(-steps // CHUNK), threads, title)
-    return [tuple(np.asarray(part, np.float64) for part in state) for state in ended]
+    states, _ = run_interleaved(_steps, starts, data, -(-steps // CHUNK), threads, title)
+    return [(np.asarray(weight, np.float64), np.asarray(p, np.float64)) for weight, p in states]
 
 
-def _start(scenes: np.ndarray, counts: np.ndarray, size: int, seed: int) -> tuple[jax.Array, jax.Array]:
-    """Equal weights; each scene type starts from a scene of its own, mixed with the classes' overall shares."""
+def _start(
+    scenes: Float32[np.ndarray, "U C"], counts: Float32[np.ndarray, " U"], size: int, seed: int
+) -> tuple[Float[Array, " K"], Float[Array, "K C"]]:
+    """Return equal weights, and a random scene for each scene type, mixed with the classes' overall shares."""
     share = counts @ scenes / counts.sum()
     drawn = np.random.default_rng(seed).choice(
         len(scenes), size, replace=len(scenes) < size, p=counts.astype(np.float64) / counts.sum(dtype=np.float64)
@@ -47,6 +53,7 @@ def _start(scenes: np.ndarray, counts: np.ndarray, size: int, seed: int) -> tupl
 
 @jax.jit
 def _steps(state, data):
+    """Run CHUNK steps of EM on (weight, probability); data are scenes, counts and smoothing."""
     scenes, counts, smoothing = data
     images = counts.sum()
     share = counts @ scenes / images
@@ -54,9 +61,9 @@ def _steps(state, data):
     def step(state, _):
         weight, p = state
         log_joint = jnp.log(weight) + scenes @ (jnp.log(p) - jnp.log1p(-p)).T + jnp.log1p(-p).sum(1)
-        belongs = jax.nn.softmax(log_joint, axis=1) * counts[:, None]  # [U, K] images
-        size = belongs.sum(0)
-        p = (belongs.T @ scenes + smoothing * share) / (size + smoothing)[:, None]
+        responsibility = jax.nn.softmax(log_joint, axis=1) * counts[:, None]  # [U, K] images
+        size = responsibility.sum(0)
+        p = (responsibility.T @ scenes + smoothing * share) / (size + smoothing)[:, None]
         weight = (size + smoothing) / (images + smoothing * len(size))
         return (weight, jnp.clip(p, 1e-6, 1 - 1e-6)), None
 

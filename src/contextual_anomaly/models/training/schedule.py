@@ -1,4 +1,4 @@
-"""Several fits in turns: on a few processor cores, so that their number changes no byte, or spread over devices."""
+"""Run several training loops interleaved on threads or devices. Results do not depend on the number of threads."""
 
 import logging
 import time
@@ -15,37 +15,42 @@ logger = logging.getLogger(__name__)
 
 
 def run_interleaved(
-    step: Callable[[Any, Any], tuple[Any, Any]], states: list[Any], data: Any, rounds: int, threads: int, title: str
+    step: Callable[[Any, Any], tuple[Any, Any]], states: list[Any], data: Any, epochs: int, threads: int, title: str
 ) -> tuple[list[Any], list[list[np.ndarray]]]:
-    """Run ``step`` ``rounds`` times on each state; each run fills one core, or one of several devices.
+    """Run ``step`` for some epochs on each state; each call occupies one core, or one of several devices.
 
-    States take turns, so that cores finish together whatever the number of states. With several devices each state lies
-    on one of them, in turn, and all of them hold the data.
+    States advance in alternation, so that all cores finish at about the same time whatever the number of states. With
+    several devices each state stays on one of them, and all devices hold the data.
 
     Args:
-        step: a compiled program, (state, data) -> (next state, what to keep of this round).
-        data: arrays that the program works on. Were they constants of the program, it would hold several copies of them,
-            and so would JAX's cache of programs.
+        step: a compiled program, (state, data) -> (next state, what to keep of this epoch).
+        states: one for each training loop.
+        data: arrays that the program reads. As constants of the program they would be copied several times, and stored
+            in JAX's cache of programs as well.
+        epochs: calls of ``step`` on each state; 0 returns the states as they are.
+        threads: processor cores to use.
+        title: what the progress display says.
 
     Returns:
-        the last states, and of each state what was kept, a list over the rounds.
+        The last states, and what was kept of each state, a list over the epochs.
     """
+    kept: list[list[np.ndarray]] = [[] for _ in states]
+    if not epochs:
+        return states, kept
     devices = jax.devices()[: len(states)]
     states = [jax.device_put(state, devices[i % len(devices)]) for i, state in enumerate(states)]
     placed = [jax.device_put(data, device) for device in devices]
     if len(devices) > 1:
         threads = max(threads, len(devices))
         title += f", {len(devices)} devices"
-    kept: list[list[np.ndarray]] = [[] for _ in states]
     seconds: list[list[float]] = [[] for _ in states]
 
     def advance(which: int) -> int:
         start = time.monotonic()
-        states[which], of_round = step(states[which], placed[which % len(devices)])
-        # Waits for the end of the round.
+        states[which], of_epoch = step(states[which], placed[which % len(devices)])
         jax.block_until_ready(states[which])
         seconds[which].append(time.monotonic() - start)
-        kept[which].append(jax.device_get(of_round))
+        kept[which].append(jax.device_get(of_epoch))
         return which
 
     def finished():
@@ -54,21 +59,25 @@ def run_interleaved(
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for task in done:
-                    if len(kept[task.result()]) < rounds:
+                    if len(kept[task.result()]) < epochs:
                         running.add(pool.submit(advance, task.result()))
                     yield task
 
-    for _ in track(finished(), title, rounds * len(states), "epochs"):
+    for _ in track(finished(), title, epochs * len(states), "epochs"):
         pass
-    say_times(seconds)
+    log_epoch_times(seconds)
     return states, kept
 
 
-def say_times(seconds: list[list[float]]) -> None:
-    """Of each fit the seconds of its rounds: how long one takes the device, and how long the first took to compile."""
-    later = np.concatenate([of_fit[1:] for of_fit in seconds])
+def log_epoch_times(seconds: list[list[float]]) -> None:
+    """Log how long an epoch takes on the device, and how long the first one took to compile.
+
+    Args:
+        seconds: of each training loop, the durations of its epochs.
+    """
+    later = np.concatenate([of_loop[1:] for of_loop in seconds])
     if len(later):
-        compiling = max(max(of_fit[0] for of_fit in seconds) - np.median(later), 0)
+        compiling = max(max(of_loop[0] for of_loop in seconds) - np.median(later), 0)
         logger.info(
-            f"{jax.devices()[0].device_kind}: {np.median(later):.3f} s a round, {compiling:.1f} s to compile the first"
+            f"{jax.devices()[0].device_kind}: {np.median(later):.3f} s an epoch, {compiling:.1f} s to compile the first"
         )
