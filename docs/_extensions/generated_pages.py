@@ -121,7 +121,7 @@ def plain(value: Any) -> Any:
 def settings_page() -> str:
     """Return the page of all settings."""
     from contextual_anomaly.config import Configuration
-    from contextual_anomaly.models.registry import with_settings
+    from contextual_anomaly.models.registry import configurable_families
 
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
     comments = comments_of(text)
@@ -172,7 +172,7 @@ def settings_page() -> str:
         f"{comments[('models',)]} What a model can be told depends on its `family`. A new family brings its own "
         "settings, see [how to add a family](../../extend/family.md).\n",
     ]
-    for module in with_settings():
+    for module in configurable_families().values():
         name = family_name(module)
         configured = {key: value for key, value in defaults["models"].items() if value["family"] == name}
         first = next(iter(configured), None)
