@@ -25,6 +25,8 @@ WANTED = (
     "results/configuration.yaml",
     "results/models/ensemble.safetensors",
     "results/models/masked.safetensors",
+    "results/models/frequency.safetensors",
+    "results/experiments/corrected/mixture.summary.csv",
     "results/object_geometry/val.parquet",
     "results/anomalies/ensemble.csv",
 )
