@@ -196,9 +196,11 @@ def documented_modules() -> list[str]:
     ]
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("name", [*documented_modules(), "contextual_anomaly"])
-def test_docstring_examples_give_what_they_show(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_docstring_examples_give_what_they_show(name, run_folder, monkeypatch):
+    """Paths in examples are those of a run, such as results/models/ensemble.safetensors."""
+    monkeypatch.chdir(run_folder)
     failed, _ = doctest.testmod(
         importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     )
