@@ -8,7 +8,7 @@ import pytest
 
 from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
-from contextual_anomaly.experiments.rescoring.metrics import COLUMNS, judge_presence
+from contextual_anomaly.experiments.rescoring.metrics import COLUMNS, presence_metrics
 from contextual_anomaly.report.audit import audit_section
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.rescoring import added_by_context
@@ -30,7 +30,7 @@ def results(tmp_path):
         ],
         columns=COLUMNS,
     )
-    judged = pd.concat([judge_presence(methods, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
+    judged = pd.concat([presence_metrics(methods, annotated, [0.2, 0.4], 3, 50, 0), boxes.astype({"threshold": float})])
     judged.to_csv(folder / "d.metrics.csv", index=False)
     precision_recall_curves(methods, annotated).to_csv(folder / "d.precision_recall.csv", index=False)
     risk_coverage_curves(methods, annotated, 0.2).to_csv(folder / "d.risk_coverage.csv", index=False)

@@ -18,6 +18,7 @@ def precision_gain(
         score: [N, C] the detector's scores.
         annotated: [N, C] bool.
         kept: [N, C] bool, what the rule keeps.
+        bootstrap: over the N images.
 
     Returns:
         gain, low, high; NaN where the rule keeps nothing that is annotated.

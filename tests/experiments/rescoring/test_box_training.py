@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.experiments.rescoring.box_features import BOXES, Slots, box_features
-from contextual_anomaly.experiments.rescoring.box_training import corrections
+from contextual_anomaly.experiments.rescoring.box_training import cross_validated_corrections
 
 IMAGES = 120
 
@@ -29,7 +29,7 @@ def case():
 
 
 def test_it_learns_from_the_company_of_a_box(case):
-    given, loss = corrections(*case, classes=4, seeds=[0], epochs=60)
+    given, loss = cross_validated_corrections(*case, classes=4, seeds=[0], epochs=60)
     friend = case[1][:, 1] == 1
     assert given[friend, 0].min() > given[~friend, 0].max() + 0.1
     assert loss[1] < loss[0]
@@ -37,10 +37,10 @@ def test_it_learns_from_the_company_of_a_box(case):
 
 def test_no_image_is_judged_by_its_own_annotations(case):
     seen, column, score, right, counts, fold = case
-    before, _ = corrections(*case, classes=4, seeds=[0], epochs=60)
+    before, _ = cross_validated_corrections(*case, classes=4, seeds=[0], epochs=60)
     other = right.copy()
     other[fold == 1] = 1 - other[fold == 1]
-    after, _ = corrections(seen, column, score, other, counts, fold, classes=4, seeds=[0], epochs=60)
+    after, _ = cross_validated_corrections(seen, column, score, other, counts, fold, classes=4, seeds=[0], epochs=60)
     np.testing.assert_array_equal(before[fold == 1], after[fold == 1])
     assert (before[fold != 1] != after[fold != 1]).any()
 
@@ -49,11 +49,11 @@ def test_slots_hold_the_most_confident_boxes():
     image = np.repeat([0, 1], [BOXES + 2, 1])
     score = np.append(np.linspace(0.1, 0.9, BOXES + 2), 0.4)
     slots = Slots(image, score, 3)
-    laid_out = slots.laid_out(score)
-    assert laid_out.shape == (3, BOXES)
-    assert laid_out[0].tolist() == score[:1:-1][1:].tolist()
-    assert laid_out[2].sum() == 0
-    back = slots.of_boxes(laid_out)
+    by_image = slots.by_image(score)
+    assert by_image.shape == (3, BOXES)
+    assert by_image[0].tolist() == score[:1:-1][1:].tolist()
+    assert by_image[2].sum() == 0
+    back = slots.by_box(by_image)
     assert back.tolist() == [0, 0, *score[2:]]
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_score, recall_score
 
 from contextual_anomaly.experiments.rescoring.gate import (
-    Rescored,
+    GateInputs,
     context_supported_false_positives,
     summary,
     supported_cells,
@@ -13,7 +13,7 @@ from contextual_anomaly.experiments.rescoring.gate import (
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
 #                        sure     weak, expected   weak, odd   nothing
-HAND = Rescored(
+HAND = GateInputs(
     score=np.array([[0.9, 0.3, 0.3, 0.0], [0.6, 0.2, 0.4, 0.1]]),
     probability=np.array([[0.0, 0.8, 0.05, 0.9], [0.3, 0.5, 0.02, 0.0]]),
     annotated=np.array([[True, True, False, True], [False, False, True, False]]),
@@ -37,7 +37,7 @@ def test_counts_by_hand(rows):
 
 
 def test_the_detector_at_the_gates_recall(rows):
-    # By falling confidence 0.9 true, 0.6 false, 0.4 true: recall 2 / 4 is reached with precision 2 / 3.
+    # By falling score 0.9 true, 0.6 false, 0.4 true: recall 2 / 4 is reached with precision 2 / 3.
     assert rows.loc["detector_at_gate_recall", ["tp", "fp"]].tolist() == [2, 1]
     assert rows.loc["detector_at_gate_recall", "matched_threshold"] == 0.4
     assert rows.loc["gate", "precision_gain_same_recall"] == pytest.approx(2 / 3 - 2 / 3)
@@ -57,7 +57,7 @@ def test_false_positives_that_context_supports_by_hand():
 def test_figures_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     annotated = rng.random((80, 12)) < 0.2
-    case = Rescored(np.clip(rng.normal(0.3 + 0.3 * annotated, 0.2), 0, 1), rng.random((80, 12)), annotated)
+    case = GateInputs(np.clip(rng.normal(0.3 + 0.3 * annotated, 0.2), 0, 1), rng.random((80, 12)), annotated)
     gate = None
     for row in summary(case, [0.1, 0.4], 0.5, 0.3, Bootstrap(80, 200, 0)).itertuples():
         if row.method == "detector_at_gate_recall":
@@ -86,7 +86,7 @@ def test_figures_are_those_of_scikit_learn():
         assert row.recall_low < row.recall < row.recall_high
 
 
-def test_above_the_sure_confidence_the_gate_changes_nothing():
+def test_above_the_sure_score_the_gate_changes_nothing():
     """As published: at the threshold 0.9 the precision is the same with the gate and without."""
     table = summary(HAND, [0.55], keep_above=0.5, context_threshold=0.1, bootstrap=Bootstrap(2, 10, 0)).set_index(
         "method"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
-from contextual_anomaly.experiments.rescoring.metrics import judge_presence
+from contextual_anomaly.experiments.rescoring.metrics import presence_metrics
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def judged():
     annotated = rng.random((60, 8)) < 0.3
     score = np.clip(rng.normal(0.3 + 0.2 * annotated, 0.2), 0, 1)
     methods = {"detector": score, "calibrated": score**2, "fusion": np.clip(score + 0.1 * annotated, 0, 1)}
-    return judge_presence(methods, annotated, [0.2, 0.4], 3, 200, 0), methods, annotated
+    return presence_metrics(methods, annotated, [0.2, 0.4], 3, 200, 0), methods, annotated
 
 
 def test_a_monotone_change_gains_nothing(judged):
@@ -60,7 +60,7 @@ def test_curves_end_where_everything_is_taken(judged):
 def test_a_detector_that_claims_nothing_is_judged_all_the_same():
     annotated = np.arange(60).reshape(10, 6) % 5 == 0
     faint = np.full((10, 6), 0.01)
-    table = judge_presence({"detector": faint, "fusion": faint}, annotated, [0.05], 1, 20, 0)
+    table = presence_metrics({"detector": faint, "fusion": faint}, annotated, [0.05], 1, 20, 0)
     assert table.loc[table["measure"] == "aurc", ["value", "low", "gain"]].isna().all(axis=None)
     assert table.loc[table["measure"] == "micro_ap", "value"].to_numpy() == pytest.approx(annotated.mean())
     assert len(precision_recall_curves({"detector": faint}, annotated))

@@ -10,7 +10,7 @@ import pytest
 from contextual_anomaly import tables
 from contextual_anomaly.commands.rescore import rescore
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.experiments.schemas import RESCORED
+from contextual_anomaly.experiments.schemas import GATE_TRIALS
 from contextual_anomaly.models.families.frequency import Frequency
 from contextual_anomaly.models.registry import save
 
@@ -71,7 +71,7 @@ def test_classes_are_matched_by_name_and_images_chosen(run, tmp_path):
     np.testing.assert_allclose(trials["score"], [0.3, 0.3, 0.9, 0.4, 0.6, 0.2], rtol=1e-6)
     np.testing.assert_allclose(trials["probability"], [0.02, 0.5, 0.75] * 2, rtol=1e-6)
     assert trials["annotated"].tolist() == [False, True, True, True, False, True]
-    made_from = tables.metadata_of(tables.read_table(tmp_path / "trials.parquet", RESCORED))
+    made_from = tables.metadata_of(tables.read_table(tmp_path / "trials.parquet", GATE_TRIALS))
     assert made_from["model"] == "frequency"
     assert made_from["weights_sha256"] == "0123"
 
@@ -103,12 +103,12 @@ def test_the_same_seed_gives_the_same_bytes(run, tmp_path):
 
 
 def test_no_image_has_enough_classes(run):
-    with pytest.raises(UserError, match=r"none of its 3 images has 4 or more.*minimum_classes"):
+    with pytest.raises(UserError, match=r"none of the 3 images that .* has 4 or more.*minimum_classes"):
         run(minimum_classes=4)
 
 
 def test_a_model_of_other_classes(run, tmp_path):
     run()
     save(Frequency("frequency", ("car", "sofa"), np.zeros(2)), tmp_path / "model.safetensors")
-    with pytest.raises(UserError, match=r"scores\.parquet: lacks classes of model 'frequency': sofa"):
+    with pytest.raises(UserError, match=r"scores\.parquet: lacks classes of the context model: sofa"):
         run()

@@ -1,1 +1,1 @@
-"""Experiment 2: what context adds to a detector, for the classes of an image and for its boxes."""
+"""Experiment 2: a detector's scores, changed by what context says of each class in the image."""

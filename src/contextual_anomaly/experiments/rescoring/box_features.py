@@ -1,4 +1,4 @@
-"""What the network is told of a box, as arrays of a fixed number of boxes an image."""
+"""Features of boxes for the network that rescores them, as arrays of a fixed number of boxes an image."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,19 @@ import pandas as pd
 from contextual_anomaly.stats.log_odds import logit
 
 BOXES = 40
-"""Of an image, as many of its most confident boxes are looked at; the others keep their confidence."""
+"""So many boxes of an image, those of the highest scores, are rescored; the others keep their score."""
 
 
 def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """[D, F] float32: the detector's log-odds as they are, and standardised: the lift by context, size, shape, place, rank.
+    """Return the features [D, F] float32 of D boxes.
+
+    The first is the detector's log-odds as they are. The others are standardised: the lift by context, size, shape,
+    position, width, height, and rank among the boxes of the same image and class.
 
     Args:
-        boxes: columns of `RESCORED_BOXES`.
-        width, height: [D] of each box's image.
+        boxes: columns of `schemas.RESCORED_BOXES`.
+        width: [D] of each box's image, in pixels.
+        height: [D] of each box's image, in pixels.
     """
     w, h = boxes["width"] / width, boxes["height"] / height
     same = boxes.groupby(["image_id", "category_id"])["score"]
@@ -29,29 +33,36 @@ def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> 
         h,
         np.log(same.rank(ascending=False, method="first")),
     ]
-    seen = np.stack(columns, 1).astype(np.float32)
-    spread = seen[:, 1:].std(0)
-    seen[:, 1:] = (seen[:, 1:] - seen[:, 1:].mean(0)) / np.where(spread > 0, spread, 1)
-    return seen
+    features = np.stack(columns, 1).astype(np.float32)
+    spread = features[:, 1:].std(0)
+    features[:, 1:] = (features[:, 1:] - features[:, 1:].mean(0)) / np.where(spread > 0, spread, 1)
+    return features
 
 
 class Slots:
-    """Where each of D boxes stands in an array [images, BOXES]: by falling confidence, as far as there is room."""
+    """The places of D boxes in an array [N, BOXES]: by falling score, as far as there is room."""
 
-    def __init__(self, image: np.ndarray, score: np.ndarray, images: int) -> None:
+    def __init__(self, image: np.ndarray, score: np.ndarray, n_images: int) -> None:
+        """Give each box a place.
+
+        Args:
+            image: [D] number of each box's image.
+            score: [D].
+            n_images: N.
+        """
         place = pd.Series(score).groupby(image).rank(ascending=False, method="first").to_numpy(int) - 1
         self.inside = place < BOXES
-        self.at = image[self.inside], place[self.inside]
-        self.images = images
+        self._image, self._place = image[self.inside], place[self.inside].astype(np.intp)
+        self.n_images = n_images
 
-    def laid_out(self, values: np.ndarray) -> np.ndarray:
-        """[images, BOXES, ...] of values [D, ...], zero where there is no box."""
-        result = np.zeros((self.images, BOXES, *values.shape[1:]), values.dtype)
-        result[self.at] = values[self.inside]
+    def by_image(self, values: np.ndarray) -> np.ndarray:
+        """Return values [D, ...] as [N, BOXES, ...], zero where there is no box."""
+        result = np.zeros((self.n_images, BOXES, *values.shape[1:]), values.dtype)
+        result[self._image, self._place] = values[self.inside]
         return result
 
-    def of_boxes(self, laid_out: np.ndarray) -> np.ndarray:
-        """[D] back from [images, BOXES]; zero for boxes that had no room."""
-        result = np.zeros(len(self.inside), laid_out.dtype)
-        result[self.inside] = laid_out[self.at]
+    def by_box(self, values: np.ndarray) -> np.ndarray:
+        """Return values [N, BOXES] as [D], zero for boxes that had no room."""
+        result = np.zeros(len(self.inside), values.dtype)
+        result[self.inside] = values[self._image, self._place]
         return result

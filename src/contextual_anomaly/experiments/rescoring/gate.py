@@ -1,8 +1,8 @@
-"""The published gate: context judges weak detections, and is compared with the detector at the same recall.
+"""The published gate, which lets context decide on weak detections, beside the detector alone at the same recall.
 
-The gate keeps a class of an image where the detector is sure of it, or where it is above a threshold and the context
-model, fed with the detector's confidences, expects it. That raises precision and lowers recall, as a stricter threshold
-does by itself; so the detector's own precision at the gate's recall stands beside it.
+The gate keeps a class of an image where the detector's score is high, or where it exceeds a threshold and the context
+model, given the detector's scores, expects the class. That raises precision and lowers recall, as a higher threshold does
+by itself; so the precision of the detector alone at the gate's recall stands beside it.
 """
 
 from dataclasses import dataclass
@@ -11,84 +11,140 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
+from contextual_anomaly.coco.links import EXPLORE
+from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.equal_recall import precision_gain
+from contextual_anomaly.experiments.rescoring.detected_presence import DetectedPresence
+from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.stats.bootstrap import Bootstrap
+
+GAINS = [
+    "precision_gain_same_recall", "precision_gain_same_recall_low", "precision_gain_same_recall_high",
+    "precision_gain_same_threshold", "precision_gain_same_threshold_low", "precision_gain_same_threshold_high",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Rescored:
-    """N images over the C classes of the context model."""
+class GateInputs:
+    """What the gate decides by, for N images and C classes, and the truth."""
 
-    score: np.ndarray  # [N, C] the detector's largest confidence of each class
-    probability: np.ndarray  # [N, C] what the context model expects, given the scores
+    score: np.ndarray  # [N, C] the detector's largest score of each class
+    probability: np.ndarray  # [N, C] by the context model, given the scores
     annotated: np.ndarray  # [N, C] bool
 
 
-def summary(
-    rescored: Rescored, thresholds: list[float], keep_above: float, context_threshold: float, bootstrap: Bootstrap
-) -> pd.DataFrame:
-    """Precision, recall, F1 and the confusion counts over all (image, class), for each threshold and method.
+@dataclass(frozen=True)
+class GateResults:
+    """What `run` returns."""
 
-    Returns:
-        columns method (detector, gate, detector_at_gate_recall), threshold, precision, precision_low, precision_high,
-        recall, recall_low, recall_high, f1, tp, fp, fn, tn, matched_threshold, precision_gain_same_recall, precision_gain_same_recall_low,
-        precision_gain_same_recall_high, precision_gain_same_threshold, precision_gain_same_threshold_low,
-        precision_gain_same_threshold_high.
-        In the third method the detector's own threshold is the strictest that reaches the gate's recall, which is its cut.
-        The gate's gain is its precision minus the detector's at the same recall, its rise minus the detector's at the
-        same threshold, both with a paired interval.
+    summary: pd.DataFrame
+    """Columns of `summary`."""
+    trials: pd.DataFrame
+    """Rows of `schemas.GATE_TRIALS`."""
+    supported: pd.DataFrame
+    """Columns of `context_supported_false_positives`."""
+    supported_images: pd.DataFrame
+    """The images of these at the lowest threshold: image_id, file_name, category, score, probability, link."""
+
+
+def run(
+    model: ContextModel,
+    presence: DetectedPresence,
+    images: pd.DataFrame,
+    thresholds: list[float],
+    bottleneck: int = 10,
+    keep_above: float = 0.5,
+    context_threshold: float = 0.1,
+    minimum_classes: int = 3,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> GateResults:
+    """Apply the gate to a detector's scores.
+
+    Args:
+        model: the context model.
+        presence: scores and annotations over the model's classes.
+        images: columns of `tables.IMAGES`.
+        thresholds: scores above which a detection counts.
+        bottleneck: of a sweep, the variant to use.
+        keep_above: a detection of a higher score is always kept.
+        context_threshold: a weaker one is kept where the probability of its class is higher than this.
+        minimum_classes: images of fewer annotated classes are left out.
+        n_resamples: of the bootstrap over images.
+        seed: of the bootstrap.
+
+    Raises:
+        UserError: no image has enough annotated classes.
     """
-    rows = []
-    expected = rescored.probability > context_threshold
-    for threshold in thresholds:
-        alone = rescored.score > threshold
-        # Below the threshold nothing is kept, however sure: the published figures at 0.9 show that.
-        gate = alone & ((rescored.score > keep_above) | expected)
-        rows.append(_row("detector", threshold, alone, rescored.annotated, bootstrap))
-        gain = precision_gain(rescored.score, rescored.annotated, gate, bootstrap)
-        gains = dict(
-            zip(
-                ("precision_gain_same_recall", "precision_gain_same_recall_low", "precision_gain_same_recall_high"),
-                gain,
-                strict=True,
-            )
+    enough = presence.annotated.sum(1) >= minimum_classes
+    if not enough.any():
+        raise UserError(
+            f"none of the {len(enough)} images that the detector has run on has {minimum_classes} or more annotated "
+            "classes; lower rescoring.minimum_classes, or give more images."
         )
-        of_gate = _row("gate", threshold, gate, rescored.annotated, bootstrap)
-        rows.append(of_gate | gains | _rise(gate, alone, rescored.annotated, bootstrap))
-        cut = _threshold_of_recall(rescored, gate)
-        equal = _row("detector_at_gate_recall", threshold, rescored.score >= cut, rescored.annotated, bootstrap)
-        rows.append(equal | {"matched_threshold": cut})
-    return pd.DataFrame(
-        rows,
-        columns=[
-            *rows[0],
-            "matched_threshold",
-            "precision_gain_same_recall",
-            "precision_gain_same_recall_low",
-            "precision_gain_same_recall_high",
-            "precision_gain_same_threshold",
-            "precision_gain_same_threshold_low",
-            "precision_gain_same_threshold_high",
-        ],
+    presence, thresholds = presence.where(enough), sorted(set(thresholds))
+    probability = model.predict_proba(presence.score)[variant_index(model, bottleneck)]
+    inputs = GateInputs(presence.score, probability, presence.annotated)
+    bootstrap = Bootstrap(len(presence.image_ids), n_resamples, seed)
+    return GateResults(
+        summary=summary(inputs, thresholds, keep_above, context_threshold, bootstrap),
+        trials=presence.cells(probability=probability),
+        supported=context_supported_false_positives(inputs, thresholds, context_threshold),
+        supported_images=_supported_images(inputs, presence, images, model.classes, thresholds[0], context_threshold),
     )
 
 
-def _rise(gate: np.ndarray, alone: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
-    """What the gate does to precision at the same threshold, which is all that was published."""
+def summary(
+    inputs: GateInputs, thresholds: list[float], keep_above: float, context_threshold: float, bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """Return precision, recall, F1 and the confusion counts over all (image, class), for each threshold and method.
+
+    Args:
+        inputs: scores, probabilities and truth.
+        thresholds: scores above which a detection counts.
+        keep_above: the gate keeps detections of a higher score.
+        context_threshold: the gate keeps a weaker one where the probability of its class is higher than this.
+        bootstrap: over the N images.
+
+    Returns:
+        columns method, threshold, precision, recall (both with _low and _high), f1, tp, fp, fn, tn, matched_threshold,
+        and `GAINS`. Methods are ``detector``, ``gate`` and ``detector_at_gate_recall``: the detector alone, at the highest
+        threshold (``matched_threshold``) that reaches the gate's recall. The gains are of the gate's precision over the
+        detector's, at equal recall and at equal threshold, with paired intervals.
+    """
+    rows = []
+    expected = inputs.probability > context_threshold
+    for threshold in thresholds:
+        alone = inputs.score > threshold
+        # Below the threshold nothing is kept, whatever its score: the published figures at 0.9 show that.
+        gate = alone & ((inputs.score > keep_above) | expected)
+        rows.append(_row("detector", threshold, alone, inputs.annotated, bootstrap))
+        gains = (
+            *precision_gain(inputs.score, inputs.annotated, gate, bootstrap),
+            *_gain_same_threshold(gate, alone, inputs.annotated, bootstrap),
+        )
+        of_gate = _row("gate", threshold, gate, inputs.annotated, bootstrap)
+        rows.append(of_gate | dict(zip(GAINS, gains, strict=True)))
+        matched = _threshold_of_recall(inputs, gate)
+        equal = _row("detector_at_gate_recall", threshold, inputs.score >= matched, inputs.annotated, bootstrap)
+        rows.append(equal | {"matched_threshold": matched})
+    return pd.DataFrame(rows, columns=[*rows[0], "matched_threshold", *GAINS])
+
+
+def _gain_same_threshold(
+    gate: np.ndarray, alone: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap
+) -> tuple[float, float, float]:
+    """Return what the gate adds to precision at the same threshold, which is all that was published."""
     low, high = bootstrap.of_difference(
         (gate & annotated).sum(1), gate.sum(1), (alone & annotated).sum(1), alone.sum(1)
     )
-    return {
-        "precision_gain_same_threshold": _share(gate & annotated, gate) - _share(alone & annotated, alone),
-        "precision_gain_same_threshold_low": low,
-        "precision_gain_same_threshold_high": high,
-    }
+    return _share(gate & annotated, gate) - _share(alone & annotated, alone), low, high
 
 
-def _threshold_of_recall(rescored: Rescored, gate: np.ndarray) -> float:
-    """The strictest confidence at which the detector alone recalls as much as ``gate``."""
-    wanted = (gate & rescored.annotated).sum() / max(rescored.annotated.sum(), 1)
-    _, recall, threshold = precision_recall_curve(rescored.annotated.ravel(), rescored.score.ravel())
+def _threshold_of_recall(inputs: GateInputs, gate: np.ndarray) -> float:
+    """Return the highest threshold at which the detector alone recalls as much as ``gate``."""
+    wanted = (gate & inputs.annotated).sum() / max(inputs.annotated.sum(), 1)
+    _, recall, threshold = precision_recall_curve(inputs.annotated.ravel(), inputs.score.ravel())
     return threshold[np.flatnonzero(recall[:-1] >= wanted - 1e-12)[-1]]
 
 
@@ -96,18 +152,17 @@ def _row(method: str, threshold: float, kept: np.ndarray, annotated: np.ndarray,
     tp, fp = kept & annotated, kept & ~annotated
     fn, tn = ~kept & annotated, ~kept & ~annotated
     found = tp.sum(1)
-    precision, recall = _share(tp, kept), _share(tp, annotated)
-    precision_interval = bootstrap.of_share(found, kept.sum(1))
-    recall_interval = bootstrap.of_share(found, annotated.sum(1))
+    precision_low, precision_high = bootstrap.of_share(found, kept.sum(1))
+    recall_low, recall_high = bootstrap.of_share(found, annotated.sum(1))
     return {
         "method": method,
         "threshold": threshold,
-        "precision": precision,
-        "precision_low": precision_interval[0],
-        "precision_high": precision_interval[1],
-        "recall": recall,
-        "recall_low": recall_interval[0],
-        "recall_high": recall_interval[1],
+        "precision": _share(tp, kept),
+        "precision_low": precision_low,
+        "precision_high": precision_high,
+        "recall": _share(tp, annotated),
+        "recall_low": recall_low,
+        "recall_high": recall_high,
         "f1": 2 * tp.sum() / max(kept.sum() + annotated.sum(), 1),
         "tp": tp.sum(),
         "fp": fp.sum(),
@@ -121,29 +176,58 @@ def _share(part: np.ndarray, whole: np.ndarray) -> float:
 
 
 def context_supported_false_positives(
-    rescored: Rescored, thresholds: list[float], context_threshold: float
+    inputs: GateInputs, thresholds: list[float], context_threshold: float
 ) -> pd.DataFrame:
-    """Of the detections of classes that are not annotated, how many does the context model expect as well?
+    """Return how many detections of classes that are not annotated the context model expects as well.
+
+    Args:
+        inputs: scores, probabilities and truth.
+        thresholds: scores above which a detection counts.
+        context_threshold: a class of a higher probability is expected.
 
     Returns:
-        columns threshold, unannotated (detections above it), agreed (of these, expected above ``context_threshold``),
-        share.
+        columns threshold, unannotated (detections above it), supported (the expected ones among these), share.
     """
-    unannotated = [(rescored.score > t) & ~rescored.annotated for t in thresholds]
-    agreed = [u & (rescored.probability > context_threshold) for u in unannotated]
+    unannotated = [(inputs.score > t) & ~inputs.annotated for t in thresholds]
+    supported = [u & (inputs.probability > context_threshold) for u in unannotated]
     return pd.DataFrame(
         {
             "threshold": thresholds,
             "unannotated": [u.sum() for u in unannotated],
-            "supported": [a.sum() for a in agreed],
-            "share": [_share(a, u) for a, u in zip(agreed, unannotated, strict=True)],
+            "supported": [s.sum() for s in supported],
+            "share": [_share(s, u) for s, u in zip(supported, unannotated, strict=True)],
         }
     )
 
 
-def supported_cells(rescored: Rescored, threshold: float, context_threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """(image, class) indices that detector and context agree on against the annotations, the likeliest first."""
-    agreed = (rescored.score > threshold) & ~rescored.annotated & (rescored.probability > context_threshold)
-    image, column = np.nonzero(agreed)
-    order = np.argsort(-(rescored.score * rescored.probability)[image, column], kind="stable")
+def supported_cells(inputs: GateInputs, threshold: float, context_threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (image, class) indices that detector and context support against the annotations.
+
+    Those of the largest product of score and probability come first.
+    """
+    supported = (inputs.score > threshold) & ~inputs.annotated & (inputs.probability > context_threshold)
+    image, column = np.nonzero(supported)
+    order = np.argsort(-(inputs.score * inputs.probability)[image, column], kind="stable")
     return image[order], column[order]
+
+
+def _supported_images(
+    inputs: GateInputs,
+    presence: DetectedPresence,
+    images: pd.DataFrame,
+    classes: tuple[str, ...],
+    threshold: float,
+    context_threshold: float,
+) -> pd.DataFrame:
+    image, column = supported_cells(inputs, threshold, context_threshold)
+    about = images.set_index("image_id").loc[presence.image_ids[image]]
+    return pd.DataFrame(
+        {
+            "image_id": about.index,
+            "file_name": about["file_name"].to_numpy(),
+            "category": np.array(classes)[column],
+            "score": inputs.score[image, column],
+            "probability": inputs.probability[image, column],
+            "link": np.where(about["coco_url"] != "", EXPLORE + about.index.astype(str), ""),
+        }
+    )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from contextual_anomaly.detection.evaluation import evaluate
-from contextual_anomaly.experiments.rescoring.box_precision import Matches
+from contextual_anomaly.experiments.rescoring.box_matches import BoxMatcher
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
 CATEGORIES = pd.DataFrame({"category_id": [3, 18, 44], "name": ["car", "dog", "bottle"], "supercategory": ""})
@@ -47,7 +47,7 @@ def test_every_resample_is_what_pycocotools_says_of_it(tables):
     annotations, detections = tables
     ids = np.arange(1, 21)
     weights = np.vstack([np.ones(20, np.float32), Bootstrap(20, 6, 0).weights])
-    ap, ap50 = Matches(annotations, CATEGORIES, detections, ids).average_precision(weights)
+    ap, ap50 = BoxMatcher(annotations, CATEGORIES, ids).match(detections).average_precision(weights)
     for weight, value, value50 in zip(weights, ap, ap50, strict=True):
         images = np.repeat(ids, weight.astype(int))
         wanted = evaluate(
@@ -61,12 +61,39 @@ def test_a_crowd_is_neither_right_nor_wrong(tables):
     crowd = pd.DataFrame({"image_id": [1], "category_id": [3], "x": [0], "y": [0], "width": [100], "height": [100]})
     annotations = crowd.assign(area=1e4, iscrowd=True)
     detections = crowd.assign(width=60, score=0.9)
-    matches = Matches(annotations, CATEGORIES, detections, np.array([1]))
-    assert not matches.right.any()
+    matches = BoxMatcher(annotations, CATEGORIES, np.array([1])).match(detections)
+    assert not matches.correct.any()
     assert matches.ignored.all()
 
 
 def test_nothing_found_is_no_precision(tables):
     annotations, detections = tables
-    ap, _ = Matches(annotations, CATEGORIES, detections[:0], np.arange(1, 21)).average_precision(np.ones((1, 20)))
+    ap, _ = (
+        BoxMatcher(annotations, CATEGORIES, np.arange(1, 21)).match(detections[:0]).average_precision(np.ones((1, 20)))
+    )
     assert ap.tolist() == [0]
+
+
+def test_the_order_of_boxes_with_equal_scores_changes_nothing(tables):
+    annotations, detections = tables
+    detections = detections.assign(score=detections["score"].round(1))
+    weights, ids = Bootstrap(20, 6, 0).weights, np.arange(1, 21)
+    ap, ap50 = BoxMatcher(annotations, CATEGORIES, ids).match(detections).average_precision(weights)
+    for seed in range(3):
+        shuffled = detections.sample(frac=1, random_state=seed)
+        again = BoxMatcher(annotations, CATEGORIES, ids).match(shuffled).average_precision(weights)
+        np.testing.assert_array_equal(again, [ap, ap50])
+
+
+def test_new_scores_are_as_good_as_matched_anew(tables):
+    """In the same order within an image and class, as fusion leaves them, and in another order."""
+    annotations, detections = tables
+    weights, ids = Bootstrap(20, 6, 0).weights, np.arange(1, 21)
+    lift = np.random.default_rng(1).normal(size=(21, 45))[detections["image_id"], detections["category_id"]]
+    matcher = BoxMatcher(annotations, CATEGORIES, ids)
+    matcher.match(detections)
+    for score in (detections["score"] + 3 * lift, -detections["score"]):
+        rescored = detections.assign(score=score)
+        given = matcher.match(rescored).average_precision(weights)
+        anew = BoxMatcher(annotations, CATEGORIES, ids).match(rescored).average_precision(weights)
+        np.testing.assert_array_equal(given, anew)
