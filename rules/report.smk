@@ -34,6 +34,7 @@ rule write_report:
         pictures=VAL_IMAGES,
         fetched=f"{IMAGE_SUBSET}.csv" if VAL_IMAGES == IMAGE_SUBSET else [],
         histories=expand(rules.fit.output.history, model=SETTINGS.models),
+        timings=expand(rules.fit.output.timing, model=SETTINGS.models),
         listings=expand(rules.list_anomalies.output.table, model=LISTING_MODELS),
         published=expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         corrected=expand(rules.experiment_corrected.output, model=MODELS),
@@ -55,6 +56,7 @@ rule write_report:
             category="Report",
         ),
         figure=f"{R}/anomalies.png",
+        summary=f"{R}/summary.json",
     log:
         text=f"{R}/logs/write_report.log",
         usage=f"{R}/logs/write_report.usage.json",
@@ -83,4 +85,4 @@ rule write_report:
         " --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
-        " --figure {output.figure} --output {output.html} > {log.text} 2>&1"
+        " --figure {output.figure} --summary {output.summary} --output {output.html} > {log.text} 2>&1"

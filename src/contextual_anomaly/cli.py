@@ -19,7 +19,7 @@ from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-FOR_PEOPLE = ("predict", "audit")
+FOR_PEOPLE = ("predict", "audit", "summary_table")
 """What a person uses, in the order of --help."""
 STAGES = (
     "world_annotations",

@@ -78,9 +78,11 @@ def results(tmp_path_factory) -> Path:
         f"--attributions={folder}/anomalies/published.attributions.parquet",
     )  # fmt: skip
     (folder / "logs").mkdir()
-    (folder / "logs/fit.published.log").write_text(
-        "training\nfitted in 11.90 s\nfinished in 12.34 s, peak memory 512 MB\n"
-    )
+    usage = {"command": "fit", "seconds": 12.34, "peak_memory_mb": 512}
+    (folder / "logs/fit.published.usage.json").write_text(json.dumps(usage))
+    (folder / "logs/fit.published.log").write_text("finished in 99.99 s, peak memory 999 MB\n")  # nobody reads it
+    (models / "published.timing.json").write_text(json.dumps({"fit_seconds": 11.9}))
+    (folder / "experiments/corrected/published.timing.json").write_text(json.dumps({"milliseconds_per_scene": 0.46}))
     (folder / "configuration.yaml").write_text("results: results\n")
     return folder
 

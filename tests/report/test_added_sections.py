@@ -9,9 +9,8 @@ import pytest
 from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
 from contextual_anomaly.experiments.rescoring.metrics import COLUMNS, presence_metrics
-from contextual_anomaly.report.audit import audit_section
+from contextual_anomaly.report.chapters import audit, context_gain
 from contextual_anomaly.report.finished_run import FinishedRun
-from contextual_anomaly.report.rescoring import added_by_context
 
 
 @pytest.fixture
@@ -65,9 +64,12 @@ def results(tmp_path):
 
 
 def test_it_is_said_where_context_helps_and_where_it_harms(results):
-    added = added_by_context(results, "d")
-    assert any("fused with context helps" in prediction for prediction in added["verdicts"])
-    assert any(v.startswith("boxes") and "harms, -0.0100 [-0.0200, -0.0050]" in v for v in added["verdicts"])
+    added = context_gain.section(results, "d")
+    assert any("fused with context helps" in sentence for sentence in added["in_short"])
+    assert any(
+        sentence.startswith("Boxes") and "harms, -0.0100 [-0.0200, -0.0050]" in sentence
+        for sentence in added["in_short"]
+    )
     titles = [part["title"] for part in added["measures"]]
     assert titles[0] == "Classes of images, 50 images"
     assert titles[-1] == "Boxes, 50 images"
@@ -75,16 +77,16 @@ def test_it_is_said_where_context_helps_and_where_it_harms(results):
 
 
 def test_findings_are_shown_with_their_pictures(results):
-    section = audit_section(results, "d", results.folder / "pictures", 5)
+    section = audit.chapter(results, "d", results.folder / "pictures", 5)
     overlooked, swapped = section["parts"]
     assert (overlooked["count"], swapped["count"]) == (1, 2)
     # A file name that leads out of the folder shows no picture.
     assert [row.image_id for row, _ in overlooked["gallery"] + swapped["gallery"]] == [1, 2]
     assert all("data:image/jpeg" in image for part in section["parts"] for _, image in part["gallery"])
-    assert section["check"]["rows"][0][2] == "0.900 [0.400, 0.950]"
+    assert section["evaluation"]["rows"][0][2] == "0.900 [0.400, 0.950]"
 
 
 def test_without_a_folder_there_are_tables_alone(results):
-    section = audit_section(results, "d", None, 5)
+    section = audit.chapter(results, "d", None, 5)
     assert not any(part["gallery"] for part in section["parts"])
     assert section["parts"][1]["table"]["rows"][0][2] == "<b>fork"

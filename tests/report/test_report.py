@@ -36,6 +36,7 @@ class Page(HTMLParser):
 def write(results, output, kind="synthetic", *more):
     options = [f"--results={results}", f"--output={output}", "--dataset-name=six things", f"--dataset-kind={kind}"]
     options += [f"--configuration={results}/configuration.yaml", f"--figure={output.with_suffix('.png')}"]
+    options += [f"--summary={output.with_suffix('.json')}"]
     options += [
         "--model=published=autoencoder",
         "--model=frequency=frequency",
@@ -94,9 +95,16 @@ def test_published_figures_stand_only_beside_cocos(page, results, tmp_path):
     assert not any("not figures of COCO" in text for text in coco.text)
 
 
-def test_timings_come_from_the_logs(page):
+def test_time_and_memory_come_from_files_that_measure_them(page):
     row = page.text.index("fit published")
     assert [text for text in page.text[row:] if text.strip()][1:3] == ["12.3", "512"]
+    fit, scene = (page.text.index(heading) for heading in ("fit, s", "one scene, ms"))
+    assert fit < scene
+    cells = [text for text in page.text[scene:] if text.strip()]
+    published = cells.index("published, d = 10")
+    assert cells[published + 4 : published + 6] == ["11.9", "0.46"]
+    frequency = cells.index("frequency")
+    assert cells[frequency + 4 : frequency + 6] == ["–", "–"]  # not measured
 
 
 def test_the_same_results_give_the_same_bytes(results, embedded, tmp_path):

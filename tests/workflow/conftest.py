@@ -92,7 +92,7 @@ class Project:
 def without_times(report: bytes) -> bytes:
     """The report without the section of timings, and without the columns of times in the table of models."""
     report, sections = re.subn(rb'<section id="timings">.*?</section>', b"", report, flags=re.DOTALL)
-    start = report.index(b"<th>fit, s</th><th>one answer, ms</th>")
+    start = report.index(b"<th>fit, s</th><th>one scene, ms</th>")
     end = report.index(b"</table>", start)
     rows, cut = re.subn(rb"(<td>[^<]*</td>){2}</tr>", b"</tr>", report[start:end])
     assert (sections, cut) == (1, rows.count(b"</tr>") - 1)  # all but the heads

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contextual_anomaly.report.chapters.rescoring import image_problems
 from contextual_anomaly.report.finished_run import FinishedRun
-from contextual_anomaly.report.html_tables import shown
-from contextual_anomaly.report.page import image_problems
+from contextual_anomaly.report.html_tables import html_table
 from tests.detection.darknet_forward import outputs, write
 from tests.workflow.conftest import copy_project
 
@@ -54,7 +54,7 @@ def test_converted_once_and_a_broken_picture_left_out(finished, fresh, tmp_path)
     assert measures["images"].iloc[0] == len(whole)
     results = FinishedRun(fresh.folder / "results", {}, [], ["tiny"], None)
     problems = image_problems(results, "tiny")
-    assert shown(problems)["rows"] == [[broken.name, "not an image, or one that is cut off"]]
+    assert html_table(problems)["rows"] == [[broken.name, "not an image, or one that is cut off"]]
 
     settings["detection"]["shards"] = 1
     another = copy_project(tmp_path / "another")

@@ -1,4 +1,4 @@
-"""`contextual-anomaly write-report`: everything in one HTML file."""
+"""`contextual-anomaly write-report`: everything in one HTML file, and every headline figure in one JSON file."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,8 @@ def write_report(
     dataset_kind: Annotated[DatasetKind, typer.Option(help="Where the data come from.")],
     configuration: Annotated[Path, typer.Option(help="The settings of the run (YAML), shown at the end.")],
     model: Annotated[list[str], typer.Option(help="A model and its family, published=autoencoder; repeat.")],
-    figure: Annotated[Path, typer.Option(help="The strongest anomalies as one picture (PNG).")],
+    figure: Annotated[Path, typer.Option(help="The strongest anomalies as one image (PNG).")],
+    summary: Annotated[Path, typer.Option(help="Every headline figure with its interval (JSON).")],
     listing: Annotated[list[str] | None, typer.Option(help="A model that lists anomalies; repeat.")] = None,
     detector: Annotated[list[str] | None, typer.Option(help="A detector that was run; repeat.")] = None,
     auditor: Annotated[list[str] | None, typer.Option(help="An audit of the annotations; repeat.")] = None,
@@ -30,34 +31,32 @@ def write_report(
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
 
-    Example: `contextual-anomaly write-report --results results --dataset-name "synthetic world" --dataset-kind synthetic
-    --model published=autoencoder --model frequency=frequency --listing published --detector world
-    --images results/world/val2017 --configuration results/configuration.yaml --figure anomalies.png
-    --output report.html`
+    Example: `contextual-anomaly write-report --results results --dataset-name "synthetic world"
+    --dataset-kind synthetic --model published=autoencoder --model frequency=frequency --listing published
+    --detector world --images results/world/val2017 --configuration results/configuration.yaml
+    --figure anomalies.png --summary summary.json --output report.html`
     """
-    from hashlib import sha256
-
     from contextual_anomaly.errors import UserError
-    from contextual_anomaly.report.audit import audit_section
     from contextual_anomaly.report.finished_run import FinishedRun
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
+    from contextual_anomaly.report.summary import summarize, write_summary
     from contextual_anomaly.runtime.atomic import atomic_write, require_file
 
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
-    run = FinishedRun(results, dict(entry.split("=", 1) for entry in model), listing or [], detector or [], fetched)
+    families = dict(entry.split("=", 1) for entry in model)
+    run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [])
     settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
-    galleries = {}
-    if images is not None:
-        galleries = {
-            name: strongest(run.anomalies(name), run.annotations, images, gallery) for name in run.listings[:1]
-        }
+    galleries = {
+        name: strongest(run.anomalies(name), run.annotations, images, gallery)
+        for name in run.listings[:1]
+        if images is not None
+    }
+    html = render(run, dataset_name, dataset_kind, galleries, images, gallery // 2, settings)
+    write_summary(summarize(run, dataset_name), summary)
     write_figure(next(iter(galleries.values()), []), figure)
-    digest = sha256(settings.encode()).hexdigest()
-    audits = [audit_section(run, name, images, gallery // 2) for name in auditor or []]
-    html = render(run, dataset_name, dataset_kind, galleries, audits, settings, digest)
     with atomic_write(output) as temporary:
         temporary.write_text(html, encoding="utf-8")
     logger.info(f"{output}: {len(html.encode()) / 1e6:.1f} MB")

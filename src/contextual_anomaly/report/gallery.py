@@ -1,4 +1,4 @@
-"""The strongest anomalies as pictures: every annotated object in a box, the unexpected ones in a loud one."""
+"""Images with boxes: the strongest anomalies, flagged objects bright and named, everything else receding."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,68 +7,85 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.paths import escapes_directory
 
-WIDTH = 480  # pixels of a picture in the page
-UNEXPECTED, OTHER, PAPER = (0, 94, 213), (235, 235, 235), (255, 255, 255)  # BGR
+WIDTH = 480  # pixels of an image in the page
+JPEG_QUALITY = 80
+FLAGGED, OTHER, PAPER, INK = (0, 94, 213), (235, 235, 235), (255, 255, 255), (40, 40, 40)  # BGR
+DIMMED = 0.55  # brightness outside the flagged boxes
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+FONT_SIZE = 0.5
 
 
 @dataclass(frozen=True)
-class Picture:
+class GalleryImage:
     """One image of the gallery."""
 
     image_id: int
-    shows: list[str]
-    unexpected: list[tuple[str, float]]  # class, expectation
+    shows: list[str]  # the annotated classes
+    unexpected: list[tuple[str, float]]  # class and its probability
     missing: list[tuple[str, float]]
     link: str
     jpeg: bytes
 
     @property
     def alt(self) -> str:
-        """What a reader who cannot see the picture is told."""
+        """The text for a reader who cannot see the image."""
         return f"image {self.image_id}, showing {', '.join(self.shows)}"
 
 
-def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count: int) -> list[Picture]:
-    """The first ``count`` images of the listing that are in the folder.
+@dataclass(frozen=True)
+class Box:
+    """A box in pixels from the image's top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    name: str = ""  # written beside the box; nothing where empty
+
+    def scaled(self, scale: float, left: float = 0, top: float = 0) -> "Box":
+        """Return the box in an image that was cut at (left, top) and then resized by ``scale``."""
+        return Box((self.x - left) * scale, (self.y - top) * scale, self.width * scale, self.height * scale, self.name)
+
+
+def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count: int) -> list[GalleryImage]:
+    """Return the first ``count`` images of the listing that are in the folder.
 
     Args:
         listing: `tables.ANOMALIES`, the most surprising first.
         annotations: `tables.ANNOTATIONS` with a column name.
+        folder: Folder of the images.
+        count: Images at most.
     """
-    pictures: list[Picture] = []
+    gallery: list[GalleryImage] = []
     for image_id, flags in listing.groupby("image_id", sort=False):
-        if len(pictures) == count:
+        if len(gallery) == count:
             break
-        image = read_picture(folder, flags["file_name"].iloc[0])
+        image = read_image(folder, str(flags["file_name"].iloc[0]))
         if image is None:
             continue
         objects = annotations[annotations["image_id"] == image_id]
-        named = {
-            kind: list(of_kind[["category", "probability"]].itertuples(index=False, name=None))
-            for kind, of_kind in flags.groupby("kind")
-        }
-        odd = [category for category, _ in named.get("unexpected", [])]
-        pictures.append(
-            Picture(
-                image_id=int(image_id),
+        named: dict[str, list[tuple[str, float]]] = {"unexpected": [], "missing": []}
+        for flag in rows_of(flags):
+            named[flag.kind].append((flag.category, flag.probability))
+        gallery.append(
+            GalleryImage(
+                image_id=int(str(image_id)),
                 shows=sorted(objects["name"].unique()),
-                unexpected=named.get("unexpected", []),
-                missing=named.get("missing", []),
-                link=flags["link"].iloc[0],
-                jpeg=cv2.imencode(".jpg", _with_boxes(image, objects, odd), [cv2.IMWRITE_JPEG_QUALITY, 80])[
-                    1
-                ].tobytes(),
+                unexpected=named["unexpected"],
+                missing=named["missing"],
+                link=str(flags["link"].iloc[0]),
+                jpeg=encode_jpeg(_with_objects(image, objects, [name for name, _ in named["unexpected"]])),
             )
         )
-    return pictures
+    return gallery
 
 
-def read_picture(folder: Path, name: str) -> np.ndarray | None:
-    """The image [height, width, 3] (BGR), None where it is not in the folder or cannot be read."""
+def read_image(folder: Path, name: str) -> np.ndarray | None:
+    """Return the image [height, width, 3] in BGR; None where it is not in the folder or cannot be read."""
     path = folder / name
     # A file name from an annotation file must not lead out of the folder; a link that the user has put there may.
     if escapes_directory(name) or not path.is_file() or not path.stat().st_size:
@@ -76,57 +93,96 @@ def read_picture(folder: Path, name: str) -> np.ndarray | None:
     return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
 
 
-def _with_boxes(image: np.ndarray, objects: pd.DataFrame, odd: list[str]) -> np.ndarray:
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """Return the image [height, width, 3] as the bytes of a JPEG file."""
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+
+
+def _with_objects(image: np.ndarray, objects: pd.DataFrame, flagged: list[str]) -> np.ndarray:
+    """Return the image at the width of the gallery with a box around each object.
+
+    Args:
+        image: [height, width, 3].
+        objects: Columns name, x, y, width and height.
+        flagged: Classes whose objects stand out.
+    """
     scale = WIDTH / image.shape[1]
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    image = cv2.resize(image, (WIDTH, round(image.shape[0] * scale)), interpolation=method)
-    boxed = objects[objects["width"].notna()]
-    loud_last = boxed.assign(loud=boxed["name"].isin(odd)).sort_values("loud", kind="stable")
-    for box in loud_last.itertuples():
-        size = box.width * scale, box.height * scale
-        draw_box(image, box.name, (box.x * scale, box.y * scale), size, box.loud)
-    return image
+    resized = cv2.resize(image, (WIDTH, max(1, round(image.shape[0] * scale))), interpolation=method)
+    boxes = [
+        Box(row.x, row.y, row.width, row.height, row.name).scaled(scale)
+        for row in rows_of(objects[objects["width"].notna()])
+    ]
+    of_flagged = [box for box in boxes if box.name in flagged]
+    return with_boxes(resized, of_flagged, [box for box in boxes if box.name not in flagged])
 
 
-def draw_box(
-    image: np.ndarray, name: str, corner: tuple[float, float], size: tuple[float, float], loud: bool = False
-) -> None:
-    """A named box by its left top corner and its width and height in pixels, thin or loud, into the image."""
-    colour, thickness = (UNEXPECTED, 3) if loud else (OTHER, 1)
-    first = round(corner[0]), round(corner[1])
-    opposite = round(corner[0] + size[0]), round(corner[1] + size[1])
-    cv2.rectangle(image, first, opposite, colour, thickness, cv2.LINE_AA)
-    _label(image, name, first, colour, 0.5 if loud else 0.36)
+def with_boxes(image: np.ndarray, flagged: list[Box], others: list[Box]) -> np.ndarray:
+    """Return the image with flagged boxes bright and named, and other boxes thin, nameless and dimmed.
+
+    Names stand beside their boxes, not over what they name, wherever the image has room for them.
+    """
+    drawn = image.copy()
+    for box in others:
+        cv2.rectangle(drawn, *_corners(box), OTHER, 1, cv2.LINE_AA)
+    if flagged:
+        lit = np.zeros(image.shape[:2], bool)
+        for box in flagged:
+            (left, top), (right, bottom) = _corners(box)
+            lit[max(top, 0) : max(bottom, 0) + 1, max(left, 0) : max(right, 0) + 1] = True
+        drawn = np.where(lit[..., None], image, (DIMMED * drawn).astype(np.uint8))
+    for box in flagged:
+        cv2.rectangle(drawn, *_corners(box), FLAGGED, 3, cv2.LINE_AA)
+    taken: list[tuple[int, int, int, int]] = []
+    for box in flagged:
+        if box.name:
+            taken.append(_write_name(drawn, box, taken))
+    return drawn
 
 
-def _label(image: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int], size: float) -> None:
-    (width, height), _ = cv2.getTextSize(text, FONT, size, 1)
-    x = int(np.clip(corner[0], 0, max(image.shape[1] - width - 4, 0)))
-    y = int(np.clip(corner[1], height + 4, image.shape[0] - 2))
-    cv2.rectangle(image, (x, y - height - 4), (x + width + 4, y + 2), colour, cv2.FILLED)
-    ink = PAPER if colour == UNEXPECTED else (40, 40, 40)
-    cv2.putText(image, text, (x + 2, y - 2), FONT, size, ink, 1, cv2.LINE_AA)
+def _corners(box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (round(box.x), round(box.y)), (round(box.x + box.width), round(box.y + box.height))
 
 
-def write_figure(pictures: list[Picture], path: Path, columns: int = 3, rows: int = 2) -> None:
-    """The first pictures as one PNG, each with what is odd about it written below.
+def _write_name(image: np.ndarray, box: Box, taken: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+    """Write a box's name above it, or below it, or inside it, the first of these that is free; return its rectangle."""
+    (width, height), _ = cv2.getTextSize(box.name, FONT, FONT_SIZE, 1)
+    width, height = width + 6, height + 8
+    (left, top), (_, bottom) = _corners(box)
+    x = int(np.clip(left - 1, 0, max(image.shape[1] - width, 0)))
+    places = [y for y in (top - height, bottom + 2, top + 2) if 0 <= y <= image.shape[0] - height]
+    places = places or [int(np.clip(top, 0, max(image.shape[0] - height, 0)))]
 
-    Where there is no picture at all, a line that says so.
+    def is_free(y: int) -> bool:
+        return not any(x < b[2] and b[0] < x + width and y < b[3] and b[1] < y + height for b in taken)
+
+    y = next((place for place in places if is_free(place)), places[0])
+    cv2.rectangle(image, (x, y), (x + width, y + height), FLAGGED, cv2.FILLED)
+    cv2.putText(image, box.name, (x + 3, y + height - 5), FONT, FONT_SIZE, PAPER, 1, cv2.LINE_AA)
+    return x, y, x + width, y + height
+
+
+def write_figure(gallery: list[GalleryImage], path: Path, columns: int = 3, rows: int = 2) -> None:
+    """Write the first images as one PNG, each with its unexpected and missing classes below it.
+
+    Where there is no image at all, the figure says so.
     """
     height, caption = 360, 64
     sheet = np.full(((height + caption) * rows, WIDTH * columns, 3), 255, np.uint8)
-    if not pictures:
-        cv2.putText(sheet, "No flagged image is in the folder of images.", (20, 40), FONT, 0.8, (40, 40, 40), 2)
-    for number, picture in enumerate(pictures[: columns * rows]):
-        image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if not gallery:
+        cv2.putText(sheet, "No flagged image is in the folder of images.", (20, 40), FONT, 0.8, INK, 2)
+    for number, shown in enumerate(gallery[: columns * rows]):
+        image = cv2.imdecode(np.frombuffer(shown.jpeg, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None  # it was encoded above
         scale = min(height / image.shape[0], (WIDTH - 12) / image.shape[1])
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         top, left = number // columns * (height + caption), number % columns * WIDTH + 6
         sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
-        said = [f"unexpected: {name} ({value:.2g})" for name, value in picture.unexpected]
-        said += [f"missing: {name} ({value:.2g})" for name, value in picture.missing]
-        for line, text in enumerate(said[:2]):
+        lines = [f"unexpected: {name} (probability {value:.2g})" for name, value in shown.unexpected]
+        lines += [f"missing: {name} (probability {value:.2g})" for name, value in shown.missing]
+        for line, text in enumerate(lines[:2]):
             at = (left, top + image.shape[0] + 22 + 22 * line)
-            cv2.putText(sheet, text, at, FONT, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
+            cv2.putText(sheet, text, at, FONT, 0.55, INK, 1, cv2.LINE_AA)
     with atomic_write(path) as temporary:
         temporary.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())

@@ -1,40 +1,47 @@
-"""Tables of the report: what is shown of a data frame, and how numbers are written."""
+"""Tables of the report: which cells a data frame becomes, and how numbers are written."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from contextual_anomaly.report.frames import rows_of
 
-def shown(frame: pd.DataFrame, formats: dict[str, str] | None = None) -> dict:
-    """Headings and cells as text, for the template; numbers stand to the right.
+
+class Table(TypedDict):
+    """What the template's macro `table` shows."""
+
+    headings: list[tuple[str, bool]]  # text, and whether the column is numeric
+    rows: list[list[str]]
+    numeric: list[bool]
+
+
+def html_table(frame: pd.DataFrame, formats: Mapping[str, str] | None = None) -> Table:
+    """Return the headings and cells of a data frame as text; numeric columns are aligned right.
 
     Args:
-        formats: of a column, as in `format`; others are written as they are.
+        frame: One row of the table each.
+        formats: Format specification by column, as in `format`; other columns are written as they are.
     """
-    cells = []
-    for row in frame.itertuples(index=False):
-        cells.append(
-            [_text(value, (formats or {}).get(name, "")) for name, value in zip(frame.columns, row, strict=True)]
-        )
-    numeric = [pd.api.types.is_numeric_dtype(frame[name]) or name in (formats or {}) for name in frame.columns]
-    return {"headings": list(zip(frame.columns, numeric, strict=True)), "rows": cells, "numeric": numeric}
+    formats = formats or {}
+    names = [str(name) for name in frame.columns]
+    cells = [
+        [_text(value, formats.get(name, "")) for name, value in zip(names, row, strict=True)] for row in rows_of(frame)
+    ]
+    numeric = [name in formats or pd.api.types.is_numeric_dtype(frame.dtypes.iloc[i]) for i, name in enumerate(names)]
+    return {"headings": list(zip(names, numeric, strict=True)), "rows": cells, "numeric": numeric}
 
 
-def _text(value, how: str) -> str:
+def _text(value: Any, specification: str) -> str:
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return "–"
     if isinstance(value, str):
-        return value  # as it is: a link is markup
-    return format(value, how) if how else str(value)
+        return value  # not copied: a link is markup
+    return format(value, specification) if specification else str(value)
 
 
 def linked(address: str, text: str) -> Markup:
-    """A cell that leads to an address."""
+    """Return a cell that links to an address."""
     return Markup('<a href="{}">{}</a>').format(address, text)  # format escapes
-
-
-def with_interval(value: float, low: float, high: float) -> str:
-    """0.812 [0.80, 0.82]"""
-    if np.isnan(value):
-        return "–"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"

@@ -1,18 +1,22 @@
-"""How every figure looks, and how it becomes part of the page."""
+"""The look of every figure, and how a figure becomes part of the page."""
 
 import base64
 import io
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
-ORIGINAL = "#8a8a8a"  # what was published
+PUBLISHED_COLOUR = "#8a8a8a"
 
-RC = {
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+RC: dict[Any, Any] = {
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -27,14 +31,27 @@ RC = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.5,
-    "svg.hashsalt": "contextual-anomaly",  # the same figure has the same ids, and so the same bytes
+    "svg.hashsalt": "contextual-anomaly",  # fixed, so that the same figure has the same ids and the same bytes
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
 
+P = ParamSpec("P")
+
+
+def styled(function: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Return the function with the report's style, which holds only while it draws."""
+
+    @wraps(function)
+    def draw(*arguments: P.args, **options: P.kwargs) -> Figure:
+        with mpl.rc_context(RC):
+            return function(*arguments, **options)
+
+    return draw
+
 
 def svg(figure: Figure, alt: str) -> Markup:
-    """The figure as an image element that scales with the page."""
+    """Return the figure as an image element that scales with the page."""
     buffer = io.BytesIO()
     with mpl.rc_context(RC):  # the salt of the ids is read when the figure is written
         figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
@@ -42,6 +59,12 @@ def svg(figure: Figure, alt: str) -> Markup:
 
 
 def embedded(mime: str, content: bytes, alt: str) -> Markup:
-    """An image element that carries its content."""
+    """Return an image element that carries its content.
+
+    Args:
+        mime: Type of the content, as image/jpeg.
+        content: Bytes of the image file.
+        alt: Text for readers who cannot see the image.
+    """
     data = base64.b64encode(content).decode()
     return Markup('<img src="data:{};base64,{}" alt="{}">').format(mime, data, alt)  # format escapes

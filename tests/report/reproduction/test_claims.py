@@ -78,20 +78,18 @@ def claims() -> Claims:
         precision_gain_same_threshold_low=0.06,
         precision_gain_same_threshold_high=0.09,
     )
-    results = SimpleNamespace(
+    run = SimpleNamespace(
         scenes={"train": scenes(train)},
         sweeps=["published", "longer", "every_image"],
         detectors=["yolo"],
         history=history.get,
-        every_scene=every.get,
+        unfiltered_scenes=every.get,
         model=models.get,
         csv=lambda name: rescored,
     )
     columns = ["model", "experiment", "bottleneck", "value", "trials"]
     table = pd.DataFrame(published, columns=columns).assign(metric="found")
-    return Claims(
-        results, table, pd.DataFrame(corrected, columns=["model", "experiment", "bottleneck", "metric", "value"])
-    )
+    return Claims(run, table, pd.DataFrame(corrected, columns=["model", "experiment", "bottleneck", "metric", "value"]))
 
 
 def test_positions(claims):
@@ -143,7 +141,7 @@ def test_single_class_images(claims):
 def test_precision_is_bought_with_recall(claims):
     claim = claims.bought_with_recall("yolo")
     assert claim.table["rows"] == [["0.25", "0.080 [0.060, 0.090]", "0.080", "0.010 [-0.020, 0.040]"]]
-    assert "wins 0.080 of precision and loses 0.080 of recall" in claim.text
+    assert "gains 0.080 of precision and loses 0.080 of recall" in claim.text
 
 
 def test_what_was_not_run_is_left_out(claims):

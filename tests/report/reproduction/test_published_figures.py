@@ -102,7 +102,7 @@ def lists() -> AnomalyLists:
 
 def test_flags_are_counted_over_the_weight_seeds_of_that_size(lists):
     row = lists.each(LIST).iloc[0]
-    assert (row["category"], row["kind"], row["expected"], row["flagged_by"]) == ("airplane", "unexpected", 0.0009, 2)
+    assert (row["category"], row["kind"], row["output"], row["flagged_by"]) == ("airplane", "unexpected", 0.0009, 2)
     assert row["published"] == UNEXPECTED["airplane"][row["image_id"]] == 4.6e-05
     odds = np.log([p / (1 - p) for p in (0.0001, 0.0009, 0.002)])
     theirs = np.log(4.6e-05 / (1 - 4.6e-05))

@@ -1,15 +1,16 @@
-"""The chapter on the published results: beside ours, and what was found out about them. Only for COCO."""
+"""The published figures beside ours, and what the reproduction shows about them. Only for COCO."""
 
 import pandas as pd
 
 from contextual_anomaly.coco.links import EXPLORE
-from contextual_anomaly.report import figures
+from contextual_anomaly.report.chapters.training import last_epoch, losses
 from contextual_anomaly.report.finished_run import FinishedRun
-from contextual_anomaly.report.html_tables import linked, shown, with_interval
-from contextual_anomaly.report.reproduction import anomaly_lists
-from contextual_anomaly.report.reproduction import comparison as reproduction
-from contextual_anomaly.report.reproduction import figures as reproduction_figures
+from contextual_anomaly.report.frames import intervals, rows_of
+from contextual_anomaly.report.html_tables import Table, html_table, linked
+from contextual_anomaly.report.reproduction import comparison
+from contextual_anomaly.report.reproduction.anomaly_lists import CODE, LIST, AnomalyLists
 from contextual_anomaly.report.reproduction.claims import LONGER, PUBLISHED, UNITS, Claims
+from contextual_anomaly.report.reproduction.claims_figure import plot_claims
 from contextual_anomaly.report.style import svg
 
 HEADINGS = {
@@ -29,123 +30,134 @@ FORMATS = {
 }  # fmt: skip
 
 
-def chapter(results: FinishedRun, published: pd.DataFrame, corrected: pd.DataFrame) -> dict | None:
-    """What the template shows; nothing where the original was not trained."""
-    if PUBLISHED not in results.sweeps:
+def chapter(run: FinishedRun, published: pd.DataFrame, corrected: pd.DataFrame) -> dict | None:
+    """Return what the template shows; None where the original was not trained.
+
+    Args:
+        run: The finished run.
+        published: `tables.SUMMARY` of the published protocol.
+        corrected: `tables.SUMMARY` of the corrected protocol.
+    """
+    if PUBLISHED not in run.sweeps:
         return None
-    table = reproduction.beside_published(published, PUBLISHED)
+    table = comparison.beside_published(published, PUBLISHED)
     if table.empty:
         return None
     inside = table[table["d"].between(6, 15)]
-    injection = ~inside["part"].str.startswith("remove")
-    claims = Claims(results, published, corrected)
-    epochs = {name: int(results.history(name)["epoch"].max()) for name in (PUBLISHED, LONGER) if name in results.sweeps}
-    overview = reproduction_figures.claims(claims, epochs)
+    injection = ~inside["experiment"].str.startswith("remove")
+    claims = Claims(run, published, corrected)
+    epochs = {name: int(run.history(name)["epoch"].max()) for name in (PUBLISHED, LONGER) if name in run.sweeps}
     return {
-        "seeds": results.history(PUBLISHED)["seed"].nunique(),
-        "figure": svg(reproduction_figures.beside_published(table), "published and reproduced shares found, against d"),
-        "parts": [
-            (part, shown(rows.drop(columns="part").rename(columns=HEADINGS), FORMATS))
-            for part, rows in table.groupby("part", sort=False)
+        "seeds": run.history(PUBLISHED)["seed"].nunique(),
+        "figure": svg(comparison.plot_beside_published(table), "published and reproduced shares found, against d"),
+        "experiments": [
+            (name, _with_headings(rows.drop(columns="experiment")))
+            for name, rows in table.groupby("experiment", sort=False)
         ],
-        "most": shown(reproduction.most_beside_published(published, PUBLISHED).rename(columns=HEADINGS), FORMATS),
+        "most": _with_headings(comparison.most_beside_published(published, PUBLISHED)),
         "largest": {
             "injection": inside[injection]["difference"].abs().max(),
             "removal": inside[~injection]["difference"].abs().max(),
             "removal_of_both": inside[~injection]["of_both"].abs().max(),
         },
-        "selection": _selection(results),
-        "anomalies": _anomalies(results),
-        "rescoring": [_rescoring(results, name) for name in results.detectors],
+        "selection": _selection(run),
+        "anomalies": _anomalies(run),
+        "rescoring": [_rescoring(run, name) for name in run.detectors],
         "claims": claims.all(),
-        "claims_figure": svg(overview, "the claims, a panel each: what the published measure hides"),
+        "claims_figure": svg(plot_claims(claims, epochs), "the claims about the original, a panel each"),
     }
 
 
-def _selection(results: FinishedRun) -> dict:
-    """What one unit more brings, by which the original chose ten."""
-    history = results.history(PUBLISHED)
-    last = history[history["epoch"] == history["epoch"].max()]
-    loss = last.groupby("bottleneck")["val_loss"].agg(["mean", "std"])
+def _with_headings(table: pd.DataFrame) -> Table:
+    return html_table(table.rename(columns=HEADINGS), FORMATS)
+
+
+def _selection(run: FinishedRun) -> dict:
+    """Return what one more unit brings, by which the original chose ten."""
+    history = run.history(PUBLISHED)
+    loss = last_epoch(history).groupby("bottleneck")["val_loss"].agg(["mean", "std"])
     fall = -loss["mean"].diff() / loss.index.to_series().diff()
+    share = "in % of the first fall"
     table = pd.DataFrame({"d": loss.index, "validation loss": loss["mean"], "± std of seeds": loss["std"]})
-    table["falls by, a unit"] = fall
-    table["of what one unit brings at first, %"] = 100 * fall / fall.dropna().iloc[0] if len(fall) > 1 else float("nan")
-    formats = {"validation loss": ".4f", "± std of seeds": ".4f", "falls by, a unit": ".5f", table.columns[-1]: ".0f"}
+    table["fall per unit"] = fall
+    table[share] = 100 * fall / fall.dropna().iloc[0] if len(fall) > 1 else float("nan")
+    formats = {"validation loss": ".4f", "± std of seeds": ".4f", "fall per unit": ".5f", share: ".0f"}
     return {
-        "figure": svg(figures.training(history), "the three plots from which the original chose ten units"),
-        "table": shown(table, formats),
+        "figure": svg(losses(history), "the three plots from which the original chose ten units"),
+        "table": html_table(table, formats),
     }
 
 
-def _anomalies(results: FinishedRun) -> dict | None:
-    """How many of the published flags our autoencoders of that size raise, and which none does."""
-    model = results.model(PUBLISHED)
+def _anomalies(run: FinishedRun) -> dict | None:
+    """Return how many of the published flags our autoencoders of that size raise, and which none of them raises."""
+    model = run.model(PUBLISHED)
     if UNITS not in [variant.bottleneck for variant in model.variants]:
         return None
-    lists = anomaly_lists.AnomalyLists.of(model, results.scenes["val"], UNITS)
+    lists = AnomalyLists.of(model, run.scenes["val"], UNITS)
     if lists.flags.empty:  # another split than the published one
         return None
     rows = []
-    for at in (anomaly_lists.LIST, anomaly_lists.CODE):
-        bounds = f"{at.unexpected_below:g}, {at.missing_above:g}"
-        for count in lists.counts(at).itertuples():
-            shares = 100 * count.found / count.published if count.published else float("nan"), 100 * count.other_seed
-            rows.append((bounds, *count[1:-1], *shares))
+    for at in (LIST, CODE):
+        for count in rows_of(lists.counts(at)):
+            found = 100 * count.found / count.published if count.published else float("nan")
+            bounds = f"{at.unexpected_below:g}, {at.missing_above:g}"
+            rows.append((bounds, *count[:-1], found, 100 * count.other_seed))
     columns = [
-        "below, above", "kind", "published flags", "ours, a seed", "published found by a seed",
-        "by at least one seed", "by every seed", "found by a seed, %", "of a seed's flags, another seed's too, %",
+        "below, above", "kind", "published flags", "ours, by a seed", "published flags found by a seed",
+        "by at least one seed", "by every seed", "found by a seed, %", "flags that two seeds share, %",
     ]  # fmt: skip
     formats = {columns[3]: ".1f", columns[4]: ".1f", columns[7]: ".0f", columns[8]: ".0f"}
-    each = lists.each(anomaly_lists.LIST)
-    surprise = each["expected"].where(each["kind"] == "unexpected", 1 - each["expected"])
+    each = lists.each(LIST)
+    surprise = each["output"].where(each["kind"] == "unexpected", 1 - each["output"])
     each = each.assign(surprise=surprise).sort_values("surprise", kind="stable").drop(columns="surprise")
     each["image_id"] = [linked(EXPLORE + str(image), str(image)) for image in each["image_id"]]
     missed = each["flagged_by"] == 0
-    names = {"published": "published expects", "expected": "ours, median", "difference": "difference / std of seeds"}
+    names = {
+        "image_id": "image",
+        "category": "class",
+        "published": "published output",
+        "output": "our output, median",
+        "difference": "difference / std of seeds",
+        "flagged_by": "flagged by seeds",
+    }
     of_each = {
-        "published expects": ".6f",
-        "ours, median": ".6f",
+        "published output": ".6f",
+        "our output, median": ".6f",
         "difference / std of seeds": "+.1f",
         "flagged by seeds": "d",
     }
-    names["flagged_by"] = "flagged by seeds"
     return {
-        "seeds": len(lists.expected),
+        "seeds": len(lists.output),
         "published": len(each),
         "found": int((~missed).sum()),
-        "table": shown(pd.DataFrame(rows, columns=columns), formats),
-        "missed": shown(each[missed].drop(columns="flagged_by").rename(columns=names), of_each),
+        "table": html_table(pd.DataFrame(rows, columns=columns), formats),
+        "missed": html_table(each[missed].drop(columns="flagged_by").rename(columns=names), of_each),
         "count": int(missed.sum()),
-        "all": shown(each[~missed].rename(columns=names), of_each),
+        "all": html_table(each[~missed].rename(columns=names), of_each),
         "outside": int((each["difference"].abs() > 2).sum()),
         "correlation": {
-            kind: rows["expected"].corr(rows["published"], method="spearman") for kind, rows in each.groupby("kind")
+            kind: rows["output"].corr(rows["published"], method="spearman") for kind, rows in each.groupby("kind")
         },
     }
 
 
-def _rescoring(results: FinishedRun, detector: str) -> dict:
-    table = reproduction.shape_of_rescoring(results.csv(f"experiments/rescoring/{detector}.summary.csv"))
-    intervals = [
-        with_interval(*v)
-        for v in table[
-            ["precision_gain_same_threshold", "precision_gain_same_threshold_low", "precision_gain_same_threshold_high"]
-        ].to_numpy()
-    ]
+def _rescoring(run: FinishedRun, detector: str) -> dict:
+    table = comparison.shape_of_rescoring(run.csv(f"experiments/rescoring/{detector}.summary.csv"))
+    gain = comparison.GAIN
     names = {
         "published_alone": "YOLOv3, published",
         "published_gate": "with gate, published",
         "published_gain": "gain, published",
         "alone": f"{detector}, here",
         "gate": "with gate, here",
-        "precision_gain_same_threshold": "gain, here [95 %]",
+        gain: "gain, here [95 %]",
         "difference": "difference of gains / std",
     }
-    beside = table.assign(precision_gain_same_threshold=intervals)[["threshold", *names]].rename(columns=names)
+    beside = table.assign(**{gain: intervals(table, gain, f"{gain}_low", f"{gain}_high")})
+    beside = beside[["threshold", *names]].rename(columns=names)
     return {
         "detector": detector,
-        "figure": svg(reproduction_figures.rescoring_shape(table, detector), "precision against threshold"),
-        "correlation": table["precision_gain_same_threshold"].corr(table["published_gain"], method="spearman"),
-        "table": shown(beside, dict.fromkeys(names.values(), ".3f") | {names["difference"]: "+.2f"}),
+        "figure": svg(comparison.plot_shape_of_rescoring(table, detector), "precision against threshold"),
+        "correlation": table[gain].corr(table["published_gain"], method="spearman"),
+        "table": html_table(beside, dict.fromkeys(names.values(), ".3f") | {names["difference"]: "+.2f"}),
     }

@@ -1,13 +1,12 @@
-"""The figures of the chapter that sets the published results beside ours."""
+"""The figure of the claims about the original, a panel each."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from contextual_anomaly.report.figures import styled
 from contextual_anomaly.report.reproduction.claims import (
     EVERY_IMAGE,
     POSITIONS,
@@ -19,66 +18,21 @@ from contextual_anomaly.report.reproduction.claims import (
     Claims,
 )
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1
-from contextual_anomaly.report.style import COLOURS, ORIGINAL
+from contextual_anomaly.report.style import COLOURS, styled
 
 
 @styled
-def beside_published(table: pd.DataFrame) -> Figure:
-    """Experiment 1: the published mean ± 2 standard deviations, and ours with the range of the weight seeds.
+def plot_claims(claims: Claims, epochs: dict[str, int]) -> Figure:
+    """Draw the claims at a glance, a panel each; those that the run has no figures for are left out.
 
     Args:
-        table: as `reproduction.beside_published` gives it.
+        claims: The claims.
+        epochs: Number of training epochs of each sweep in the panel on training.
     """
-    parts = list(table.groupby("part", sort=False))
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    for axes, (part, rows) in zip(figure.subplots(1, len(parts), squeeze=False).flat, parts, strict=True):
-        low, high = (rows["published"] + sign * 2 * rows["published_std"] for sign in (-1, 1))
-        axes.fill_between(rows["d"], low, high, color=ORIGINAL, alpha=0.25, label="published ± 2 std")
-        axes.plot(rows["d"], rows["published"], color=ORIGINAL)
-        ends = [rows["ours"] - rows["ours_low"], rows["ours_high"] - rows["ours"]]
-        axes.errorbar(
-            rows["d"], rows["ours"], yerr=ends, fmt="o", markersize=3, capsize=2, label="ours, range of seeds"
-        )
-        axes.set(title=part, xlabel="d", ylabel="found, %", ylim=(0, 100))
-    axes.legend(loc="upper right")
-    return figure
-
-
-@styled
-def rescoring_shape(table: pd.DataFrame, detector: str) -> Figure:
-    """Experiment 2: precision against threshold, as published and here, on the same scale.
-
-    Args:
-        table: as `reproduction.shape_of_rescoring` gives it.
-    """
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    theirs, ours, rise = figure.subplots(1, 3)
-    for axes, alone, gate, title in (
-        (theirs, "published_alone", "published_gate", "As published: YOLOv3"),
-        (ours, "alone", "gate", f"Here: {detector}"),
-    ):
-        axes.plot(table["threshold"], table[alone], marker=".", color=ORIGINAL, label="detector alone")
-        axes.plot(table["threshold"], table[gate], marker=".", color=COLOURS[1], label="with the autoencoder's gate")
-        axes.set(title=title, xlabel="threshold", ylabel="precision", ylim=(0.5, 1.02))
-    theirs.legend(loc="lower right")
-    rise.plot(table["threshold"], table["published_gain"], marker=".", color=ORIGINAL, label="published")
-    rise.plot(table["threshold"], table["precision_gain_same_threshold"], marker=".", color=COLOURS[0], label="here")
-    rise.set(title="By how much the gate raises it", xlabel="threshold", ylabel="precision")
-    rise.legend()
-    return figure
-
-
-@styled
-def claims(claims: Claims, epochs: dict[str, int]) -> Figure:
-    """The claims about the original at a glance, a panel each; a panel without figures stays away.
-
-    Args:
-        epochs: for how many each sweep was trained that the panel on training shows.
-    """
-    panels = [_positions, _false_alarms, _own_images]
+    panels: list[Callable[[Claims, Axes], None]] = [_positions, _false_alarms, _own_images]
     panels += [partial(_epochs, epochs=epochs)] if len(epochs) > 1 else []
-    panels += [_single_class_images] if EVERY_IMAGE in claims.results.sweeps else []
-    panels += [partial(_bought_with_recall, detector=name) for name in claims.results.detectors[:1]]
+    panels += [_single_class_images] if EVERY_IMAGE in claims.run.sweeps else []
+    panels += [partial(_bought_with_recall, detector=name) for name in claims.run.detectors[:1]]
     rows = -(-len(panels) // 3)
     figure = Figure(figsize=(10, 3 * rows), layout="constrained")
     places = figure.subplots(rows, 3, squeeze=False).flat
@@ -91,7 +45,7 @@ def claims(claims: Claims, epochs: dict[str, int]) -> Figure:
 
 
 def _curve(claims: Claims, axes: Axes, model: str, experiment: str, label: str, colour: str, least: int = 1) -> None:
-    """Share found against the number of units, from ``least`` on, with the range of the weight seeds."""
+    """Draw the share found against the number of units, from ``least`` on, with the range of the weight seeds."""
     rows = claims.published
     rows = rows[(rows["model"] == model) & (rows["experiment"] == experiment) & (rows["bottleneck"] >= least)]
     of = 100 * rows.groupby("bottleneck")["value"].agg(["mean", "min", "max"]).dropna()
@@ -121,7 +75,7 @@ def _false_alarms(claims: Claims, axes: Axes) -> None:
 
 def _own_images(claims: Claims, axes: Axes) -> None:
     published = min(EXPERIMENT_1[REMOVE])  # smaller ones choose next to no images
-    _curve(claims, axes, PUBLISHED, REMOVE, "images that each one chooses", COLOURS[0], published)
+    _curve(claims, axes, PUBLISHED, REMOVE, "images that each chooses", COLOURS[0], published)
     _curve(claims, axes, PUBLISHED, REMOVE_ALL, "all images", COLOURS[1], published)
     axes.set(title="Removal")
 
@@ -133,13 +87,13 @@ def _epochs(claims: Claims, axes: Axes, epochs: dict[str, int]) -> None:
 
 
 def _single_class_images(claims: Claims, axes: Axes) -> None:
-    names = {PUBLISHED: "learnt from several classes", EVERY_IMAGE: "learnt from every image"}
+    names = {PUBLISHED: "trained on several classes", EVERY_IMAGE: "trained on every image"}
     for number, (name, label) in enumerate(names.items()):
-        seeds = claims.company(name)
+        seeds = claims.predicted_company(name)
         ends = [[seeds.mean() - seeds.min()], [seeds.max() - seeds.mean()]]
         axes.bar(number, seeds.mean(), yerr=ends, capsize=2, color=COLOURS[number], width=0.6, label=label)
     axes.set_xticks([])
-    axes.set(title="Images of a single class", ylabel="other classes expected")
+    axes.set(title="Images of a single class", ylabel="other classes predicted")
     axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
 
 

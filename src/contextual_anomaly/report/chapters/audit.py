@@ -1,0 +1,117 @@
+"""Annotation audit: the most probable annotation errors, and how well planted errors are found."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from contextual_anomaly import tables
+from contextual_anomaly.report.finished_run import FinishedRun
+from contextual_anomaly.report.frames import rows_of, with_interval
+from contextual_anomaly.report.gallery import WIDTH, Box, encode_jpeg, read_image, with_boxes
+from contextual_anomaly.report.html_tables import html_table
+from contextual_anomaly.report.style import embedded
+
+KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that may be wrong"}
+MEASURES = {"auroc": "AUROC", "average_precision": "average precision", "precision_at_k": "precision among the first k"}
+LISTED = 30  # rows of each table; the files hold them all
+MARGIN = 0.6  # of a box's larger side, shown around it
+
+
+def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> dict:
+    """Return what the template shows of one auditor.
+
+    Args:
+        run: The finished run.
+        auditor: Name of the detector that judges with context, or "context".
+        folder: Folder of the images; None leaves the gallery out.
+        count: Images of each kind in the gallery.
+    """
+    findings = tables.read_table(run.folder / f"audit/{auditor}.parquet", tables.FINDINGS).to_pandas()
+    evaluation = run.csv(f"audit/{auditor}.evaluation.csv")
+    parts = []
+    for kind, title in KINDS.items():
+        rows = findings[findings["kind"] == kind]
+        parts.append(
+            {
+                "kind": kind,
+                "title": title,
+                "count": len(rows),
+                "images": rows["image_id"].nunique(),
+                "gallery": [] if folder is None else _gallery(rows, run.annotations, folder, count),
+                "table": html_table(_table(rows.head(LISTED)), {"probability": ".3f", "detector score": ".2f"}),
+            }
+        )
+    return {
+        "name": auditor,
+        "parts": parts,
+        "evaluation": html_table(_evaluation(evaluation)) if len(evaluation) else None,
+    }
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
+    columns = ["image_id", "given_label", "predicted_label", "probability", "detector_score", "explanation"]
+    if not rows["given_label"].any():
+        columns.remove("given_label")
+    if rows["detector_score"].isna().all():
+        columns.remove("detector_score")
+    return rows[columns].rename(columns=lambda name: str(name).removesuffix("_id").replace("_", " "))
+
+
+def _evaluation(evaluation: pd.DataFrame) -> pd.DataFrame:
+    by_kind = evaluation.sort_values("kind", kind="stable")
+    cells = []
+    for _, rows in by_kind.groupby(["kind", "by"], sort=False):
+        first = next(rows_of(rows))
+        cells.append(
+            {
+                "planted": KINDS[first.kind],
+                "judged by": first.by,
+                **{MEASURES[row.measure]: with_interval(row.value, row.low, row.high) for row in rows_of(rows)},
+                "planted errors, k": f"{first.planted:,}",
+                "candidates": f"{first.candidates:,}",
+            }
+        )
+    return pd.DataFrame(cells)
+
+
+def _gallery(rows: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count: int) -> list[tuple]:
+    """Return pairs of finding and image for the most probable findings with a box whose image is in the folder."""
+    gallery: list[tuple] = []
+    for row in rows_of(rows[rows["x"].notna()]):
+        if len(gallery) == count:
+            break
+        image = read_image(folder, row.file_name)
+        if image is not None:
+            objects = annotations[annotations["image_id"] == row.image_id]
+            alt = f"image {row.image_id}: {row.given_label or row.predicted_label}, {KINDS[row.kind]}"
+            gallery.append((row, embedded("image/jpeg", _crop(image, row, objects), alt)))
+    return gallery
+
+
+def _crop(image: np.ndarray, row: Any, objects: pd.DataFrame) -> bytes:
+    """Return the box and its surroundings as JPEG, with a thin box around every other annotated object.
+
+    Args:
+        image: [height, width, 3].
+        row: A finding.
+        objects: The annotated objects of the image.
+    """
+    height, width = image.shape[:2]
+    around = max(MARGIN * max(row.width, row.height), 0.12 * max(width, height))
+    left, top = (max(0, int(corner - around)) for corner in (row.x, row.y))
+    right = min(width, int(np.ceil(row.x + row.width + around)))
+    bottom = min(height, int(np.ceil(row.y + row.height + around)))
+    scale = WIDTH / (right - left)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    size = (WIDTH, max(1, round((bottom - top) * scale)))
+    crop = cv2.resize(image[top:bottom, left:right], size, interpolation=method)
+    question = f"{row.predicted_label}?" if row.kind == "overlooked" else f"{row.given_label}? {row.predicted_label}?"
+    found = Box(row.x, row.y, row.width, row.height, question).scaled(scale, left, top)
+    others = [
+        Box(other.x, other.y, other.width, other.height).scaled(scale, left, top)
+        for other in rows_of(objects[objects["width"].notna()])
+    ]
+    return encode_jpeg(with_boxes(crop, [found], others))
