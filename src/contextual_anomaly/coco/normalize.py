@@ -5,7 +5,7 @@ the shape of COCO's and come here as well, so that all of them say the same of t
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,11 @@ class Reading:
 
 
 def read_records(
-    content: Any, report: ReadingReport, image_folder: Path | None = None, strict: bool = False, numbered: bool = False
+    content: Any,
+    report: ReadingReport,
+    image_folder: Path | None = None,
+    strict: bool = False,
+    lacks: Collection[str] = (),
 ) -> Reading:
     """Make tables of decoded records.
 
@@ -52,7 +56,7 @@ def read_records(
         report: what is noticed is added to it.
         image_folder: where the size of an image is looked up that the records do not give.
         strict: whether what would be left out or read in part is refused.
-        numbered: whether annotations have no ids in this format, so that their absence is nothing to report.
+        lacks: of "id", "bbox" and "size", what this format does not have, so that its absence is nothing to report.
 
     Raises:
         UserError: the records cannot be used; all that is wrong with them is named.
@@ -60,10 +64,10 @@ def read_records(
     lists = {name: _columns(content, name, report) for name in FIELDS}
     _other_kinds_of_annotations(lists["annotations"], report)
     report.check()
-    images = _images(lists["images"], report, image_folder)
+    images = _images(lists["images"], report, image_folder, "size" in lacks)
     categories = _categories(lists["categories"], report)
     report.check()
-    annotations = _annotations(lists["annotations"], images, categories, report, numbered)
+    annotations = _annotations(lists["annotations"], images, categories, report, lacks)
     report.check(strict)
     checked = _checked(lists["images"], images, categories, annotations)
     return Reading(annotations, images.table, categories.table, checked, report)
@@ -156,7 +160,7 @@ def _digits_as_text(columns: dict[str, list], name: str, field: str, report: Rea
                     "text stands where a number is; read as the number", len(rows))  # fmt: skip
 
 
-def _images(columns: dict[str, list], report: ReadingReport, image_folder: Path | None) -> _Known:
+def _images(columns: dict[str, list], report: ReadingReport, image_folder: Path | None, sizeless: bool) -> _Known:
     """The images, sorted by number."""
     numbers = _numbers(columns, "images", LARGEST_ID, report)
     _digits_as_text(columns, "images", "id", report)
@@ -175,6 +179,8 @@ def _images(columns: dict[str, list], report: ReadingReport, image_folder: Path 
             report.note("image_size_from_picture", record, f"width {width!r}, height {height!r}",
                         "the size is taken from the picture's header")  # fmt: skip
             size = found
+        elif not all(size) and sizeless:
+            size = (0, 0)
         elif not all(size):
             report.add("image_size_unknown", record, f"width {width!r}, height {height!r}",
                        "its objects count for their classes and have no geometry; give width and height in pixels, or "
@@ -288,14 +294,14 @@ def _categories(columns: dict[str, list], report: ReadingReport) -> _Known:
 
 
 def _annotations(
-    columns: dict[str, list], images: _Known, categories: _Known, report: ReadingReport, numbered: bool
+    columns: dict[str, list], images: _Known, categories: _Known, report: ReadingReport, lacks: Collection[str]
 ) -> pa.Table:
     """The objects whose image and class are known, sorted by image."""
     for field in ("image_id", "category_id"):
         _digits_as_text(columns, "annotations", field, report)
     out: dict[str, list] = {name: [] for name in ("image_id", "category_id", "area", "iscrowd", "id", "original")}
     boxes = []
-    numbers = _AnnotationNumbers(columns["id"], report, numbered)
+    numbers = _AnnotationNumbers(columns["id"], report, "id" in lacks)
     for row, given, image_id, category_id, box, area, crowd, score, outline, *_ in zip(
         columns["row"], *(columns[field] for field in FIELDS["annotations"]), strict=True
     ):
@@ -307,7 +313,7 @@ def _annotations(
         if _is_emptied(box, outline):
             report.add("object_emptied", record, f"bbox {box!r} with an empty segmentation", LEFT_OUT)
             continue
-        box = _box(box, outline, record, report)
+        box = None if box is msgspec.UNSET and "bbox" in lacks else _box(box, outline, record, report)
         crowded = flag(crowd)
         if crowded is None:
             crowded = bool(crowd)

@@ -6,7 +6,9 @@ whole. Where a record is written otherwise, or something is wrong, the file is d
 """
 
 import json
+import math
 import mmap
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,12 +78,14 @@ def read_coco(
     part_bytes: int = PART_BYTES,
     image_folder: Path | None = None,
     strict: bool = False,
+    recognise: Callable[[Any], tuple[Any, Collection[str]]] = lambda content: (content, ()),
 ) -> Reading:
     """Read a COCO instances file, and note in ``report`` all that is unusual; see `read_instances`.
 
     Args:
         image_folder: where the size of an image is looked up that the file does not give.
         strict: whether what would be left out or read in part is refused.
+        recognise: turns decoded JSON of another kind into COCO's, and says what the format lacks (see `read_records`).
 
     Raises:
         NotJson: the text is not JSON.
@@ -103,7 +107,11 @@ def read_coco(
         return _regular_reading(objects, lists, report, strict)
     except (msgspec.DecodeError, UnicodeDecodeError, _Irregular):
         pass
-    return read_records(decode_loosely(text, start, report), report, image_folder, strict)
+    content = decode_loosely(text, start, report)
+    lacks: Collection[str] = ()
+    if not isinstance(content, LooseInstances):
+        content, lacks = recognise(content)
+    return read_records(content, report, image_folder, strict, lacks)
 
 
 def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
@@ -136,8 +144,28 @@ def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
     except json.JSONDecodeError as error:
         raise NotJson(_explain(error)) from error
     if found:
-        report.note("number_not_finite", "", f"{found[0]}, which JSON does not have", "read as Python does", len(found))
+        where = _first_not_finite(content)
+        report.note(
+            "number_not_finite", where, f"{found[0]}, which JSON does not have", "read as Python does", len(found)
+        )
     return content
+
+
+def _first_not_finite(content: Any) -> str:
+    """The first record that holds NaN or infinity."""
+    for name, records in content.items() if isinstance(content, dict) else ():
+        for row, record in enumerate(records if isinstance(records, list) else ()):
+            if _is_not_finite(record):
+                fields = record.items() if isinstance(record, dict) else ()
+                field = next((f", field {field}" for field, value in fields if _is_not_finite(value)), "")
+                return f"{name} record {row}{field}"
+    return ""
+
+
+def _is_not_finite(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_not_finite, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _explain(error: json.JSONDecodeError) -> str:

@@ -1,4 +1,4 @@
-"""`contextual-anomaly annotations`: one COCO JSON file to three tables."""
+"""`contextual-anomaly annotations`: annotations of any known format to tables."""
 
 import logging
 from pathlib import Path
@@ -10,13 +10,40 @@ logger = logging.getLogger(__name__)
 
 
 def annotations(
-    instances: Annotated[Path, typer.Argument(help="An instances_*.json file in COCO's format.")],
+    instances: Annotated[
+        Path, typer.Argument(help="A file or folder of annotations; COCO's instances_*.json, or others.")
+    ],
     annotations: Annotated[Path, typer.Option(help="Objects: boxes and classes (Parquet).")],
     images: Annotated[Path, typer.Option(help="Images: names, sizes, links (Parquet).")],
     categories: Annotated[Path, typer.Option(help="Classes: ids and names (Parquet).")],
+    problems: Annotated[
+        Path | None, typer.Option(help="What was unusual or wrong, a kind a row, and what was done (CSV).")
+    ] = None,
+    checked: Annotated[
+        Path | None,
+        typer.Option(help="Which classes were looked for in which image, where not all were in all (Parquet)."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split it is: train or val.")] = "train",
+    other: Annotated[
+        Path | None, typer.Option(help="Annotations of the other split: the classes of both become one list.")
+    ] = None,
+    divide: Annotated[
+        bool,
+        typer.Option("--divide", help="It holds both splits: take the one that --split names, of every fifth image."),
+    ] = False,
+    image_folder: Annotated[
+        Path | None, typer.Option(help="Pictures whose headers give the sizes that the annotations do not.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse what would be left out or read in part, naming every kind.")
+    ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use: so many processes read.")] = 1,
 ) -> None:
-    """Read COCO annotations, check every record, and write them as tables.
+    """Read annotations, check every record, and write them as tables.
+
+    COCO's JSON and its dialects, LVIS, YOLO, Pascal VOC, CVAT, Label Studio, Open Images and labels of whole images are
+    told by their content. Values whose meaning is plain are read; objects whose box is wrong count for their class;
+    what cannot be read is left out, and counted by kind.
 
     Example: `contextual-anomaly annotations instances_val2017.json --annotations annotations.parquet
     --images images.parquet --categories categories.parquet`
@@ -24,15 +51,26 @@ def annotations(
     from concurrent.futures import ThreadPoolExecutor
 
     from contextual_anomaly import tables
-    from contextual_anomaly.coco.reader import read_instances
+    from contextual_anomaly.formats.read import Options
+    from contextual_anomaly.formats.splits import read_split
 
     logger.info(f"reading {instances}")
-    objects, pictures, classes = read_instances(instances, threads)
-    logger.info(f"{objects.num_rows:,} objects in {pictures.num_rows:,} images, {classes.num_rows} classes")
-    written = (
-        (objects, tables.ANNOTATIONS, annotations),
-        (pictures, tables.IMAGES, images),
-        (classes, tables.CATEGORIES, categories),
+    options = Options(image_folder=image_folder, processes=threads, strict=strict)
+    reading = read_split(instances, split, options, other, divide)
+    reading.report.log()
+    logger.info(
+        f"{reading.annotations.num_rows:,} objects in {reading.images.num_rows:,} images, "
+        f"{reading.categories.num_rows} classes"
     )
+    exhaustive = {"exhaustive": "true" if reading.checked is None else "false"}
+    looked_for = tables.CHECKED.empty_table() if reading.checked is None else reading.checked
+    written = [
+        (reading.annotations, tables.ANNOTATIONS, annotations),
+        (reading.images, tables.IMAGES, images),
+        (reading.categories, tables.CATEGORIES, categories),
+        *([(looked_for, tables.CHECKED, checked, exhaustive)] if checked else []),
+    ]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(tables.write_table, *zip(*written, strict=True)))  # as a list, or errors would stay in it
+        list(pool.map(lambda of: tables.write_table(*of), written))  # as a list, or errors would stay in it
+    if problems:
+        reading.report.write(problems, split)
