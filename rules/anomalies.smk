@@ -9,6 +9,7 @@ rule list_anomalies:
         geometry=lambda wildcards: geometry_files(wildcards.model, "val"),
         scenes=SCENES.format(split="val"),
         images=IMAGES.format(split="val"),
+        checked=CHECKED.format(split="val"),
     output:
         table=f"{R}/anomalies/{{model}}.parquet",
         csv=report(
@@ -39,5 +40,5 @@ rule list_anomalies:
     shell:
         "contextual-anomaly --usage {log.usage} list-anomalies"
         " --model {input.model} --calibration {input.calibration} --scenes {input.scenes}"
-        " --images {input.images} {params.geometry} --bottleneck {params.bottleneck} {params.limits}"
+        " --images {input.images} --checked {input.checked} {params.geometry} --bottleneck {params.bottleneck} {params.limits}"
         " --output {output.table} --csv {output.csv} --text {output.text} --attributions {output.reasons} > {log.text} 2>&1"

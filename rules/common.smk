@@ -56,6 +56,9 @@ CATEGORIES = f"{R}/categories/{{split}}.parquet"
 SCENES = f"{R}/scenes/{{split}}.parquet"
 UNFILTERED_SCENES = f"{R}/scenes/{{split}}_unfiltered.parquet"
 CLASS_COUNTS = f"{R}/scenes/class_counts.csv"
+CHECKED = f"{R}/annotations/{{split}}.checked.parquet"
+PROBLEMS = f"{R}/annotations/{{split}}.problems.csv"
+DATA_SUMMARY = f"{R}/data_summary.csv"
 OBJECT_GEOMETRY = f"{R}/object_geometry/{{split}}.parquet"
 MODEL = f"{R}/models/{{model}}.safetensors"
 CALIBRATION = f"{R}/models/{{model}}.calibration.parquet"
@@ -97,14 +100,40 @@ def in_local_copy(name):
     return bool(local(name) or (parts and all(local(part) for part in parts)))
 
 
+# One file or folder of own data may hold both splits.
+OWN = SETTINGS.dataset.kind is DatasetKind.own
+DIVIDED = OWN and not SETTINGS.dataset.val_annotations
+
+
 def raw(split):
-    """The annotation file of a split: the world's, of the local copy, or out of COCO's archive."""
+    """The annotations of a split: the world's, of the local copy, or out of COCO's archive."""
     if SYNTHETIC:
         return f"{R}/world/annotations/instances_{split}2017.json"
+    if DIVIDED:
+        split = "train"
     return (
         local(getattr(SETTINGS.dataset, f"{split}_annotations"))
         or f"{DOWNLOADS}/annotations/instances_{split}2017.json"
     )
+
+
+def other_raw(split):
+    """The annotations of the other split, of own data: the classes of both become one list."""
+    return raw("val" if split == "train" else "train") if OWN and not DIVIDED else []
+
+
+def reading_options(split):
+    """How the annotations of a split are read."""
+    options = [f"--split {split}"]
+    if DIVIDED:
+        options.append("--divide")
+    elif OWN:
+        options.append(f"--other {shlex.quote(other_raw(split))}")
+    if OWN and local(SETTINGS.dataset.val_images):
+        options.append(
+            f"--image-folder {shlex.quote(local(SETTINGS.dataset.val_images))}"
+        )
+    return " ".join(options + ["--strict"] * SETTINGS.dataset.strict)
 
 
 def image_folder():

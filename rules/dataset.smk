@@ -54,13 +54,16 @@ if SYNTHETIC:
 
 
 rule annotations:
-    """Read a split's COCO annotations, check every record, and write them as tables."""
+    """Read a split's annotations, check every record, and write them as tables."""
     input:
         instances=lambda wildcards: raw(wildcards.split),
+        other=lambda wildcards: other_raw(wildcards.split),
     output:
         annotations=ANNOTATIONS,
         images=IMAGES,
         categories=CATEGORIES,
+        problems=PROBLEMS,
+        checked=CHECKED,
     log:
         text=f"{R}/logs/annotations.{{split}}.log",
         usage=f"{R}/logs/annotations.{{split}}.usage.json",
@@ -72,12 +75,13 @@ rule annotations:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        split=lambda wildcards: wildcards.split,
+        options=lambda wildcards: reading_options(wildcards.split),
         source=source("annotations"),
     shell:
         "contextual-anomaly --usage {log.usage} annotations"
-        " {input.instances:q} --annotations {output.annotations}"
-        " --images {output.images} --categories {output.categories} --threads {threads} > {log.text} 2>&1"
+        " {input.instances:q} {params.options} --annotations {output.annotations}"
+        " --images {output.images} --categories {output.categories}"
+        " --problems {output.problems} --checked {output.checked} --threads {threads} > {log.text} 2>&1"
 
 
 rule object_geometry:
@@ -113,6 +117,8 @@ rule scenes:
         val_annotations=ANNOTATIONS.format(split="val"),
         train_categories=CATEGORIES.format(split="train"),
         val_categories=CATEGORIES.format(split="val"),
+        train_images=IMAGES.format(split="train"),
+        val_images=IMAGES.format(split="val"),
     output:
         train=SCENES.format(split="train"),
         val=SCENES.format(split="val"),
@@ -123,6 +129,7 @@ rule scenes:
             caption="../workflow/report/class_counts.rst",
             category="Data",
         ),
+        summary=DATA_SUMMARY,
     log:
         text=f"{R}/logs/scenes.log",
         usage=f"{R}/logs/scenes.usage.json",
@@ -141,6 +148,9 @@ rule scenes:
             else "--exclude-person"
         ),
         minimum_classes=SETTINGS.scenes.minimum_classes,
+        pictures=verbatim(
+            optional("--image-folder", local(SETTINGS.dataset.val_images))
+        ),
         source=source("scenes"),
     shell:
         "contextual-anomaly --usage {log.usage} scenes"
@@ -150,4 +160,5 @@ rule scenes:
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --train-scenes-unfiltered {output.train_unfiltered}"
         " --val-scenes-unfiltered {output.val_unfiltered}"
-        " --class-counts {output.counts} --threads {threads} > {log.text} 2>&1"
+        " --train-images {input.train_images} --val-images {input.val_images} {params.pictures}"
+        " --class-counts {output.counts} --data-summary {output.summary} --threads {threads} > {log.text} 2>&1"

@@ -60,6 +60,7 @@ def list_anomalies(
     images: pa.Table,
     limits: Rates | Thresholds,
     geometry: np.ndarray | None = None,
+    checked: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, Explanation]:
     """Flag every (image, class) whose presence contradicts its expectation.
 
@@ -68,6 +69,8 @@ def list_anomalies(
         calibration: of that variant.
         images: rows of `tables.IMAGES`; images with a COCO address get a link to COCO's explorer.
         geometry: [N, A, F] of the scenes, for models that look at it.
+        checked: [N, C] whether annotators looked for the class in the image; where they did not, it cannot be missing.
+            None if they looked for every class in every image.
 
     Returns:
         columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there;
@@ -78,7 +81,10 @@ def list_anomalies(
     probability = expit_in_place(odds.copy())
     present = presence > 0
     p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
-    row, column = np.nonzero(limits.flags(present, probability, p_value))
+    flags = limits.flags(present, probability, p_value)
+    if checked is not None:
+        flags &= present | checked
+    row, column = np.nonzero(flags)
     there = present[row, column]
     surprise = np.where(there, odds[row, column], -odds[row, column])
     # Equal surprises stay in the order of images and classes.

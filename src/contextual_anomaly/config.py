@@ -55,6 +55,7 @@ class Dataset(Section):
     train_annotations: InputPath = "annotations/instances_train2017.json"
     val_annotations: InputPath = "annotations/instances_val2017.json"
     val_images: InputPath = "val2017"
+    strict: bool = False
 
 
 class Download(Section):
@@ -133,7 +134,7 @@ class World(Section):
 class SceneSettings(Section):
     """Encoding."""
 
-    include_person: bool = False
+    include_person: bool | None = None
     minimum_classes: Count = 2
 
 
@@ -327,6 +328,10 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         raise UserError("configuration: " + "; ".join(problems)) from None
+    if settings.scenes.include_person is None:
+        included = settings.dataset.kind is DatasetKind.own
+        scenes = settings.scenes.model_copy(update={"include_person": included})
+        settings = settings.model_copy(update={"scenes": scenes})
     if settings.dataset.kind is DatasetKind.synthetic:
         return settings
     folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")
@@ -346,9 +351,14 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
                 f"set dataset.local_copy, or the environment variable {LOCAL_COPY_VARIABLE}."
             )
         for setting in ("train_annotations", "val_annotations"):
-            path = Path(folder) / getattr(settings.dataset, setting)
-            if not path.is_file():
+            name = getattr(settings.dataset, setting)
+            path = Path(folder) / name
+            if not path.exists() and (name or setting == "train_annotations"):
                 raise UserError(f"configuration: dataset.{setting}: there is no file {path}.")
+    elif not settings.dataset.val_annotations or not settings.dataset.train_annotations:
+        raise UserError(
+            "configuration: dataset.train_annotations and dataset.val_annotations: COCO has a file for each."
+        )
     return settings.model_copy(update={"dataset": settings.dataset.model_copy(update={"local_copy": folder})})
 
 

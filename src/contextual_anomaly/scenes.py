@@ -120,6 +120,32 @@ def read_scenes(path: str | Path) -> Scenes:
     )
 
 
+def checked_classes(path: str | Path, scenes: Scenes) -> np.ndarray | None:
+    """Which classes annotators looked for in each image; those that are there are among them.
+
+    Args:
+        path: a table of `tables.CHECKED`.
+        scenes: N images over C classes.
+
+    Returns:
+        [N, C] bool, or None where every class was looked for in every image.
+
+    Raises:
+        UserError: the file is missing or of another schema.
+    """
+    table = tables.read_table(path, tables.CHECKED)
+    if tables.metadata_of(table).get("exhaustive") == "true":
+        return None
+    image, category = to_numpy(table["image_id"]), to_numpy(table["category_id"])
+    row = np.minimum(np.searchsorted(scenes.image_ids, image), len(scenes.image_ids) - 1)
+    order = np.argsort(scenes.category_ids)
+    column = order[np.minimum(np.searchsorted(scenes.category_ids, category, sorter=order), len(order) - 1)]
+    known = (scenes.image_ids[row] == image) & (np.array(scenes.category_ids)[column] == category)
+    checked = scenes.counts > 0
+    checked[row[known], column[known]] = True
+    return checked
+
+
 def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, second_path: str | Path) -> None:
     """Check that two splits have the same classes.
 
@@ -131,7 +157,8 @@ def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, s
         only = [sorted(f"{i} {n}" for i, n in (a.items() - b.items())) for a, b in (names, names[::-1])]
         raise UserError(
             f"{first_path} and {second_path}: the class lists differ, both splits must have the same. "
-            f"Only in the first: {', '.join(only[0]) or 'none'}; only in the second: {', '.join(only[1]) or 'none'}."
+            f"Only in the first: {', '.join(only[0]) or 'none'}; only in the second: {', '.join(only[1]) or 'none'}. "
+            "`contextual-anomaly annotations` makes one list of both if --other names the annotations of the other split."
         )
 
 

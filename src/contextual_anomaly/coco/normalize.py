@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
+from contextual_anomaly.coco.pictures import find_picture, picture_size
 from contextual_anomaly.coco.problems import LEFT_OUT, NO_GEOMETRY, ReadingReport
 from contextual_anomaly.coco.values import CONTROL, file_name, flag, identity, integer, number, text
 from contextual_anomaly.runtime.arrow import from_numpy, from_texts
@@ -222,32 +223,10 @@ def _length(value: Any) -> int:
     return int(side) if side is not None and 1 <= side <= LARGEST_LENGTH else 0
 
 
-def find_picture(folder: Path | None, name: str) -> Path | None:
-    """The picture of that name in a folder, or of its last part; None where neither is there."""
-    if folder is None or not name:
-        return None
-    for tried in (name, name.rpartition("/")[2]):
-        path = folder / tried
-        if tried and path.is_file():
-            return path
-    return None
-
-
 def _header_size(folder: Path | None, name: str) -> tuple[int, int] | None:
     """Width and height of a picture as it is shown, from its header alone."""
     path = find_picture(folder, name)
     return None if path is None else picture_size(path)
-
-
-def picture_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a picture as it is shown, from its header alone; None where it is none."""
-    import imagesize
-
-    try:
-        width, height = imagesize.get(path)
-    except (OSError, ValueError):
-        return None
-    return (int(width), int(height)) if width > 0 and height > 0 else None
 
 
 def _categories(columns: dict[str, list], report: ReadingReport) -> _Known:

@@ -153,11 +153,12 @@ def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
 
 def _first_not_finite(content: Any) -> str:
     """The first record that holds NaN or infinity."""
-    for name, records in content.items() if isinstance(content, dict) else ():
+    lists = content if isinstance(content, dict) else {}
+    for name, records in lists.items():
         for row, record in enumerate(records if isinstance(records, list) else ()):
             if _is_not_finite(record):
-                fields = record.items() if isinstance(record, dict) else ()
-                field = next((f", field {field}" for field, value in fields if _is_not_finite(value)), "")
+                fields = record if isinstance(record, dict) else {}
+                field = next((f", field {field}" for field, value in fields.items() if _is_not_finite(value)), "")
                 return f"{name} record {row}{field}"
     return ""
 

@@ -26,6 +26,10 @@ def list_anomalies(
     categories: Annotated[
         Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
     ] = None,
+    checked: Annotated[
+        Path | None,
+        typer.Option(help="Which classes were looked for in which image (Parquet); others are not missing."),
+    ] = None,
     bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 10,
     unexpected_rate: Annotated[
         float, typer.Option(min=0, max=1, help="False alarms: share of genuine objects that may be flagged.")
@@ -58,7 +62,7 @@ def list_anomalies(
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.object_geometry import read_object_geometry
     from contextual_anomaly.runtime.atomic import atomic_write
-    from contextual_anomaly.scenes import read_scenes
+    from contextual_anomaly.scenes import checked_classes, read_scenes
 
     if (missing_above is None) != (unexpected_below is None):
         raise UserError("--missing-above and --unexpected-below go together: give both, or neither.")
@@ -75,7 +79,10 @@ def list_anomalies(
     )
     variant = variant_index(judge, bottleneck)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
-        listing, why = list_anomalies(judge, variant, read_calibration(calibration), judged, pictures, limits, geometry)
+        listing, why = list_anomalies(
+            *(judge, variant, read_calibration(calibration), judged, pictures, limits, geometry),
+            checked=checked_classes(checked, judged) if checked else None,
+        )
     kinds = listing["kind"].value_counts()
     found = f"{kinds.get('unexpected', 0)} unexpected and {kinds.get('missing', 0)} missing objects"
     logger.info(f"{judge.name}: {found} in {listing['image_id'].nunique()} of {len(judged.image_ids):,} images")

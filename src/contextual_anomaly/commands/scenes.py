@@ -22,6 +22,14 @@ def scenes(
     ],
     val_scenes_unfiltered: Annotated[Path, typer.Option(help="The same with the images of a single class (Parquet).")],
     class_counts: Annotated[Path, typer.Option(help="Images, instances and scenes of each class, as CSV.")],
+    train_images: Annotated[Path | None, typer.Option(help="Images of the training split (Parquet).")] = None,
+    val_images: Annotated[Path | None, typer.Option(help="Images of the validation split (Parquet).")] = None,
+    data_summary: Annotated[
+        Path | None, typer.Option(help="What the splits hold and what is left out, with both --…-images (CSV).")
+    ] = None,
+    image_folder: Annotated[
+        Path | None, typer.Option(help="Pictures of the validation split: those that are not there are counted.")
+    ] = None,
     include_person: Annotated[
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
     ] = False,
@@ -40,34 +48,54 @@ def scenes(
     """
     import csv
     from concurrent.futures import ThreadPoolExecutor
+    from dataclasses import asdict
 
+    from contextual_anomaly import scenes as encoding
     from contextual_anomaly import tables
+    from contextual_anomaly.formats import data_summary as summary_of
     from contextual_anomaly.runtime.atomic import atomic_write
-    from contextual_anomaly.scenes import class_counts as count_classes
-    from contextual_anomaly.scenes import count_instances, same_categories, write_scenes
 
     categories = tables.read_table(train_categories, tables.CATEGORIES)
-    same_categories(categories, train_categories, tables.read_table(val_categories, tables.CATEGORIES), val_categories)
-    rows, written = [], []
+    other = tables.read_table(val_categories, tables.CATEGORIES)
+    encoding.same_categories(categories, train_categories, other, val_categories)
+    pictures = {
+        split: tables.read_table(path, tables.IMAGES, ("image_id", "file_name", "width", "height"))
+        for split, path in (("train", train_images), ("val", val_images))
+        if path
+    }
+    rows, written, found = [], [], []
     with ThreadPoolExecutor(threads) as pool:
         for split, source, target, every in (
             ("train", train_annotations, train_scenes, train_scenes_unfiltered),
             ("val", val_annotations, val_scenes, val_scenes_unfiltered),
         ):
-            objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id"))
-            counted = count_instances(objects, categories, dataset)
+            objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id", "width"))
+            counted = encoding.count_instances(objects, categories, dataset)
             of_every_image = (counted if include_person else counted.without("person")).of_at_least(1)
-            written.append(pool.submit(write_scenes, of_every_image, every))
+            written.append(pool.submit(encoding.write_scenes, of_every_image, every))
             encoded = of_every_image.of_at_least(minimum_classes)
-            written.append(pool.submit(write_scenes, encoded, target))
+            written.append(pool.submit(encoding.write_scenes, encoded, target))
             logger.info(
                 f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of "
                 f"{len(encoded.classes)} classes"
             )
-            rows.extend(count_classes(split, objects, categories, counted, encoded))
+            rows.extend(encoding.class_counts(split, objects, categories, counted, encoded))
+            if split in pictures:
+                found += summary_of.summarize_split(split, objects, categories, pictures[split], counted, encoded)
         for writing in written:
             writing.result()
-    with atomic_write(class_counts) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    if "val" in pictures:
+        found += [summary_of.pictures_not_found("val", pictures["val"], image_folder)] if image_folder else []
+        found += [summary_of.images_in_both(pictures["train"], pictures["val"])] if "train" in pictures else []
+    for count in found:
+        if count.example and count.count:
+            logger.info(f"{count.split}: {count.count:,} {count.item}, such as {count.example}")
+    summary = [asdict(count) for count in found]
+    for path, lines in ((class_counts, rows), (data_summary, summary)):
+        if path:
+            with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(
+                    file, lines[0].keys() if lines else summary_of.DATA_COLUMNS, lineterminator="\n"
+                )
+                writer.writeheader()
+                writer.writerows(lines)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from contextual_anomaly.coco.normalize import find_picture, picture_size
+from contextual_anomaly.coco.pictures import find_picture, picture_size
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import number
 from contextual_anomaly.errors import UserError
@@ -109,7 +109,7 @@ def _open_images(
         if not row.get("ImageID") or not row.get("LabelName"):
             report.add("row_without_image", f"line {line}", str(dict(row)), LEFT_OUT)
             continue
-        category = found.category(names.get(row["LabelName"], row["LabelName"]))
+        category = found.category(str(names.get(row["LabelName"], row["LabelName"])))
         if boxes:
             image = image_of(row)
             box = corners(*(row.get(side) for side in ("XMin", "YMin", "XMax", "YMax")))
@@ -125,7 +125,7 @@ def _open_images(
                 for row in csv.DictReader(file):
                     if row.get("ImageID") in known and number(row.get("Confidence") or "1") == 0:
                         found.absent(
-                            known[row["ImageID"]], found.category(names.get(row["LabelName"], row["LabelName"]))
+                            known[row["ImageID"]], found.category(str(names.get(row["LabelName"], row["LabelName"])))
                         )
     return found.content()
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from contextual_anomaly import tables
 from contextual_anomaly.coco.normalize import LARGEST_CATEGORY_ID, Reading, make_table
@@ -92,10 +91,10 @@ def take_split(reading: Reading, split: str) -> Reading:
         is_val[chosen[FRACTION - 1 :: FRACTION]] = True
     if not is_val[with_objects].any():
         is_val[np.flatnonzero(with_objects)[-1]] = True
-    kept = from_numpy(image_ids[is_val == (split == "val")], pa.int64())
+    kept = image_ids[is_val == (split == "val")]
 
     def of(table: pa.Table) -> pa.Table:
-        return table.filter(pc.is_in(table["image_id"], value_set=kept))
+        return table.filter(pa.array(np.isin(to_numpy(table["image_id"]), kept)))
 
     return replace(
         reading,
@@ -129,7 +128,7 @@ def unite_classes(reading: Reading, train: Reading, val: Reading) -> Reading:
     for split, source, other in (("train", train, val), ("val", val, train)):
         if alone[split]:
             reading.report.note(
-                "class_in_one_split", source.report.name, ", ".join(sorted(alone[split])),
+                f"class_in_{split}_alone", source.report.name, ", ".join(sorted(alone[split])),
                 f"listed there alone; has no object in {other.report.name}", len(alone[split]),
             )  # fmt: skip
     for root in _roots(rows, (train, val)):
@@ -175,7 +174,7 @@ def _roots(rows: dict[str, dict], readings: tuple[Reading, Reading]) -> list[str
     """Roboflow's class for the project as a whole: no object is of it, and it stands above all other classes."""
     used = set()
     for reading in readings:
-        ids = set(pc.unique(reading.annotations["category_id"]).to_pylist())
+        ids = set(np.unique(to_numpy(reading.annotations["category_id"])).tolist())
         used |= {row["name"] for row in reading.categories.to_pylist() if row["category_id"] in ids}
     above = {row["supercategory"] for name, row in rows.items() if name in used}
     return [name for name in rows if name not in used and above == {name}]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contextual_anomaly.coco.normalize import picture_size
+from contextual_anomaly.coco.pictures import picture_size
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import integer, number
 from contextual_anomaly.errors import UserError
