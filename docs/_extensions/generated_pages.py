@@ -28,7 +28,13 @@ def setup(app) -> dict[str, Any]:
 def write_pages(folder: Path) -> None:
     """Write all generated pages into ``folder``; a page that does not change keeps its time."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"settings.md": settings_page, "rules.md": rules_page, "commands.md": commands_page, "api.md": api_page}
+    pages = {
+        "settings.md": settings_page,
+        "rules.md": rules_page,
+        "commands.md": commands_page,
+        "summary.md": summary_page,
+        "api.md": api_page,
+    }
     for name, page in pages.items():
         text = page()
         path = folder / name
@@ -297,6 +303,22 @@ def default_of(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return " ".join(str(default_of(part)) for part in value)
     return getattr(value, "value", value)
+
+
+# Figures of a run
+
+
+def summary_page() -> str:
+    """Return the page of the names in summary.json, which is the docstring of the module that writes it."""
+    from contextual_anomaly.report import summary
+
+    return (
+        "# Figures of a run: summary.json\n\n"
+        f"{inspect.getdoc(summary)}\n\n"
+        "[`contextual-anomaly summary-table`](commands.md) prints the figures of one run or of several as a table, such as "
+        "those of [the results on COCO](../../results.md). This page is generated from the docstring of "
+        "`contextual_anomaly.report.summary`.\n"
+    )
 
 
 # API
