@@ -11,6 +11,19 @@ configure_logging()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+# From the fast tests to those that take longest.
+LANES = ("slow", "workflow", "slurm")
+
+
+def pytest_collection_modifyitems(items):
+    """Run the fast tests first; within a lane the order stays."""
+    items.sort(
+        key=lambda item: max(
+            (1 + LANES.index(mark.name) for mark in item.iter_markers() if mark.name in LANES), default=0
+        )
+    )
+
+
 @pytest.fixture
 def instances() -> dict:
     """Three images, two classes, three objects: small enough to check by eye."""

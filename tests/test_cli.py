@@ -2,30 +2,85 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
 
-from contextual_anomaly.cli import COMMANDS
+from contextual_anomaly import cli
+from contextual_anomaly.cli import COMMANDS, FOR_PEOPLE, application, invoked_command
 
 
 def run(*arguments, **options):
     return subprocess.run(["contextual-anomaly", *map(str, arguments)], text=True, capture_output=True, **options)
 
 
-def test_help_lists_every_stage():
-    text = run("--help").stdout
-    for command in COMMANDS:
-        assert command.replace("_", "-") in text
+@pytest.fixture(scope="module")
+def commands():
+    """Every command as Typer has it."""
+    return get_command(application()).commands
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(command):
-    done = run(command.replace("_", "-"), "--help", env=os.environ | {"COLUMNS": "200", "TERM": "dumb"})
-    assert done.returncode == 0
-    assert "Example" in done.stdout
-    assert "Traceback" not in done.stderr
+def test_help_shows_what_people_use_and_the_stages(commands):
+    text = CliRunner().invoke(application(), ["--help"], env={"COLUMNS": "120", "TERM": "dumb"}).output
+    people, _, stages = text.partition("Stages of the workflow")
+    for name, command in commands.items():
+        assert (name in stages or name in people) is not command.hidden
+    assert all(name.replace("_", "-") in people.partition("For people")[2] for name in FOR_PEOPLE)
+    assert {name.replace("-", "_") for name in commands} - {"ask"} == set(COMMANDS)
+
+
+def test_each_command_explains_itself_and_its_options(commands):
+    for name, command in commands.items():
+        assert re.match(r"[A-Z][^\n]+[.:]", command.help), name
+        assert f"contextual-anomaly {'predict' if name == 'ask' else name}" in command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None) or parameter.name == "help", (name, parameter.name)
+
+
+def test_every_module_of_the_commands_is_a_command():
+    modules = (Path(cli.__file__).parent / "commands").glob("[!_]*.py")
+    assert {path.stem for path in modules} == set(COMMANDS)
+
+
+def test_a_shell_completes_commands():
+    asked = {"_CONTEXTUAL_ANOMALY_COMPLETE": "complete_bash", "COMP_WORDS": "contextual-anomaly ev", "COMP_CWORD": "1"}
+    done = run(env=os.environ | asked)
+    assert done.stdout.split() == ["evaluate-detector", "evaluate-rescoring", "evaluate-audit"]
+
+
+def test_the_old_name_of_predict_still_works(tmp_path):
+    done = run("ask", "cup", "--run", tmp_path)
+    assert done.returncode == 2
+    assert "there is no configuration.yaml" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        ([], None),
+        (["--version"], None),
+        (["fit", "scenes"], "fit"),
+        (["--usage", "scenes", "fit"], "fit"),
+        (["--usage=x", "fit"], "fit"),
+        (["--usage"], None),
+    ],
+)
+def test_the_command_of_a_command_line(arguments, command):
+    assert invoked_command(arguments) == command
+
+
+def test_a_fault_of_the_program_shows_where_it_is(tmp_path):
+    """A folder in place of a file is no mistake that the command foresees."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/x").write_text("")
+    done = run("configuration", "--settings", "{}", "--output", tmp_path / "out")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
 
 
 @pytest.fixture

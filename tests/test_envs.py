@@ -1,18 +1,20 @@
 """The conda environments give the versions of the lock file, and hold what their rules' commands import."""
 
-import ast
 import re
 import sys
 from importlib.metadata import packages_distributions, requires
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from contextual_anomaly.workflow.source_digest import _imports, _reached
+from contextual_anomaly.workflow.source_digest import _reached
+from tests.rules import all_rules
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src/contextual_anomaly"
 LOCKED = dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 
 
@@ -31,34 +33,25 @@ def test_the_lock_names_no_index():
     assert "index" not in text
 
 
-COMMANDS = sorted(
-    {
-        (env, command.replace("-", "_"))
-        for path in (ROOT / "rules").glob("*.smk")
-        for env, command in re.findall(
-            r'conda:\s+"\.\./envs/(\w+)\.yaml".*?"contextual-anomaly (?:--usage \S+ )?([a-z-]+)',
-            path.read_text(),
-            re.DOTALL,
-        )
+@pytest.fixture(scope="module")
+def commands():
+    """The environment of each command, by the rules."""
+    found = {
+        (Path(rule.conda_env).stem, re.match(r"contextual-anomaly --usage \S+ (\S+)", rule.shellcmd)[1])
+        for rule in all_rules().values()
+        if rule.shellcmd
     }
-)
+    assert len(found) > 20
+    return found
 
 
-def imported(start: set[str]) -> set[str]:
-    """Top-level names of all that modules of this package import, and what they import of it in turn."""
-    names, waiting, seen = set(), set(start), set()
-    while waiting:
-        module = waiting.pop()
-        seen.add(module)
-        path = ROOT / "src" / Path(*module.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names.update(alias.name.partition(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                names.add(node.module.partition(".")[0])
-        waiting |= _imports(module) - seen
-    return names - sys.stdlib_module_names - {"contextual_anomaly"}
+def imported(*names: str) -> tuple[set[str], set[str]]:
+    """Modules of this package, and top-level names of all others, that these modules import, by their byte code."""
+    finder = ModuleFinder(path=[str(ROOT / "src")])
+    for name in names:
+        finder.import_hook(name)
+    own = {name for name in finder.modules if name.partition(".")[0] == "contextual_anomaly"}
+    return own, {name.partition(".")[0] for name in finder.badmodules} - sys.stdlib_module_names
 
 
 def provided(requirements: set[str]) -> set[str]:
@@ -74,15 +67,29 @@ def provided(requirements: set[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("env", "command"), COMMANDS)
-def test_an_environment_has_what_its_commands_import(env, command):
-    modules = {f"contextual_anomaly.commands.{command}"}
-    if "contextual_anomaly.models.registry" in _reached(tuple(modules)):
-        families = (ROOT / "src/contextual_anomaly/models/families").glob("[!_]*.py")
-        modules |= {f"contextual_anomaly.models.families.{path.stem}" for path in families}
+def test_an_environment_has_what_its_commands_import(commands):
     of = packages_distributions()
-    wanted = {min(of[name]).lower() for name in imported(modules)}
-    if env in ("experiments", "report"):
-        wanted -= {"flax", "jax", "optax"}  # families learn by them, and answer without
-    pip = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())["dependencies"][-1]["pip"]
-    assert wanted <= provided({requirement.split("==")[0] for requirement in pip})
+    families = [
+        f"contextual_anomaly.models.families.{path.stem}" for path in (PACKAGE / "models/families").glob("[!_]*.py")
+    ]
+    for env, command in commands:
+        modules = [f"contextual_anomaly.commands.{command.replace('-', '_')}"]
+        own, others = imported(*modules)
+        if "contextual_anomaly.models.registry" in own:  # which loads families by name
+            own, others = imported(*modules, *families)
+        wanted = {min(of[name]).lower() for name in others if name in of}
+        assert "typer" in wanted
+        if env in ("experiments", "report"):
+            wanted -= {"flax", "jax", "optax"}  # families learn with them, and predict without
+        pip = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())["dependencies"][-1]["pip"]
+        lacking = wanted - provided({requirement.split("==")[0] for requirement in pip})
+        assert not lacking, f"{env} lacks {lacking} for {command}"
+
+
+def test_the_digest_of_a_command_covers_what_its_byte_code_imports(commands):
+    """Packages' own `__init__.py` are left out: importing a module runs them, but nothing asks them for anything."""
+    for _, command in commands:
+        name = f"contextual_anomaly.commands.{command.replace('-', '_')}"
+        own, _ = imported(name)
+        modules = {module for module in own if (ROOT / "src" / Path(*module.split("."))).with_suffix(".py").is_file()}
+        assert modules <= _reached((name,)), command

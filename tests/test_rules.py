@@ -6,35 +6,69 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.rules import all_rules, parsed_rules
+
 ROOT = Path(__file__).resolve().parents[1]
-RULES = {
-    name: body
-    for path in sorted((ROOT / "rules").glob("*.smk"))
-    for name, body in re.findall(r"^ *rule (\w+):\n(.*?)(?=^ {0,4}(?:rule|if|def) |\Z)", path.read_text(), re.M | re.S)
-    if "shell:" in body
-}
 PROFILES = sorted((ROOT / "profiles").glob("*/profile.yaml"))
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_a_rule_says_what_it_needs(name):
-    body = RULES[name]
-    assert re.match(r' *""".+\."""\n', body)
-    for directive in ("output", "log", "conda", "threads", "resources", "shell"):
-        assert f"{directive}:\n" in body or f"{directive}: " in body
-    # A job that was killed for want of memory or time gets more of it.
-    for resource in ("mem_mb", "runtime"):
-        assert re.search(rf"{resource}=growing\(\d+\)", body)
+@pytest.fixture(scope="module")
+def rules():
+    """The rules that run a command; the others only name files."""
+    found = all_rules()
+    assert len(found) > 30
+    return {name: rule for name, rule in found.items() if rule.shellcmd}
+
+
+def test_every_rule_says_what_it_does_and_needs(rules):
+    for name, rule in rules.items():
+        assert re.match(r"[A-Z].+\.$", rule.docstring.strip(), re.DOTALL), name
+        assert list(rule.output), name
+        assert rule.conda_env, name
+        assert rule.resources["_cores"].value >= 1, name
+
+
+def test_a_job_that_was_killed_for_want_of_memory_or_time_gets_more(rules):
+    for name, rule in rules.items():
+        for resource in ("mem_mb", "runtime"):
+            first, second = (rule.resources[resource].evaluate(None, attempt=attempt).value for attempt in (1, 2))
+            assert second == 2 * first > 0, (name, resource)
+
+
+def test_every_command_leaves_its_log_and_its_usage(rules):
+    for name, rule in rules.items():
+        logs = dict(rule.log._allitems())
+        assert set(logs) == {"text", "usage"}, name
+        assert logs["text"].endswith(".log"), name
+        assert logs["usage"] == logs["text"].removesuffix(".log") + ".usage.json", name
+        assert "--usage {log.usage}" in rule.shellcmd, name
+        assert re.search(r"(> \{log\.text\} 2>&1|2>&1 \| tee \{log\.text\})$", rule.shellcmd), name
+
+
+def test_what_a_person_asks_for_is_a_target():
+    targets = {name for name, rule in parsed_rules().items() if not rule.shellcmd and not rule.has_wildcards()}
+    assert targets >= {
+        "all",
+        "prepare",
+        "models",
+        "anomalies",
+        "detections",
+        "experiment1",
+        "experiment2",
+        "audit",
+        "report",
+    }
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
-def test_a_profile_names_rules_that_are_there(path):
+def test_a_profile_names_rules_that_are_there(path, rules):
     profile = yaml.safe_load(path.read_text())
     grouped = dict(entry.split("=") for entry in profile.get("groups", []))
-    assert set(grouped) | set(profile.get("set-resources", {})) <= set(RULES)
+    assert set(grouped) | set(profile.get("set-resources", {})) <= set(rules)
     assert {entry.split("=")[0] for entry in profile.get("group-components", [])} <= set(grouped.values())
     # A group is one job, and a job has one partition.
     assert not {"fit", "detect"} & set(grouped)
+    assert profile["logger"] == "contextual-anomaly"
 
 
 def test_a_container_gets_files_that_are_there():

@@ -49,17 +49,27 @@ class Project:
     folder: Path
 
     def snakemake(
-        self, *arguments: str, settings: tuple[str, ...] = (), check: bool = True, **environment: str
+        self,
+        *arguments: str,
+        settings: tuple[str, ...] = (),
+        check: bool = True,
+        small: bool = True,
+        folder: Path | None = None,
+        **environment: str,
     ) -> subprocess.CompletedProcess:
-        """Run Snakemake in the folder; its output is kept as one text.
+        """Run Snakemake; its output is kept as one text.
 
         Args:
             settings: configuration files that go behind the small one.
+            small: whether the small configuration is used.
+            folder: where to run it, in place of the project's folder.
         """
-        command = ["snakemake", "--cores", "2", *arguments, "--configfile", "small.yaml", *settings]
+        command = ["snakemake", "--cores", "2", *arguments]
+        if small:
+            command += ["--configfile", "small.yaml", *settings]
         env = os.environ | {"PYTHONPATH": str(self.folder / "src")} | environment
         done = subprocess.run(
-            command, cwd=self.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, cwd=folder or self.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         assert not check or done.returncode == 0, done.stdout[-6000:]
         return done
@@ -73,6 +83,18 @@ class Project:
         jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
         del jobs["total"]
         return jobs
+
+    def pretend(self) -> None:
+        """Make every output without running a command, as a run would have left it to Snakemake's eyes."""
+        plan = self.snakemake("--dry-run").stdout
+        for line in re.findall(r"^    output: (.*)$", plan, re.MULTILINE):
+            for path in (self.folder / name for name in line.split(", ")):
+                if path.suffix:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(path.name)
+                else:
+                    path.mkdir(parents=True)
+        self.snakemake("--touch", "--forceall")
 
     def digests(self) -> dict[str, str]:
         """The digest of every result but logs and timings; the report's without what it takes from those."""
@@ -121,4 +143,12 @@ def finished(tmp_path_factory) -> Project:
     """A project whose whole workflow has run; tests leave it as they found it."""
     project = copy_project(tmp_path_factory.mktemp("workflow") / "project")
     project.snakemake()
+    return project
+
+
+@pytest.fixture(scope="session")
+def pretended(tmp_path_factory) -> Project:
+    """A project that looks to Snakemake as if its whole workflow had run; tests leave it as they found it."""
+    project = copy_project(tmp_path_factory.mktemp("dag") / "project")
+    project.pretend()
     return project

@@ -146,7 +146,7 @@ def test_another_version_of_the_rule_fetches_nothing_anew(fresh, world):
     rules = fresh.folder / "rules/download.smk"
     rules.write_text(rules.read_text().replace(" {params.addresses} ", "  {params.addresses}  "))
     before = len(site.requests)
-    said = fresh.snakemake(f"data/{ARCHIVE}", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
+    said = fresh.snakemake(f"data/{ARCHIVE}", "--verbose", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
     assert "Code has changed" in said
     assert "checksum right, was there" in said
     assert requested(site, before) == []

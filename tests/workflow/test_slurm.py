@@ -53,7 +53,14 @@ def start(project: Project, *arguments: str) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(project.folder / "src")}
     with (project.folder / "said.txt").open("w") as said:
         return subprocess.Popen(
-            command, cwd=project.folder, env=environment, stdout=said, stderr=said, start_new_session=True
+            command,
+            cwd=project.folder,
+            env=environment,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            # Under cron, nohup or `&` SIGINT is ignored, and children inherit that: here it must mean what Ctrl-C does.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
@@ -72,7 +79,7 @@ def running(rule: str, snakemake: subprocess.Popen, after: str = "") -> str:
     raise AssertionError(f"no job of {rule} ran")
 
 
-def limit_threads(job: str) -> tuple[str, str]:
+def limits_of(job: str) -> tuple[str, str]:
     """Memory and time limit of a job."""
     shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=True).stdout
     return re.search(r"MinMemoryNode=(\S+)", shown)[1], re.search(r"TimeLimit=(\S+)", shown)[1]
@@ -83,9 +90,9 @@ def test_the_whole_workflow_gives_the_bytes_of_the_local_run_though_a_job_dies(c
     snakemake = start(fresh)
     try:
         killed = running("world_detector", snakemake)
-        asked = limit_threads(killed)
+        asked = limits_of(killed)
         subprocess.run(["scancel", "--full", "--signal=KILL", killed], check=True)
-        asked_again = limit_threads(running("world_detector", snakemake, after=killed))
+        asked_again = limits_of(running("world_detector", snakemake, after=killed))
         assert snakemake.wait(1800) == 0, said(fresh)
     finally:
         snakemake.kill()
