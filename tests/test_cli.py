@@ -126,7 +126,7 @@ def test_what_makes_a_file_unusable_is_named_and_nothing_is_written(annotations,
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [('{"images": [{"id": 1', "truncated"), ("[1, 2]", "images is missing"), ('{"a": 1}', "images"), ("", "empty")],
+    [('{"images": [{"id": 1', "truncated"), ("[1, 2]", "are read"), ('{"a": 1}', "images"), ("", "empty")],
 )
 def test_a_file_that_is_not_coco(annotations, write_json, content, said):
     path = write_json(content)
