@@ -2,7 +2,7 @@
 
 
 rule rescore:
-    """Experiment 2: let context judge weak detections, beside the detector at the same recall."""
+    """Apply the published gate to a detector, and compare with the detector alone at the same recall."""
     input:
         class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
         annotations=ANNOTATIONS.format(split="val"),
@@ -55,7 +55,7 @@ rule rescore:
 
 
 rule fuse:
-    """Fuse the detector's confidences with context, calibrated and cross-validated."""
+    """Fuse the detector's scores with context, calibrated and cross-validated."""
     input:
         detections=rules.merge_detections.output.detections,
         class_scores=rules.merge_detections.output.class_scores,

@@ -116,14 +116,14 @@ def test_every_measure_equals_a_loop_over_trials_and_classes(world):
         injection = trials.experiment != "remove"
         places, of_image, scores, changed, flags = [], {}, [], [], []
         for scene, target, evidence in zip(trials.scene, trials.changed, trials.presence, strict=True):
-            expected = conditional(evidence[None])[0]
+            probability = conditional(evidence[None])[0]
             candidates = [c for c in range(CLASSES) if bool(evidence[c]) == injection]
-            unusual = {c: -expected[c] if injection else expected[c] for c in candidates}
+            unusual = {c: -probability[c] if injection else probability[c] for c in candidates}
             places.append(sum(unusual[c] >= unusual[target] for c in candidates))
             of_image.setdefault(scene, []).append(places[-1])
             scores += unusual.values()
             changed += [c == target for c in candidates]
-            flags += [expected[c] < 0.5 if injection else expected[c] > 0.25 for c in candidates]
+            flags += [probability[c] < 0.5 if injection else probability[c] > 0.25 for c in candidates]
         places, changed, flags = np.array(places), np.array(changed), np.array(flags)
         figure = {f.metric: f for f in measure(odds_of(conditional, trials), trials, Bootstrap(len(presence), 20, 0))}
         wanted = {f"recall_at_{k}": (places <= k).mean() for k in ((1, 5) if injection else (1, 5, 10))}

@@ -9,15 +9,15 @@ from contextual_anomaly.stats.bootstrap import Bootstrap
 
 
 def _by_sklearn(score, annotated, kept):
-    """The same from the whole curve of the images given, double ones double."""
+    """The same from the whole curve of the images given, repeated ones repeatedly."""
     hits = (kept & annotated).sum()
     precision, recall, _ = precision_recall_curve(annotated.ravel(), score.ravel())
     reached = np.flatnonzero(recall >= hits / annotated.sum() - 1e-12)[-1]
     return hits / kept.sum() - precision[reached]
 
 
-@pytest.mark.parametrize("decimals", [1, 9])  # with many equal confidences, and without
-def test_every_resample_is_read_anew(decimals):
+@pytest.mark.parametrize("decimals", [1, 9])  # with many equal scores, and without
+def test_every_resample_has_a_curve_of_its_own(decimals):
     rng = np.random.default_rng(3)
     annotated = rng.random((40, 10)) < 0.25
     score = np.round(np.clip(rng.normal(0.3 + 0.3 * annotated, 0.2), 0, 1), decimals)
@@ -35,7 +35,7 @@ def test_a_stricter_threshold_gains_nothing_over_itself():
     rng = np.random.default_rng(4)
     annotated = rng.random((30, 8)) < 0.3
     score = rng.random((30, 8)) + 0.3 * annotated
-    # Cut at a right answer, or the last wrong ones would be kept for nothing.
+    # The threshold lies at a correct one, or the last wrong ones would be kept for nothing.
     kept = score >= np.sort(score[annotated])[-20]
     assert precision_gain(score, annotated, kept, Bootstrap(30, 50, 0))[0] == 0
 

@@ -15,18 +15,18 @@ from contextual_anomaly.stats.bootstrap import Bootstrap
 @pytest.fixture
 def answers():
     rng = np.random.default_rng(0)
-    expected = rng.uniform(0.001, 0.999, (400, 7))
-    presence = (rng.random((400, 7)) < expected).astype(float)
-    return np.log(expected / (1 - expected)), expected, presence
+    probability = rng.uniform(0.001, 0.999, (400, 7))
+    presence = (rng.random((400, 7)) < probability).astype(float)
+    return np.log(probability / (1 - probability)), probability, presence
 
 
 def test_the_figures_are_those_of_scikit_learn(answers):
-    odds, expected, presence = answers
+    odds, probability, presence = answers
     known = Calibration(np.sort(odds[presence > 0]), np.sort(odds[presence == 0])[-50:], int((presence == 0).sum()))
     found = {m.metric: m for m in probabilities.measure(odds, presence, known, 0, Bootstrap(400, 50, 0))}
-    assert found["pseudo_log_likelihood"].value == pytest.approx(-7 * log_loss(presence.ravel(), expected.ravel()))
-    assert found["brier_score"].value == pytest.approx(brier_score_loss(presence.ravel(), expected.ravel()))
-    # Calibrated on the very scenes that are judged: the rates are those asked for, but for one in a thousand.
+    assert found["pseudo_log_likelihood"].value == pytest.approx(-7 * log_loss(presence.ravel(), probability.ravel()))
+    assert found["brier_score"].value == pytest.approx(brier_score_loss(presence.ravel(), probability.ravel()))
+    # Calibrated on the same scenes that are measured: the rates are those asked for, but for one in a thousand.
     for rate in probabilities.RATES["unexpected"]:
         assert found[f"unexpected_rate_at_{rate:g}"].value == pytest.approx(rate, abs=2e-3)
     for metric in ("pseudo_log_likelihood", "brier_score"):
@@ -34,15 +34,15 @@ def test_the_figures_are_those_of_scikit_learn(answers):
 
 
 def test_true_probabilities_are_calibrated_and_others_are_not(answers):
-    odds, expected, presence = answers
+    odds, probability, presence = answers
     good = probabilities.calibration_curve(odds, presence)
     assert good["pairs"].sum() == presence.size
     assert (good["probability"].between(good["low"], good["high"])).all()
     error = probabilities.calibration_error(good)
     wrong = probabilities.calibration_error(probabilities.calibration_curve(odds + 2, presence))
     assert error < 0.03
-    # Every expectation is off by what the shift makes of it.
-    assert wrong == pytest.approx(np.abs(1 / (1 + np.exp(-odds - 2)) - expected).mean(), abs=0.03)
+    # Every probability is off by what the shift of its log-odds makes of it.
+    assert wrong == pytest.approx(np.abs(1 / (1 + np.exp(-odds - 2)) - probability).mean(), abs=0.03)
 
 
 def test_differences_are_paired(answers):

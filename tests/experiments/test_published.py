@@ -131,7 +131,7 @@ def test_a_model_that_knows_the_scene_finds_the_one_that_differs_most():
         assert (done[name].found == 30).all()
 
 
-def test_members_see_the_same_draws(presence, random_net):
+def test_variants_are_tried_with_the_same_draws(presence, random_net):
     done = list(published.outcomes(model_of(random_net, variants=2), presence, FREQUENCY, 3, n_resamples=10, seed=1))
     for name in {o.experiment for o in done}:
         first, second = (o for o in done if o.experiment == name)

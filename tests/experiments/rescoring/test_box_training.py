@@ -1,4 +1,4 @@
-"""The network over all boxes: what it can only learn from the other boxes, and what it must not see."""
+"""The network over all boxes learns from the other boxes, and never from an image that it rescores."""
 
 import numpy as np
 import pandas as pd
@@ -12,40 +12,42 @@ IMAGES = 120
 
 @pytest.fixture(scope="module")
 def case():
-    """Images of three boxes; the first is right just where the second is of class 1, and confidence says nothing."""
+    """Images of three boxes; the first is correct just where the second is of class 1, and the scores are all equal."""
     rng = np.random.default_rng(0)
-    friend = rng.integers(1, 3, IMAGES)
-    column = np.stack([np.zeros(IMAGES, int), friend, np.full(IMAGES, 3)], 1).astype(np.int32)
-    right = np.stack([friend == 1, np.ones(IMAGES), np.zeros(IMAGES)], 1).astype(np.float32)
-    seen = np.zeros((IMAGES, 3, 2), np.float32)
+    neighbour = rng.integers(1, 3, IMAGES)
+    column = np.stack([np.zeros(IMAGES, int), neighbour, np.full(IMAGES, 3)], 1).astype(np.int32)
+    correct = np.stack([neighbour == 1, np.ones(IMAGES), np.zeros(IMAGES)], 1).astype(np.float32)
+    features = np.zeros((IMAGES, 3, 2), np.float32)
     return (
-        seen,
+        features,
         column,
         np.full((IMAGES, 3), 0.5, np.float32),
-        right,
+        correct,
         np.ones((IMAGES, 3), np.float32),
         np.arange(IMAGES) % 3,
     )
 
 
-def test_it_learns_from_the_company_of_a_box(case):
+def test_it_learns_from_the_other_boxes(case):
     given, loss = cross_validated_corrections(*case, classes=4, seeds=[0], epochs=60)
-    friend = case[1][:, 1] == 1
-    assert given[friend, 0].min() > given[~friend, 0].max() + 0.1
+    neighbour = case[1][:, 1] == 1
+    assert given[neighbour, 0].min() > given[~neighbour, 0].max() + 0.1
     assert loss[1] < loss[0]
 
 
-def test_no_image_is_judged_by_its_own_annotations(case):
-    seen, column, score, right, counts, fold = case
+def test_no_image_is_rescored_by_its_own_annotations(case):
+    features, column, score, correct, counts, fold = case
     before, _ = cross_validated_corrections(*case, classes=4, seeds=[0], epochs=60)
-    other = right.copy()
+    other = correct.copy()
     other[fold == 1] = 1 - other[fold == 1]
-    after, _ = cross_validated_corrections(seen, column, score, other, counts, fold, classes=4, seeds=[0], epochs=60)
+    after, _ = cross_validated_corrections(
+        features, column, score, other, counts, fold, classes=4, seeds=[0], epochs=60
+    )
     np.testing.assert_array_equal(before[fold == 1], after[fold == 1])
     assert (before[fold != 1] != after[fold != 1]).any()
 
 
-def test_slots_hold_the_most_confident_boxes():
+def test_slots_hold_the_boxes_of_the_highest_scores():
     image = np.repeat([0, 1], [BOXES + 2, 1])
     score = np.append(np.linspace(0.1, 0.9, BOXES + 2), 0.4)
     slots = Slots(image, score, 3)
@@ -62,7 +64,7 @@ def test_features_are_relative_to_the_image():
         {"image_id": [1, 1, 2], "category_id": 3, "score": [0.5, 0.9, 0.5], "lift": [0.0, 1, -1]}
         | {"x": [0.0, 10, 0], "y": 0.0, "width": [20.0, 20, 40], "height": [10.0, 10, 20]}
     )
-    seen = box_features(boxes, np.array([100, 100, 200]), np.array([50, 50, 100]))
-    assert np.isfinite(seen).all()
-    assert seen[0, 0] == pytest.approx(0)  # log-odds of 0.5, as they are
-    np.testing.assert_allclose(seen[0, 2:8], seen[2, 2:8], atol=1e-6)  # twice the size in twice the image
+    features = box_features(boxes, np.array([100, 100, 200]), np.array([50, 50, 100]))
+    assert np.isfinite(features).all()
+    assert features[0, 0] == pytest.approx(0)  # log-odds of 0.5, as they are
+    np.testing.assert_allclose(features[0, 2:8], features[2, 2:8], atol=1e-6)  # twice the size in twice the image

@@ -21,13 +21,13 @@ def world():
     rng = np.random.default_rng(0)
     annotated = rng.random((500, 6)) < PROBABILITY[rng.choice(2, 500, p=SHARE)]
     z = rng.normal(np.where(annotated, 1, -1), np.sqrt(2))
-    judge = Oracle("oracle", tuple("abcdef"), SHARE, PROBABILITY)
-    return expit(z).astype(np.float32), annotated, SHARE @ PROBABILITY, judge
+    model = Oracle("oracle", tuple("abcdef"), SHARE, PROBABILITY)
+    return expit(z).astype(np.float32), annotated, SHARE @ PROBABILITY, model
 
 
 def test_context_adds_what_bayes_rule_says(world):
-    score, annotated, frequency, judge = world
-    fused = fuse(score, annotated, frequency, judge, 0, assign_folds(500, 5, 0))
+    score, annotated, frequency, model = world
+    fused = fuse(score, annotated, frequency, model, 0, assign_folds(500, 5, 0))
     alone, calibrated, together = (
         average_precision_score(annotated.ravel(), s.ravel()) for s in (score, fused.calibrated, fused.fused)
     )
@@ -39,36 +39,36 @@ def test_context_adds_what_bayes_rule_says(world):
     assert (fused.weights[:, 1] > 0.5).all()
 
 
-def test_no_image_is_judged_by_its_own_annotations(world):
-    score, annotated, frequency, judge = world
+def test_no_image_is_fused_by_a_fit_to_its_own_annotations(world):
+    score, annotated, frequency, model = world
     fold = assign_folds(500, 5, 0)
-    before = fuse(score, annotated, frequency, judge, 0, fold)
+    before = fuse(score, annotated, frequency, model, 0, fold)
     other = annotated.copy()
     other[fold == 2] = ~other[fold == 2]
-    after = fuse(score, other, frequency, judge, 0, fold)
+    after = fuse(score, other, frequency, model, 0, fold)
     np.testing.assert_array_equal(before.fused[fold == 2], after.fused[fold == 2])
     assert (before.fused[fold != 2] != after.fused[fold != 2]).any()
 
 
-def test_nothing_annotated_is_said(world):
-    score, annotated, frequency, judge = world
+def test_without_annotations_the_error_says_so(world):
+    score, annotated, frequency, model = world
     with pytest.raises(UserError, match="give more annotated images"):
-        fuse(score, np.zeros_like(annotated), frequency, judge, 0, assign_folds(500, 5, 0))
+        fuse(score, np.zeros_like(annotated), frequency, model, 0, assign_folds(500, 5, 0))
 
 
-def test_boxes_take_the_lift_that_their_rightness_follows():
+def test_boxes_take_the_weight_of_the_lift_that_was_simulated():
     rng = np.random.default_rng(1)
     lift = rng.normal(0, 1, 4000)
     score = expit(rng.normal(0, 1, 4000)).astype(np.float32)
-    right = (rng.random(4000) < expit(logit(score) + 0.5 * lift)).astype(float)
+    correct = (rng.random(4000) < expit(logit(score) + 0.5 * lift)).astype(float)
     fold = rng.integers(0, 4, 4000)
-    rescored = fuse_boxes(score, lift, right, np.ones(4000), fold)
+    rescored = fuse_boxes(score, lift, correct, np.ones(4000), fold)
     assert (logit(rescored) - logit(score)) / lift == pytest.approx(0.5, abs=0.2)
-    # Without rights to learn from, confidences stay as they are.
+    # Without a correct box to learn from, scores stay as they are.
     np.testing.assert_array_equal(fuse_boxes(score, lift, np.zeros(4000), np.ones(4000), fold), score)
 
 
-def test_folds_are_equal_and_few_images_are_said():
+def test_folds_are_equal_and_too_few_images_are_an_error():
     assert np.bincount(assign_folds(23, 5, 1)).tolist() == [5, 5, 5, 4, 4]
     assert (assign_folds(23, 5, 1) != assign_folds(23, 5, 2)).any()
     with pytest.raises(UserError, match=r"3 images cannot be divided into 5 folds; lower rescoring\.folds"):

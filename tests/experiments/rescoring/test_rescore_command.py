@@ -80,7 +80,7 @@ def test_counts_by_hand(run):
     summary = run()[0].set_index("method")
     # Above .25: car and dog right, bottle wrong | bottle right, dog wrong, car missed.
     assert summary.loc["detector", ["tp", "fp", "fn", "tn"]].tolist() == [3, 2, 1, 0]
-    # The gate takes both doubtful bottles away: they are not expected anywhere.
+    # The gate drops both weak bottles: the model expects them nowhere.
     assert summary.loc["gate", ["tp", "fp", "fn", "tn"]].tolist() == [2, 1, 2, 1]
 
 

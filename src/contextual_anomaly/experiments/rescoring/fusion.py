@@ -81,9 +81,11 @@ def run(
     # Of a class that the context model does not know, context says nothing.
     lifts = np.pad(logit(fusion.fused) - logit(fusion.calibrated), ((0, 0), (0, 1)))
     lift = lifts[matches.image, pd.Index(presence.category_ids).get_indexer(pd.Index(boxes["category_id"]))]
-    rescored = fuse_boxes(
-        matches.score, lift, matches.correct.mean(0), 1 - matches.ignored.mean(0), fold[matches.image]
-    )
+    # In this order, so that the order of rows with equal scores changes nothing.
+    order = matches.order
+    correct, ignored = matches.correct.mean(0)[order], matches.ignored.mean(0)[order]
+    rescored = np.empty(len(boxes), np.float32)
+    rescored[order] = fuse_boxes(matches.score[order], lift[order], correct, 1 - ignored, fold[matches.image[order]])
     return FusionResults(
         presence.cells(calibrated=fusion.calibrated, probability=fusion.probability, fused=fusion.fused),
         boxes.assign(lift=lift.astype(np.float32), rescored=rescored),
@@ -126,6 +128,7 @@ def fuse(
         presence = np.stack([_apply(fit, detector, prior) for fit in first])
         for k in range(shape[0]):
             calibrated[fold == k] = presence[k, fold == k]
+        context, fits = presence, first
         for _ in range(PASSES):
             given = presence.reshape(-1, shape[2]).astype(np.float32)
             context = model.predict_proba(given)[variant].reshape(shape)
