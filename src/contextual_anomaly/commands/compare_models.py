@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import BootstrapSeed, Resamples
+
 logger = logging.getLogger(__name__)
 
 
@@ -14,8 +16,8 @@ def compare_models(
     name: Annotated[list[str], typer.Option(help="The models' names, in the same order; repeat.")],
     reference: Annotated[str, typer.Option(help="The model that the others are compared with.")],
     output: Annotated[Path, typer.Option(help="The differences, as CSV.")],
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    n_resamples: Resamples = 1000,
+    seed: BootstrapSeed = 0,
 ) -> None:
     """Compare models on the same changed scenes, with paired 95 % intervals over images.
 

@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    AnnotationTable,
+    BootstrapSeed,
+    CategoryTable,
+    ImageReport,
+    Resamples,
+    Thresholds,
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -13,18 +22,18 @@ def evaluate_rescoring(
     presence: Annotated[Path, typer.Option(help="Probabilities of classes, as fuse writes them (Parquet).")],
     fused_boxes: Annotated[Path, typer.Option(help="Boxes as fuse writes them (Parquet).")],
     network_boxes: Annotated[Path, typer.Option(help="Boxes as rescore-boxes writes them (Parquet).")],
-    image_report: Annotated[Path, typer.Option(help="Which images the detector has run on (CSV).")],
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
-    threshold: Annotated[list[float], typer.Option(min=0, max=1, help="Score above which a detection counts; repeat.")],
+    image_report: ImageReport,
+    annotations: AnnotationTable,
+    categories: CategoryTable,
+    threshold: Thresholds,
     output: Annotated[Path, typer.Option(help="All measures of all methods, as CSV.")],
     precision_recall: Annotated[Path, typer.Option(help="Precision against recall of each method, as CSV.")],
     risk_coverage: Annotated[Path, typer.Option(help="Risk against coverage of each method, as CSV.")],
     minimum_classes: Annotated[
         int, typer.Option(min=1, help="Classes are measured on all images, and on those with so many.")
     ] = 3,
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    n_resamples: Resamples = 1000,
+    seed: BootstrapSeed = 0,
 ) -> None:
     """Compare the detector alone and with context.
 

@@ -6,35 +6,39 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    CalibrationTable,
+    FiguresTable,
+    Geometry,
+    GeometryCategories,
+    Resamples,
+    SameAsCsv,
+    TrainScenes,
+    ValScenes,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def experiment_corrected(
     model: Annotated[Path, typer.Option(help="The model (.safetensors); all variants of a sweep are tried.")],
-    calibration: Annotated[Path, typer.Option(help="Log-odds of held-out scenes by the model (Parquet).")],
-    scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
-    train_scenes: Annotated[
-        Path, typer.Option(help="Scenes of the training split, for how rare classes are (Parquet).")
-    ],
+    calibration: CalibrationTable,
+    scenes: ValScenes,
+    train_scenes: TrainScenes,
     trials_table: Annotated[Path, typer.Option(help="One trial a row, of the chosen variant (Parquet).")],
     curve: Annotated[Path, typer.Option(help="The calibration curve of the chosen variant, as CSV.")],
-    summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
-    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    summary: FiguresTable,
+    csv: SameAsCsv,
     timing: Annotated[
         Path | None, typer.Option(help="How long the model takes, as JSON; never the same twice.")
     ] = None,
-    object_geometry: Annotated[
-        Path | None,
-        typer.Option(help="Object geometry of the validation split (Parquet), for models that use it."),
-    ] = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
-    ] = None,
+    object_geometry: Geometry = None,
+    categories: GeometryCategories = None,
     bottleneck: Annotated[
         int, typer.Option(min=1, help="Of a sweep, the variants that are ranked over all trials.")
     ] = 10,
     n_draws: Annotated[int, typer.Option(min=1, help="Injections for each scene and kind.")] = 3,
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    n_resamples: Resamples = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of injections and bootstrap.")] = 0,
 ) -> None:
     """Add a class to each scene, remove each class, and measure whether the model tells it from the genuine ones.

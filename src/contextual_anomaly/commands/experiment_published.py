@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import FiguresTable, Resamples, SameAsCsv, TrainScenes, ValScenes
+
 logger = logging.getLogger(__name__)
 
 
 def experiment_published(
     model: Annotated[Path, typer.Option(help="The model (.safetensors); all variants of a sweep are tried.")],
-    scenes: Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")],
-    train_scenes: Annotated[
-        Path, typer.Option(help="Scenes of the training split, for how rare classes are (Parquet).")
-    ],
+    scenes: ValScenes,
+    train_scenes: TrainScenes,
     draws_table: Annotated[Path, typer.Option(help="One draw a row (Parquet).")],
-    summary: Annotated[Path, typer.Option(help="One figure a row (Parquet).")],
-    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    summary: FiguresTable,
+    csv: SameAsCsv,
     n_draws: Annotated[int, typer.Option(min=1, help="Random draws of classes.")] = 20,
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    n_resamples: Resamples = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of draws and bootstrap.")] = 0,
 ) -> None:
     """Add classes to scenes, remove classes from scenes, and count how often the model finds them.

@@ -6,25 +6,33 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    AnnotationTable,
+    Bottleneck,
+    CategoryTable,
+    ClassScores,
+    Detections,
+    Folds,
+    FoldSeed,
+    LeaveOneOutModel,
+    TrainScenes,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def fuse(
-    detections: Annotated[Path, typer.Option(help="Boxes of the detector (Parquet).")],
-    class_scores: Annotated[Path, typer.Option(help="Largest score of each class in each image (Parquet).")],
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
-    model: Annotated[Path, typer.Option(help="The context model, one that leaves out the class it is asked about.")],
-    train_scenes: Annotated[
-        Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
-    ],
+    detections: Detections,
+    class_scores: ClassScores,
+    annotations: AnnotationTable,
+    categories: CategoryTable,
+    model: LeaveOneOutModel,
+    train_scenes: TrainScenes,
     presence: Annotated[Path, typer.Option(help="Probability of each class in each image (Parquet).")],
     boxes: Annotated[Path, typer.Option(help="The boxes with new scores (Parquet).")],
-    bottleneck: Annotated[int, typer.Option(min=1, help="Of a sweep, the variant to use.")] = 64,
-    folds: Annotated[
-        int, typer.Option(min=2, help="Parts of the images; each is rescored by a fit to the others.")
-    ] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
+    bottleneck: Bottleneck = 64,
+    folds: Folds = 5,
+    seed: FoldSeed = 0,
 ) -> None:
     """Fuse a detector's scores with context, by logistic regression of their log-odds.
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import AnnotationTable, ImageTable
+
 logger = logging.getLogger(__name__)
 
 
 def object_geometry(
-    annotations: Annotated[Path, typer.Option(help="Objects of a split (Parquet).")],
-    images: Annotated[Path, typer.Option(help="Its images, with their sizes (Parquet).")],
+    annotations: AnnotationTable,
+    images: ImageTable,
     output: Annotated[Path, typer.Option(help="One (image, class) a row (Parquet).")],
 ) -> None:
     """Sum up the boxes of each class in each image: number, sizes, mean place. Some context models look at them.

@@ -6,15 +6,26 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    AnnotationTable,
+    BootstrapSeed,
+    Bottleneck,
+    ClassScores,
+    ImageTable,
+    ModelFile,
+    Resamples,
+    Thresholds,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def rescore(
-    class_scores: Annotated[Path, typer.Option(help="Largest score of each class in each image (Parquet).")],
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
-    images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
-    model: Annotated[Path, typer.Option(help="The context model (.safetensors).")],
-    threshold: Annotated[list[float], typer.Option(min=0, max=1, help="Score above which a detection counts; repeat.")],
+    class_scores: ClassScores,
+    annotations: AnnotationTable,
+    images: ImageTable,
+    model: ModelFile,
+    threshold: Thresholds,
     summary: Annotated[
         Path, typer.Option(help="Precision, recall, F1 and counts of each method and threshold, as CSV.")
     ],
@@ -23,7 +34,7 @@ def rescore(
         Path, typer.Option(help="How often context supports detections without an annotation, as CSV.")
     ],
     supported_images: Annotated[Path, typer.Option(help="The images of these, for a person to look at, as CSV.")],
-    bottleneck: Annotated[int, typer.Option(min=1, help="Of a sweep, the variant to use.")] = 10,
+    bottleneck: Bottleneck = 10,
     keep_above: Annotated[
         float, typer.Option(min=0, max=1, help="A detection of a higher score is always kept.")
     ] = 0.5,
@@ -31,8 +42,8 @@ def rescore(
         float, typer.Option(min=0, max=1, help="A weaker one is kept where its class has a higher probability.")
     ] = 0.1,
     minimum_classes: Annotated[int, typer.Option(min=1, help="Images of fewer annotated classes are left out.")] = 3,
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    n_resamples: Resamples = 1000,
+    seed: BootstrapSeed = 0,
 ) -> None:
     """Let context decide on weak detections, and compare with the detector alone.
 

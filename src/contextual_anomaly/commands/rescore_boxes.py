@@ -6,22 +6,29 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    AnnotationTable,
+    CategoryTable,
+    Folds,
+    FoldSeed,
+    ImageReport,
+    ImageTable,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def rescore_boxes(
     boxes: Annotated[Path, typer.Option(help="Boxes as fuse writes them (Parquet).")],
-    image_report: Annotated[Path, typer.Option(help="Which images the detector has run on (CSV).")],
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
-    images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
+    image_report: ImageReport,
+    annotations: AnnotationTable,
+    categories: CategoryTable,
+    images: ImageTable,
     output: Annotated[Path, typer.Option(help="The boxes with new scores (Parquet).")],
     weight_seed: Annotated[list[int], typer.Option(min=0, help="Seed of a network; repeat, their mean is taken.")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 20,
-    folds: Annotated[
-        int, typer.Option(min=2, help="Parts of the images; each is rescored by networks trained on the others.")
-    ] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
+    folds: Folds = 5,
+    seed: FoldSeed = 0,
 ) -> None:
     """Rescore each box from its score, class and geometry, and from the other boxes of its image.
 

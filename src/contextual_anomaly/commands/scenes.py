@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import Threads
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,7 +36,7 @@ def scenes(
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
     ] = False,
     minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
-    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
+    threads: Threads = 1,
 ) -> None:
     """Encode each image as the number of instances of each class, and count the classes.
 

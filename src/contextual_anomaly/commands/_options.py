@@ -1,0 +1,46 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AnnotationTable = Annotated[Path, typer.Option(help="Annotations of the split (Parquet).")]
+CategoryTable = Annotated[Path, typer.Option(help="Classes of the split (Parquet).")]
+ImageTable = Annotated[Path, typer.Option(help="Images of the split (Parquet).")]
+TrainScenes = Annotated[Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")]
+ValScenes = Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")]
+Geometry = Annotated[Path | None, typer.Option(help="Object geometry of the scenes (Parquet), for models that use it.")]
+GeometryCategories = Annotated[
+    Path | None, typer.Option(help="Classes of the data set (Parquet), with --object-geometry.")
+]
+
+ModelFile = Annotated[Path, typer.Option(help="The context model (.safetensors).")]
+LeaveOneOutModel = Annotated[
+    Path, typer.Option(help="The context model (.safetensors), one that leaves out the class it is asked about.")
+]
+Bottleneck = Annotated[int, typer.Option(min=1, help="Of a sweep, the variant to use.")]
+CalibrationTable = Annotated[Path, typer.Option(help="The model's log-odds on held-out scenes (Parquet).")]
+CalibrationClasses = Annotated[
+    int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+]
+
+Detections = Annotated[Path, typer.Option(help="Boxes of the detector (Parquet).")]
+OptionalDetections = Annotated[
+    Path | None, typer.Option(help="Boxes of a detector (Parquet). Without them, context alone judges.")
+]
+ImageReport = Annotated[Path, typer.Option(help="Which images the detector has run on (CSV).")]
+OptionalImageReport = Annotated[
+    Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
+]
+ClassScores = Annotated[Path, typer.Option(help="Largest score of each class in each image (Parquet).")]
+Thresholds = Annotated[list[float], typer.Option(min=0, max=1, help="Score above which a detection counts; repeat.")]
+
+Folds = Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")]
+FoldSeed = Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")]
+Resamples = Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")]
+BootstrapSeed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Threads = Annotated[int, typer.Option(min=1, help="Processor cores to use.")]
+
+FiguresTable = Annotated[Path, typer.Option(help="One figure a row (Parquet).")]
+SameAsCsv = Annotated[Path, typer.Option(help="The same as CSV.")]
