@@ -21,7 +21,7 @@ import pandas as pd
 from measure import ROOT, peer_python, report
 from measure import run as run_process
 
-from contextual_anomaly.detection.detector import run, shard_of
+from contextual_anomaly.detection.detector import Detector, shard_of
 from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.detection.image_reading import read_image
 from contextual_anomaly.detection.network import Network
@@ -41,9 +41,8 @@ def whole(how: argparse.Namespace) -> Turn:
     classes = networks[0].classes
     categories = pd.DataFrame({"category_id": range(classes), "name": [str(i) for i in range(classes)]})
     rows = shard_of(table, how.images, 0, 1)
-    return lambda: run(
-        networks, np.arange(classes), categories, rows, how.images, SCORE_THRESHOLD, NMS_THRESHOLD, how.cores
-    )
+    detector = Detector(networks, np.arange(classes), categories, SCORE_THRESHOLD, NMS_THRESHOLD)
+    return lambda: detector.detect(rows, how.images, how.cores)
 
 
 def loop(how: argparse.Namespace) -> Turn:
@@ -53,7 +52,7 @@ def loop(how: argparse.Namespace) -> Turn:
 
     def turn() -> None:
         for path in _pictures(how):
-            place, blob = network.prepare(read_image(path))
+            place, blob = network.prepare(read_image(path).pixels)
             ((boxes, scores),) = network.detect(blob)
             place.to_image(box_non_max_suppression(boxes, scores, SCORE_THRESHOLD, NMS_THRESHOLD)[0])
 
@@ -64,7 +63,9 @@ def forward(how: argparse.Namespace) -> Turn:
     """The network alone, as often as there are images; OpenCV itself uses all cores."""
     cv2.setNumThreads(how.cores)
     net = cv2.dnn.readNetFromONNX(str(how.weights))
-    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
+    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(
+        read_image(_pictures(how)[0]).pixels
+    )[1]
 
     def turn() -> None:
         for _ in _pictures(how):
@@ -124,7 +125,9 @@ def main() -> None:
     stage = f"detect {how.weights.stem}, {pictures} images, {how.cores} cores"
     for peer, name in (("OpenCV's bare forward passes", "forward"), ("a plain loop over the images", "loop")):
         report(stage, peer, seconds["whole"], peer_seconds=seconds[name], work=work, **there)
-    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(read_image(_pictures(how)[0]))[1]
+    blob = Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]).prepare(
+        read_image(_pictures(how)[0]).pixels
+    )[1]
     program = ROOT / "benchmarks/peers/onnxruntime_forward.py"
     bare = run_process(peer_python(), program, how.weights, pictures, how.cores, *blob.shape)
     peer_seconds = float(bare.output.splitlines()[-1])

@@ -1,4 +1,4 @@
-# Detectors through OpenCV: the network runs once an image, and everything later reads its tables.
+# Detectors: the network runs once per image, and everything later reads its tables.
 
 if SYNTHETIC:
 

@@ -72,11 +72,21 @@ def outputs(sections: Sections, images: np.ndarray, rng: np.random.Generator) ->
             x = _convolutional(x, keys, draw)
         elif kind == "maxpool":
             x = _maxpool(x, keys)
+        elif kind == "avgpool":
+            x = x.mean((2, 3), keepdims=True)
+        elif kind in ("scale_channels", "sam"):
+            other = done[number + int(keys["from"])]
+            factors = x[:, :1] if int(keys.get("scale_wh", 0)) else x
+            x = _activate(other * factors, keys.get("activation", "linear"))
         elif kind in ("shortcut", "route"):
             listed = [int(v) for v in keys["from" if kind == "shortcut" else "layers"].split(",")]
             named = [done[v if v >= 0 else number + v] for v in listed]
             if kind == "shortcut":
-                x = _activate(x + sum(named), keys.get("activation", "linear"))
+                x = x.copy()
+                for other in named:
+                    common = min(other.shape[1], x.shape[1])
+                    x[:, :common] += other[:, :common]
+                x = _activate(x, keys.get("activation", "linear"))
             else:
                 groups, group = int(keys.get("groups", 1)), int(keys.get("group_id", 0))
                 x = np.concatenate([np.split(v, groups, axis=1)[group] for v in named], axis=1)
@@ -98,6 +108,11 @@ def _activate(x, kind):
         "leaky": lambda: np.where(x > 0, x, 0.1 * x),
         "relu": lambda: np.maximum(x, 0),
         "logistic": lambda: 1 / (1 + np.exp(-x)),
+        "relu6": lambda: np.clip(x, 0, 6),
+        "tanh": lambda: np.tanh(x),
+        "elu": lambda: np.where(x > 0, x, np.exp(x) - 1),
+        "swish": lambda: x / (1 + np.exp(-x)),
+        "silu": lambda: x / (1 + np.exp(-x)),
         "mish": lambda: x * np.tanh(np.logaddexp(0, x)),
     }[kind]()
 

@@ -49,6 +49,18 @@ NETWORKS = {
     "shortcuts": [
         FIRST, conv(8, activation="mish"), conv(8, 3, activation="leaky"), ("shortcut", {"from": -3, "activation": "leaky"}),
         ("dropout", {"probability": 0.2}), ("shortcut", {"from": "-2,0", "activation": "linear"}), *HEAD],
+    "shortcuts to more and to fewer channels": [
+        FIRST, conv(12, 3, activation="leaky"), ("shortcut", {"from": -2, "activation": "leaky"}),
+        conv(5, activation="linear"), ("shortcut", {"from": "-2,0", "activation": "linear"}), *HEAD],
+    "activations": [
+        conv(8, 3, activation="swish"), conv(8, activation="silu"), conv(8, activation="relu6"),
+        conv(8, activation="tanh"), conv(8, activation="elu"), *HEAD],
+    "squeeze and excite": [
+        FIRST, ("avgpool", {}), conv(4, activation="swish"), conv(8, activation="logistic"),
+        ("scale_channels", {"from": -4}), conv(16, activation="linear"), yolo()],
+    "a factor for each pixel, and spatial attention": [
+        FIRST, conv(1, activation="logistic"), ("scale_channels", {"from": -2, "scale_wh": 1, "activation": "leaky"}),
+        conv(8, activation="logistic"), ("sam", {"from": -2}), *HEAD],
     "routes with groups": [
         FIRST, ("route", {"layers": -1, "groups": 2, "group_id": 1}), conv(4, activation="leaky"),
         ("route", {"layers": "-1,0", "groups": 2, "group_id": 0}), ("route", {"layers": "-2, 1"}), *HEAD],
@@ -213,12 +225,14 @@ def test_a_file_that_is_no_weights_file(tmp_path, content, message):
         ([FIRST, conv("many")], r"line 18, \[convolutional\]: filters=many: a whole number was expected"),
         ([FIRST, conv(8, 0)], r"size=0: a whole number of at least 1"),
         ([FIRST, conv(8, groups=3)], r"groups=3: .*cannot be divided into 3 groups"),
-        ([FIRST, conv(8, activation="swish")], r"activation=swish: an activation of leaky, linear, logistic, mish or relu"),
+        ([FIRST, conv(8, activation="stair")], r"activation=stair: an activation of elu, leaky, linear, logistic, mish, relu"),
         ([FIRST, conv(8, 40, pad=0)], r"layer 1\): a kernel of 40 × 40 does not fit into 8 × 16 × 24"),
         ([FIRST, ("shortcut", {"from": -3})], r"from=-3: layers from 0 to 0"),
         ([FIRST, ("route", {"layers": "1"})], r"layers=1: layers from 0 to 0"),
         ([FIRST, ("route", {})], r"layer 1\): layers is missing"),
-        ([FIRST, conv(4), ("shortcut", {"from": -2})], r"from=-2: 8 × 16 × 24 and 4 × 16 × 24 cannot be added"),
+        ([FIRST, conv(8, stride=2), ("shortcut", {"from": -2})], r"from=-2: 8 × 16 × 24 and 8 × 8 × 12 cannot be added"),
+        ([FIRST, conv(4), ("scale_channels", {"from": -2})], r"from=-2: 8 × 16 × 24 cannot be scaled by 4 × 16 × 24"),
+        ([FIRST, conv(4), ("sam", {"from": -2})], r"from=-2: 8 × 16 × 24 cannot be multiplied by 4 × 16 × 24"),
         ([FIRST, conv(4, stride=2), ("route", {"layers": "-1,-2"})], r"cannot be put together"),
         ([FIRST, ("shortcut", {"from": -1, "weights_type": "per_feature"})], r"weights_type=per_feature"),
         ([FIRST, yolo()], r"2 anchors × \(5 \+ 3 classes\) = 16 channels were expected, the layer before has 8"),
@@ -254,6 +268,56 @@ def test_a_binary_that_is_no_cfg(tmp_path):
     (tmp_path / "x.cfg").write_bytes(b"\xff\xfe\x00\xd8")
     with pytest.raises(UserError, match=r"x\.cfg: not a text file"):
         read_cfg(tmp_path / "x.cfg")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "before"),
+    [
+        ("utf-8-sig", ""),
+        ("utf-16", ""),
+        ("gbk", "# 网络\n"),
+        ("latin-1", "# Größe\n"),
+        ("cp1252", "# “smart” quotes\n"),
+    ],
+)
+def test_byte_order_marks_and_other_encodings_are_read(tmp_path, encoding, before):
+    (tmp_path / "x.cfg").write_bytes((before + "[net]\nwidth=64\n[convolutional]\nfilters=3\n").encode(encoding))
+    net, (layer,) = read_cfg(tmp_path / "x.cfg")
+    assert (net.integer("width", 0), layer.integer("filters", 0)) == (64, 3)
+
+
+def test_tiny_negative_variances_are_darknet_s_own(tmp_path, images):
+    """Darknet adds 1e-5 before the root; a variance of -1e-6 is one of 9e-6 then."""
+    network = [NET, conv(1, batch_normalize=1, activation="linear"), conv(8, activation="linear"), yolo("0")]
+    variance = -1e-6
+    bias, scale, mean, kernel = 0.5, 2.0, 0.25, np.array([0.1, 0.2, 0.3])
+    numbers = np.concatenate([[bias, scale, mean, variance], kernel, np.zeros(8 + 8)])
+    made = write(tmp_path, network, numbers)
+    found, _ = _every_layer(convert(made.cfg, made.weights), images)
+    expected = (np.tensordot(kernel, images, (0, 1)) - mean) / (1e-5 + variance) ** 0.5 * scale + bias
+    np.testing.assert_allclose(found[0][:, 0], expected, rtol=1e-4)
+    numbers[3] = -0.5
+    made = write(tmp_path, network, numbers)
+    with pytest.raises(UserError, match="negative variance"):
+        convert(made.cfg, made.weights)
+
+
+def test_a_size_that_is_no_multiple_of_the_stride_gets_a_suggestion(tmp_path):
+    down = ("maxpool", {"size": 2, "stride": 2})
+    network = [NET, FIRST, down, ("upsample", {"stride": 2}), ("route", {"layers": "-1,0"}), conv(16), yolo()]
+    made = write(tmp_path, network, np.zeros(10))
+    with pytest.raises(UserError, match=r"(?i)an input of 401 × 401 is no multiple of 32.*384 or 416"):
+        convert(made.cfg, made.weights, size=401)
+
+
+def test_sizes_are_compared_before_memory_is_taken(tmp_path):
+    """A layer of 4 TB is told from the file's size, without an array of it."""
+    network = [NET, FIRST, conv(1_000_000_000, 11, batch_normalize=1), conv(16), yolo()]
+    made = write(tmp_path, network, np.zeros(1000))
+    with pytest.raises(UserError, match=r"4,020 bytes, but the layers .* take [\d,]{17,}: it ends within .*layer 1\)"):
+        convert(made.cfg, made.weights)
+    with pytest.raises(UserError, match="8192 at most"):
+        convert(made.cfg, made.weights, size=1_000_000)
 
 
 def test_other_spellings_are_read(tmp_path):

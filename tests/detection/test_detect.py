@@ -179,14 +179,17 @@ def test_no_image_that_can_be_read(tmp_path, dataset, weights):
         merge_detections(*([tmp_path / name] for name in FILES), *(tmp_path / f"merged.{name}" for name in FILES))
 
 
-def test_a_decoded_grid_is_refused(tmp_path, dataset, constant_network):
-    """A YOLOX file that decodes its boxes itself: decoding them again overflows."""
+def test_a_decoded_grid_is_read(tmp_path, dataset, constant_network):
+    """A YOLOX file that decodes its boxes itself, which its numbers show."""
     cells = 12 * 8 + 6 * 4 + 3 * 2
-    output = np.concatenate([np.full((1, cells, 4), 200), np.full((1, cells, 4), 0.9)], axis=2)
-    folder, images, categories = dataset
-    out = [tmp_path / name for name in FILES]
-    with pytest.raises(UserError, match="not finite"):
-        detect(folder, images, categories, constant_network(output), DetectorFamily.yolox, *out)
+    output = np.full((1, cells, 8), 1e-3)
+    output[0, :, :4] = 40, 30, 10, 10
+    output[0, 5] = [30, 20, 16, 12, 1, 0.0, 0.8, 0.0]
+    found = _detect(dataset, constant_network(output), tmp_path, family=DetectorFamily.yolox)
+    first = found.detections.to_pandas().iloc[0]
+    # Image 1 is 67 × 95 and fills 45 × 64 pixels in the top left corner of the input.
+    np.testing.assert_allclose(first[["x", "width"]].astype(float), np.array([22, 16]) * 67 / 45, rtol=1e-5)
+    assert (first["category_id"], round(first["score"], 3)) == (18, 0.8)
 
 
 def test_report_keeps_names_as_they_are(tmp_path, dataset, weights):

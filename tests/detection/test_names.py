@@ -39,8 +39,42 @@ def test_a_file_of_names(tmp_path):
     assert read_names(tmp_path / "names.txt") == ["dog", "traffic light", "car"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_a_file_of_names_in_another_encoding(tmp_path, encoding):
+    (tmp_path / "names.txt").write_bytes("dog\nWürfel\n".encode(encoding))
+    assert read_names(tmp_path / "names.txt") == ["dog", "Würfel"]
+
+
+@pytest.mark.parametrize(
+    "text", ["names: [dog, car]", "names:\n  - dog\n  - car", "nc: 2\nnames: {1: car, 0: dog}", "- dog\n- car"]
+)
+def test_a_yaml_file_of_names(tmp_path, text):
+    (tmp_path / "data.yaml").write_text(text)
+    assert read_names(tmp_path / "data.yaml") == ["dog", "car"]
+
+
+@pytest.mark.parametrize("text", ["names: 7", "nc: 2", "names: {0: dog, 2: car}", "a: [", ""])
+def test_a_yaml_file_without_names(tmp_path, text):
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"data\.yaml"):
+        read_names(tmp_path / "data.yaml")
+
+
+def test_case_underscores_and_spaces_do_not_matter():
+    classes = ["traffic light", "TV", "dining table", "car"]
+    assert match_names(["Traffic_Light", "tvmonitor", "Dining-Table", "CAR"], "x", 4, classes).tolist() == [0, 1, 2, 3]
+    assert match_names(["Car", "car"], "x", 2, ["car", "Car"]).tolist() == [1, 0]  # the very name comes first
+    with pytest.raises(UserError, match=r"'CAR' \(did you mean 'car'\?\) is no class"):
+        match_names(["CAR"], "x", 1, ["car", "Car"])
+
+
+def test_a_misspelt_name_gets_a_suggestion():
+    with pytest.raises(UserError, match=r"'trafic light' \(did you mean 'traffic light'\?\), 'yak' is no class"):
+        match_names(["trafic light", "yak"], "x", 2, ["traffic light", "car"])
+
+
 def test_a_file_that_is_no_text(tmp_path):
-    (tmp_path / "names.txt").write_bytes(b"\xff\xfe\x00\xd8")
+    (tmp_path / "names.txt").write_bytes(b"\x00\x01\xff\x00")
     with pytest.raises(UserError, match=r"names\.txt: not a text file"):
         read_names(tmp_path / "names.txt")
 

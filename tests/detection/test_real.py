@@ -9,7 +9,8 @@ from onnx.reference import ReferenceEvaluator
 from pycocotools import mask
 
 from contextual_anomaly.detection.detections import RUN
-from contextual_anomaly.detection.detector import run
+from contextual_anomaly.detection.detector import Detector
+from contextual_anomaly.detection.detector_families.base import Expected
 from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.detection.evaluation import evaluate
 from contextual_anomaly.detection.network import Network
@@ -28,7 +29,10 @@ def network(shared_coco):
 def test_onnx_s_own_evaluator_gives_the_same_answer(network, shared_coco):
     reference = ReferenceEvaluator(onnx.load(network.path))
     _, blob = network.prepare(cv2.imread(str(shared_coco / "images/photos/dog.jpg")))
-    expected = DETECTOR_FAMILIES["yolox"].decode(reference.run(None, {"images": blob})[0], network.input_size)
+    output = reference.run(None, {"images": blob})[0]
+    reading = DETECTOR_FAMILIES["yolox"].read(output.shape, Expected(network.input_size))
+    assert reading is not None
+    expected = reading.decode(output)
     for ours, theirs in zip(network.detect(blob)[0], expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
 
@@ -69,7 +73,7 @@ def test_average_precision_is_at_the_published_level(network, shared_coco):
     images = _images(shared_coco, 200)
     cv2.setNumThreads(1)
     networks = [network, Network(network.path, "yolox", network.family)]
-    found = run(networks, np.arange(80), categories, images, shared_coco / "images/val2017", 0.01, 0.5, 2)
+    found = Detector(networks, np.arange(80), categories).detect(images, shared_coco / "images/val2017", 2)
     measures = evaluate(truth, categories, found.detections.to_pandas(), images["image_id"].to_numpy())
     overall = measures[measures["category"] == ""].set_index("metric")["value"]
     assert 0.258 - 0.036 < overall["AP"] < 0.258 + 2 * 0.036
@@ -80,8 +84,8 @@ def test_a_grid_that_nobody_decodes_is_refused(network, shared_coco):
     """YOLOX's output has the shape of a decoded one."""
     wrong = Network(network.path, "yolov5", DETECTOR_FAMILIES["yolov5"])
     classes = pd.DataFrame({"category_id": range(80), "name": [str(i) for i in range(80)]})
-    with pytest.raises(UserError, match=r"boxes of .*\.jpg have sides below zero"):
-        run([wrong], np.arange(80), classes, _images(shared_coco, 8), shared_coco / "images/val2017", 0.01, 0.5, 1)
+    with pytest.raises(UserError, match=r"offsets and logarithms, as YOLOX has them: choose the family yolox"):
+        Detector([wrong], np.arange(80), classes).detect(_images(shared_coco, 8), shared_coco / "images/val2017")
 
 
 def _images(shared_coco, count):
@@ -100,7 +104,7 @@ def test_cores_change_nothing(network, shared_coco):
     found = []
     cv2.setNumThreads(1)
     for threads in (1, 2):
-        found.append(run(networks[:threads], np.arange(80), classes, images, folder, 0.01, 0.5, threads))
+        found.append(Detector(networks[:threads], np.arange(80), classes).detect(images, folder, threads))
     assert found[0].detections.equals(found[1].detections)
     assert found[0].class_scores.equals(found[1].class_scores)
     assert found[0].report["problem"].eq("").all()  # the sizes are those of the annotations

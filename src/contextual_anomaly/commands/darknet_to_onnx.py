@@ -1,4 +1,4 @@
-"""`contextual-anomaly darknet-to-onnx`: a Darknet network as ONNX."""
+"""`contextual-anomaly darknet-to-onnx`: convert a Darknet network to ONNX."""
 
 import logging
 from pathlib import Path
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 def darknet_to_onnx(
     cfg: Annotated[Path, typer.Option(help="Darknet's description of the network.")],
     weights: Annotated[Path, typer.Option(help="Its weights.")],
-    output: Annotated[Path, typer.Option(help="The same as ONNX.")],
+    output: Annotated[Path, typer.Option(help="The ONNX file to write.")],
     batch: Annotated[int, typer.Option(min=0, help="Images at a time; 0: any number.")] = 0,
     size: Annotated[
         int, typer.Option(min=0, help="Width and height of the input in pixels, a multiple of 32; 0: as in the cfg.")

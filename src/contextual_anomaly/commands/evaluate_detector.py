@@ -1,4 +1,4 @@
-"""`contextual-anomaly evaluate-detector`: a detector by COCO's own measures."""
+"""`contextual-anomaly evaluate-detector`: evaluate a detector by COCO's own measures."""
 
 import logging
 from pathlib import Path
@@ -18,8 +18,8 @@ def evaluate_detector(
 ) -> None:
     """Evaluate a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
 
-    Columns: metric, category (empty for all of them), value, images, instances. AP is the mean over overlaps of .50 to
-    .95; crowd regions are neither found nor missed, as COCO has it. Example:
+    Columns: metric, category (empty for all of them), value, images, instances. AP is the mean over overlaps of 0.50
+    to 0.95; crowd regions count neither as found nor as missed, as in COCO. Example:
 
     `contextual-anomaly evaluate-detector --detections results/detections/world/val.parquet
     --image-report results/detections/world/images.csv --annotations results/annotations/val.parquet

@@ -1,4 +1,4 @@
-"""`contextual-anomaly merge-detections`: the shards of a detector as one."""
+"""`contextual-anomaly merge-detections`: merge the shards of a detector's results."""
 
 import logging
 from pathlib import Path
@@ -20,9 +20,9 @@ def merge_detections(
         int | None, typer.Option(min=1, help="How many there are, where {shard} in the names stands for their numbers.")
     ] = None,
 ) -> None:
-    """Put the shards that `detect` made together, sorted by image.
+    """Merge the shards that `detect` made, sorted by image.
 
-    The result is the same, byte for byte, whatever the number of shards. Example, of two:
+    The result does not depend on the number of shards, byte for byte. Example, of two:
 
     `contextual-anomaly merge-detections --shard-detections 0.parquet --shard-detections 1.parquet
     --shard-class-scores 0.scores.parquet --shard-class-scores 1.scores.parquet --shard-image-report 0.csv
@@ -30,7 +30,7 @@ def merge_detections(
 
     Of many, one name that holds {shard} stands for all: `--shards 1000 --shard-detections 'shards/{shard}.parquet'` …
     """
-    from contextual_anomaly.detection.detections import merge, read_detections
+    from contextual_anomaly.detection.detections import merge_shards, read_detections
     from contextual_anomaly.errors import UserError
 
     if shards is not None:  # a command line is too short for the names of a thousand
@@ -42,14 +42,11 @@ def merge_detections(
             f"{len(shard_image_report)} --shard-image-report were given; of each the same number was expected."
         )
     files = zip(shard_detections, shard_class_scores, shard_image_report, strict=True)
-    merged = merge([read_detections(*paths) for paths in files])
+    merged = merge_shards([read_detections(*paths) for paths in files])
     merged.write(detections, class_scores, image_report)
-    counts = merged.report["status"].value_counts()
-    logger.info(
-        f"{len(merged.detections):,} boxes; images: " + ", ".join(f"{n:,} {status}" for status, n in counts.items())
-    )
+    logger.info(merged.summary())
 
 
 def _numbered(names: list[Path], shards: int) -> list[Path]:
-    """``names`` with each number of a shard in place of {shard}."""
+    """Return ``names`` with each number of a shard in place of {shard}."""
     return [Path(str(name).replace("{shard}", str(shard))) for name in names for shard in range(shards)]

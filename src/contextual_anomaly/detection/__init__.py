@@ -1,1 +1,1 @@
-"""Detectors through OpenCV DNN: letterbox, decoding, non-maximum suppression, evaluation."""
+"""Run object detectors (ONNX files) on images: letterboxing, decoding, non-maximum suppression, evaluation."""

@@ -1,7 +1,8 @@
-"""COCO's own measures of a detector, by pycocotools, from tables alone."""
+"""Evaluate a detector by COCO's own measures (pycocotools)."""
 
 import contextlib
 import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,15 +18,17 @@ SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "A
 def evaluate(
     annotations: pd.DataFrame, categories: pd.DataFrame, detections: pd.DataFrame, image_ids: np.ndarray
 ) -> pd.DataFrame:
-    """Average precision and recall over the images of ``image_ids``, overall and of each class.
+    """Compute average precision and recall, overall and of each class.
 
     Args:
-        annotations, categories, detections: columns as in `tables`.
-        image_ids: of the images that the detector has seen, those without any object among them.
+        annotations: Rows of `tables.ANNOTATIONS`.
+        categories: Rows of `tables.CATEGORIES`.
+        detections: Rows of `tables.DETECTIONS`.
+        image_ids: Of the images that the detector has run on, with or without objects.
 
     Returns:
-        columns metric, category (empty: all of them), value (in 0 to 1; NaN where nothing of the kind is annotated),
-        images and instances: how many hold such a class, and of how many objects, crowds not counted.
+        Columns metric, category ("": all classes), value (0 to 1; NaN where nothing of the kind is annotated), images and
+        instances: how many images hold the class, and how many objects of it there are, without crowds.
     """
     annotations, detections = (numbered(table, image_ids) for table in (with_box(annotations), detections))
     numbers = range(len(image_ids))
@@ -33,26 +36,28 @@ def evaluate(
     with contextlib.redirect_stdout(io.StringIO()):
         truth = truth_of(annotations, categories, numbers)
         columns = ["image_id", "x", "y", "width", "height", "score", "category_id"]
-        found = truth.loadRes(detections[columns].to_numpy(np.float64)) if len(detections) else COCO()
-        judged = COCOeval(truth, found, "bbox")
-        judged.params.imgIds = list(numbers)
-        judged.params.catIds = categories["category_id"].tolist()
-        judged.evaluate()
-        judged.accumulate()
-        judged.summarize()
+        # loadRes takes an array as well as the file name of its type hint.
+        results: Any = detections[columns].to_numpy(np.float64)
+        found = truth.loadRes(results) if len(detections) else COCO()
+        evaluation = COCOeval(truth, found, "bbox")
+        evaluation.params.imgIds = list(numbers)
+        evaluation.params.catIds = categories["category_id"].tolist()
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
     objects = annotations[~annotations["iscrowd"]]
-    overall = pd.DataFrame({"metric": SUMMARY, "category": "", "value": judged.stats})
+    overall = pd.DataFrame({"metric": SUMMARY, "category": "", "value": evaluation.stats})
     overall["images"], overall["instances"] = len(image_ids), len(objects)
-    return pd.concat([overall, *_of_classes(judged, objects, categories)], ignore_index=True).replace(
+    return pd.concat([overall, *_of_classes(evaluation, objects, categories)], ignore_index=True).replace(
         {"value": {-1: np.nan}}
     )
 
 
-def _of_classes(judged: COCOeval, objects: pd.DataFrame, categories: pd.DataFrame) -> list[pd.DataFrame]:
-    """AP, AP50 and AR100 of each class, in the order of the classes."""
+def _of_classes(evaluation: COCOeval, objects: pd.DataFrame, categories: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return AP, AP50 and AR100 of each class, in the order of the classes."""
     # precision is [IoU, recall, class, area, detections], recall [IoU, class, area, detections]; area 0 is all areas,
     # the last number of detections 100. A class that is not annotated has -1 throughout.
-    precision, recall = judged.eval["precision"][:, :, :, 0, -1], judged.eval["recall"][:, :, 0, -1]
+    precision, recall = evaluation.eval["precision"][:, :, :, 0, -1], evaluation.eval["recall"][:, :, 0, -1]
     values = {"AP": precision.mean((0, 1)), "AP50": precision[0].mean(0), "AR100": recall.mean(0)}
     grouped = objects.groupby("category_id")["image_id"]
     counts = pd.DataFrame({"images": grouped.nunique(), "instances": grouped.size()})

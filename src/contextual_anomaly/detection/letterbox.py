@@ -1,4 +1,4 @@
-"""Images into the network's input, whole or stretched, and boxes taken back."""
+"""Fit images into a network's input, whole or stretched, and map boxes back."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Placement:
-    """Where an image of ``width`` × ``height`` lies in an input of ``input_size``; all in pixels."""
+    """The place of an image of ``width`` × ``height`` in an input of ``input_size``; all in pixels."""
 
     width: int
     height: int
@@ -19,7 +19,7 @@ class Placement:
     inner_height: int
 
     def fill(self, image: np.ndarray, grey: int) -> np.ndarray:
-        """The input [height, width, 3] uint8 of ``image`` [height, width, 3] uint8, ``grey`` where it does not lie."""
+        """Return the input [H, W, 3] uint8 for an image [h, w, 3] uint8, filled with ``grey`` around it."""
         inner = cv2.resize(image, (self.inner_width, self.inner_height), interpolation=cv2.INTER_LINEAR)
         right = self.input_size[0] - self.left - self.inner_width
         bottom = self.input_size[1] - self.top - self.inner_height
@@ -29,9 +29,9 @@ class Placement:
         return cv2.copyMakeBorder(inner, self.top, bottom, self.left, right, cv2.BORDER_CONSTANT, value=border)
 
     def to_image(self, boxes: np.ndarray) -> np.ndarray:
-        """Corners [N, 4] (left, top, right, bottom) in the input as corners in the image, cut off at its edges.
+        """Map corners [N, 4] (left, top, right, bottom) from the input to the image, clipped at its edges.
 
-        Each axis is divided by its own scale: whole pixels make the two of a letterbox differ a little.
+        Each axis has its own scale: rounding to whole pixels makes the two of a letterbox differ a little.
         """
         scale = np.array([self.inner_width / self.width, self.inner_height / self.height] * 2)
         moved = (boxes - np.array([self.left, self.top] * 2)) / scale
@@ -39,9 +39,9 @@ class Placement:
 
 
 def letterbox(width: int, height: int, input_size: tuple[int, int], centred: bool) -> Placement:
-    """An image of ``width`` × ``height`` shrunk or grown whole, in the middle of the input or in its top left corner."""
+    """Scale an image of ``width`` × ``height`` as a whole, to the middle of the input or to its top left corner."""
     scale = min(input_size[0] / width, input_size[1] / height)
-    # A sliver keeps one pixel.
+    # At least one pixel, however narrow the image.
     inner_width = min(max(round(width * scale), 1), input_size[0])
     inner_height = min(max(round(height * scale), 1), input_size[1])
     left = (input_size[0] - inner_width) // 2 if centred else 0
@@ -50,5 +50,5 @@ def letterbox(width: int, height: int, input_size: tuple[int, int], centred: boo
 
 
 def stretch(width: int, height: int, input_size: tuple[int, int]) -> Placement:
-    """An image that fills the input, whatever its shape: as OpenCV's own examples and the original project do."""
+    """Stretch an image to fill the input, whatever its shape, as OpenCV's examples and the original project do."""
     return Placement(width, height, input_size, 0, 0, *input_size)

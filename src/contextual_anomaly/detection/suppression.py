@@ -1,20 +1,41 @@
-"""Non-maximum suppression, class by class."""
+"""Choose boxes by score, and among overlapping ones of a class."""
 
 import cv2
 import numpy as np
 
 
-def box_non_max_suppression(boxes: np.ndarray, scores: np.ndarray, score_threshold: float, nms_threshold: float):
-    """The boxes that stay; a box can stay for several classes.
+def above_threshold(
+    boxes: np.ndarray, scores: np.ndarray, score_threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose the (box, class) pairs above a threshold, without suppression.
 
     Args:
         boxes: [N, 4] corners.
         scores: [N, C].
-        score_threshold: a (box, class) at or below it goes.
-        nms_threshold: of two boxes of one class whose intersection over union is larger, the weaker goes.
+        score_threshold: A pair at or below it is left out.
 
     Returns:
-        corners [K, 4] float64, class [K], score [K] float32; the highest score first.
+        Corners [K, 4] float64, class [K], score [K] float32; the highest score first.
+    """
+    box, of_class = np.nonzero(scores > score_threshold)
+    score = scores[box, of_class].astype(np.float32)
+    order = np.lexsort((box, of_class, -score))
+    return boxes[box[order]].astype(np.float64), of_class[order], score[order]
+
+
+def box_non_max_suppression(
+    boxes: np.ndarray, scores: np.ndarray, score_threshold: float, nms_threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Suppress overlapping boxes, class by class; a box can stay for several classes.
+
+    Args:
+        boxes: [N, 4] corners.
+        scores: [N, C].
+        score_threshold: A (box, class) at or below it is left out.
+        nms_threshold: Of two boxes of one class with a larger intersection over union, the weaker is left out.
+
+    Returns:
+        Corners [K, 4] float64, class [K], score [K] float32; the highest score first.
     """
     box, of_class = np.nonzero(scores > score_threshold)
     score = scores[box, of_class].astype(np.float32)
@@ -24,6 +45,8 @@ def box_non_max_suppression(boxes: np.ndarray, scores: np.ndarray, score_thresho
     # OpenCV tells classes apart by moving each to a place of its own, which works from zero upwards.
     sized = corners - [*corners[:, :2].min(0)] * 2
     sized[:, 2:] -= sized[:, :2]
-    kept = np.asarray(cv2.dnn.NMSBoxesBatched(sized, score, of_class, score_threshold, nms_threshold), np.int64)
+    # OpenCV takes arrays as well as the lists that its type hints name.
+    kept = cv2.dnn.NMSBoxesBatched(sized, score, of_class, score_threshold, nms_threshold)  # pyright: ignore[reportArgumentType]
+    kept = np.asarray(kept, np.int64)
     kept = kept[np.lexsort((box[kept], of_class[kept], -score[kept]))]
     return corners[kept], of_class[kept], score[kept]

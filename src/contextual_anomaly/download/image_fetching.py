@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import cv2
-import numpy as np
 import pandas as pd
 
+from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
 from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import atomic_write
@@ -120,14 +119,13 @@ def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tupl
 
 def _mismatch(path: Path, row) -> str:
     """Return why a file is not the image that the annotations describe by its size in pixels, or ""."""
-    data = np.fromfile(path, np.uint8)
-    image = None if not len(data) else cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        return "what came is no image, or one that is cut off"
-    height, width = image.shape[:2]
-    if (width, height) != (row.width, row.height):
-        return f"is {width} × {height} pixels, the annotations say {row.width} × {row.height}"
-    return ""
+    try:
+        image = read_image(path, row.width, row.height)
+    except UnreadableImage as problem:
+        return str(problem)
+    if (image.width, image.height) != (row.width, row.height):
+        return f"is {image.width} × {image.height} pixels, the annotations say {row.width} × {row.height}"
+    return "is cut off at its very end" if image.lacks_end_marker else ""
 
 
 def _last_line(error: UserError) -> str:

@@ -23,6 +23,7 @@ class DetectorFamily(StrEnum):
     """Which form a detector's output has."""
 
     darknet = "darknet"
+    end2end = "end2end"
     yolov5 = "yolov5"
     yolov8 = "yolov8"
     yolox = "yolox"
@@ -43,3 +44,5 @@ class Backend(StrEnum):
     openvino = "openvino"
     cuda = "cuda"
     cuda_fp16 = "cuda_fp16"
+    onnxruntime = "onnxruntime"
+    onnxruntime_cuda = "onnxruntime_cuda"

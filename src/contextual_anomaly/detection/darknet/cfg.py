@@ -1,18 +1,19 @@
-"""Darknet's cfg files: sections of `key=value` lines, each value known by its line for messages."""
+"""Read Darknet's cfg files: sections of `key=value` lines; messages name the line of a value."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from contextual_anomaly.detection.text_files import read_text
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
 
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
-"""Other names that Darknet has for a section."""
+"""Other names that Darknet accepts for a section."""
 
 
 @dataclass(frozen=True)
 class CfgSection:
-    """One section of a cfg; values are read as Darknet reads them, but what is no number is an error."""
+    """One section of a cfg; values are read as Darknet reads them, but text in place of a number is an error."""
 
     path: Path
     kind: str
@@ -22,37 +23,38 @@ class CfgSection:
 
     @property
     def where(self) -> str:
-        """The section in words, for messages."""
+        """Name the section, for messages."""
         return f"{self.path}, line {self.line}, [{self.kind}]" + (f" (layer {self.number})" if self.number >= 0 else "")
 
     def error(self, message: str, key: str = "") -> UserError:
-        """An error that names file, line and section."""
+        """Return an error that names file, line and section."""
         if key not in self.values:
             return UserError(f"{self.where}: {message}")
         text, line = self.values[key]
         return UserError(f"{self.path}, line {line}, [{self.kind}]: {key}={text}: {message}")
 
     def text(self, key: str, default: str) -> str:
-        """A word."""
+        """Return a word."""
         return self.values.get(key, (default, 0))[0]
 
     def integer(self, key: str, default: int, minimum: int = 0) -> int:
-        """A whole number of at least ``minimum``."""
+        """Return a whole number of at least ``minimum``."""
         return self._numbers(key, str(default), int, minimum, one=True)[0]
 
     def integers(self, key: str) -> list[int]:
-        """Whole numbers with commas between; none where the key is not there."""
+        """Return whole numbers separated by commas; none if the key is absent."""
         return self._numbers(key, "", int, None)
 
     def number_of(self, key: str, default: float) -> float:
-        """A number."""
+        """Return a number."""
         return self._numbers(key, str(default), float, None, one=True)[0]
 
     def numbers(self, key: str) -> list[float]:
-        """Numbers with commas between; none where the key is not there."""
+        """Return numbers separated by commas; none if the key is absent."""
         return self._numbers(key, "", float, None)
 
     def _numbers(self, key: str, default: str, kind: type, minimum: int | None, one: bool = False) -> list:
+        """Return the numbers of a key, checked."""
         parts = [part for part in self.text(key, default).split(",") if part.strip()]
         wanted = "a whole number" if kind is int else "a number"
         try:
@@ -67,18 +69,20 @@ class CfgSection:
 
 
 def read_cfg(path: str | Path) -> tuple[CfgSection, list[CfgSection]]:
-    """[net] and the layers behind it, in order.
+    """Read a cfg.
+
+    Returns:
+        The section [net], and the layers in order.
 
     Raises:
-        UserError: the file is missing, is not text, or is no Darknet cfg; the message names the line.
+        UserError: The file is missing, is not text, or is no Darknet cfg; the message names the line.
     """
     path = require_file(path, "a Darknet cfg")
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text file; a Darknet cfg was expected.") from error
+    content = read_text(path)
+    if content is None:
+        raise UserError(f"{path}: not a text file; a Darknet cfg was expected.")
     sections: list[CfgSection] = []
-    for line, text in enumerate(lines, 1):
+    for line, text in enumerate(content.splitlines(), 1):
         text = text.split("#")[0].strip()
         if not text or text.startswith(";"):
             continue
@@ -93,7 +97,7 @@ def read_cfg(path: str | Path) -> tuple[CfgSection, list[CfgSection]]:
             raise UserError(f"{path}, line {line}: {text!r} is neither a [section] nor key=value.")
         if not sections:
             raise UserError(f"{path}, line {line}: {text!r} stands before the first [section]; [net] was expected.")
-        sections[-1].values.setdefault(key, (value, line))  # of a key given twice, Darknet takes the first
+        sections[-1].values.setdefault(key, (value, line))  # Darknet takes the first of a key given twice
     if not sections or sections[0].kind != "net":
         raise UserError(f"{path}: a Darknet cfg was expected, one that begins with [net].")
     return sections[0], sections[1:]

@@ -1,4 +1,4 @@
-"""An ONNX graph as it grows, and what is known of each tensor in it."""
+"""A growing ONNX graph, and the shape of each tensor in it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ OPSET, IR = 13, 8  # read by OpenCV 4 and 5, and by every ONNX Runtime of the la
 
 @dataclass(frozen=True)
 class Tensor:
-    """Name and shape [batch, channels, height, width] of a layer's output; the batch is left open."""
+    """Name and shape [batch, channels, height, width] of a layer's output; the batch is open."""
 
     name: str
     channels: int
@@ -20,24 +20,26 @@ class Tensor:
 
     @property
     def shape(self) -> str:
-        """In words, for messages."""
+        """Return the shape for messages."""
         return f"{self.channels} × {self.height} × {self.width}"
 
 
 class Graph:
-    """Nodes and weights as they come.
+    """Nodes and weights in the order in which they are added.
 
     Attributes:
-        part: what the names of the next nodes begin with.
+        part: Beginning of the names of the next nodes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dry: bool = False) -> None:
+        """Begin an empty graph; a dry one keeps no weights, and serves to count them."""
+        self._dry = dry
         self.part = ""
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
 
     def add(self, kind: str, *inputs: str | np.ndarray, output: str = "", **attributes) -> str:
-        """Add a node; arrays among its inputs become weights. Returns its output's name."""
+        """Add a node; arrays among its inputs become weights. Return its output's name."""
         output = output or f"{self.part}{kind}_{len(self._nodes)}"
         names = [
             given if isinstance(given, str) else self._weight(f"{output}_{place}", given)
@@ -47,16 +49,25 @@ class Graph:
         return output
 
     def _weight(self, name: str, value: np.ndarray) -> str:
-        self._weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        """Add a weight; return its name."""
+        if not self._dry:
+            self._weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def model(
         self, name: str, image: Tensor, output: str, shape: tuple[int, int], batch: int | None
     ) -> onnx.ModelProto:
-        """The whole as a model from ``image`` to ``output`` [batch, *shape]; a batch of None is any.
+        """Return the graph as a model.
+
+        Args:
+            name: Of the graph.
+            image: The input.
+            output: Name of the output.
+            shape: Of the output, without the batch.
+            batch: Images at a time; None for any number.
 
         Raises:
-            onnx.checker.ValidationError: the graph is none.
+            onnx.checker.ValidationError: The graph is not valid.
         """
         size = "batch" if batch is None else batch
         graph = helper.make_graph(

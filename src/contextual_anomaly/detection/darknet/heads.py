@@ -1,4 +1,4 @@
-"""Darknet's heads: from what the last convolution says of each cell and anchor to boxes and confidences."""
+"""Darknet's heads: decode boxes and confidences from the output of the last convolution."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from contextual_anomaly.detection.darknet.graph import Graph, Tensor
 
 @dataclass(frozen=True)
 class Head:
-    """A head's answer, the tensor ``name`` [batch, 4 + classes, boxes], laid out as Ultralytics' YOLOv8 is.
+    """A head's output, the tensor ``name`` [batch, 4 + classes, boxes], in the layout of Ultralytics' YOLOv8.
 
     A column is a box: its centre and size in pixels of the input, and the confidence in each class, objectness included.
     """
@@ -21,7 +21,7 @@ class Head:
 
 
 def yolo(graph: Graph, layer: CfgSection, x: Tensor, image: Tensor) -> Head:
-    """The head of YOLOv3 and v4: anchors in pixels of the input, classes that do not exclude each other.
+    """Add the head of YOLOv3 and v4: anchors in pixels of the input, classes that do not exclude each other.
 
     After Redmon and Farhadi, "YOLOv3: An Incremental Improvement" (arXiv 1804.02767); scale_x_y is of Bochkovskiy et al.,
     "YOLOv4" (2004.10934), new_coords of Wang et al., "Scaled-YOLOv4" (2011.08036).
@@ -37,14 +37,16 @@ def yolo(graph: Graph, layer: CfgSection, x: Tensor, image: Tensor) -> Head:
         anchors[mask],
         # With new_coords the convolution before has its own logistic activation.
         probability=(lambda name: name) if new else (lambda name: graph.add("Sigmoid", name)),
-        growth=(lambda name: graph.add("Mul", graph.add("Mul", name, name), np.float32([4]))) if new else None,
+        growth=(lambda name: graph.add("Mul", graph.add("Mul", name, name), np.array([4], np.float32)))
+        if new
+        else None,
         scale=scale,
         softmax=False,
     )
 
 
 def region(graph: Graph, layer: CfgSection, x: Tensor, image: Tensor) -> Head:
-    """The head of YOLOv2: anchors in cells, classes of which one is true.
+    """Add the head of YOLOv2: anchors in cells, mutually exclusive classes.
 
     After Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (arXiv 1612.08242).
     """
@@ -63,7 +65,7 @@ HEADS = {"yolo": yolo, "region": region}
 
 
 def _anchors(layer: CfgSection) -> np.ndarray:
-    """[num, 2] width and height."""
+    """Return width and height of each anchor, [num, 2]."""
     numbers, count = layer.numbers("anchors"), layer.integer("num", 1, 1)
     if len(numbers) != 2 * count:
         raise layer.error(
@@ -75,9 +77,10 @@ def _anchors(layer: CfgSection) -> np.ndarray:
 
 
 class _Cells:
-    """The convolution's answer [batch, anchors · (5 + classes), H, W] as [batch, anchors, 5 + classes, H · W]."""
+    """The convolution's output [batch, anchors · (5 + classes), H, W] as [batch, anchors, 5 + classes, H · W]."""
 
     def __init__(self, graph: Graph, layer: CfgSection, x: Tensor, image: Tensor, anchors: int) -> None:
+        """Add the reshaping; ``image`` is the network's input."""
         self.classes = layer.integer("classes", 20, 1)
         rows = 5 + self.classes
         if x.channels != anchors * rows:
@@ -93,22 +96,22 @@ class _Cells:
 
         Args:
             anchors: [A, 2] in pixels of the input.
-            probability: adds nodes that make logits probabilities.
-            growth: adds nodes that make numbers factors of the anchors; None for the exponential.
+            probability: Adds nodes that turn logits into probabilities.
+            growth: Adds nodes that turn numbers into factors of the anchors; None for the exponential.
             scale: scale_x_y, by which centres reach beyond their cell.
-            softmax: whether one class excludes the others.
+            softmax: Whether the classes exclude each other.
         """
         graph, x = self.graph, self.x
         add, rows = graph.add, self._rows
         y, column = np.mgrid[: x.height, : x.width].astype(np.float32)
         grid = np.stack([column.ravel(), y.ravel()])[None, None] - np.float32((scale - 1) / 2)
-        stride = np.float32([self.image.width / x.width, self.image.height / x.height])[None, None, :, None]
+        stride = np.array([self.image.width / x.width, self.image.height / x.height], np.float32)[None, None, :, None]
         centre = probability(rows(0, 2))
         if scale != 1:
-            centre = add("Mul", centre, np.float32([scale]))
+            centre = add("Mul", centre, np.array([scale], np.float32))
         centre = add("Mul", add("Add", centre, grid), stride)
         growth = growth or (lambda name: add("Exp", name))
-        size = add("Mul", growth(rows(2, 4)), np.float32(anchors)[None, :, :, None])
+        size = add("Mul", growth(rows(2, 4)), anchors.astype(np.float32)[None, :, :, None])
         classes = rows(5, 5 + self.classes)
         classes = add("Softmax", classes, axis=2) if softmax else probability(classes)
         confidence = add("Mul", classes, probability(rows(4, 5)))
@@ -118,4 +121,5 @@ class _Cells:
         return Head(add("Reshape", name, np.array([0, 4 + self.classes, count])), self.classes, count)
 
     def _rows(self, first: int, end: int) -> str:
+        """Add a slice of the rows from ``first`` to ``end``."""
         return self.graph.add("Slice", self.name, np.array([first]), np.array([end]), np.array([2]))

@@ -1,4 +1,4 @@
-"""Which keys of a cfg say what the network computes, which only how it was trained, and which nothing here computes."""
+"""Keys of a cfg: those that are read, those that only matter for training, and those that are not supported."""
 
 import logging
 
@@ -17,12 +17,15 @@ READ = {
     "route": {"layers", "groups", "group_id"},
     "upsample": {"stride", "scale"},
     "reorg": {"stride"},
+    "avgpool": set(),
+    "scale_channels": {"from", "scale_wh", "activation"},
+    "sam": {"from", "activation"},
     "dropout": {"probability"},
     "yolo": {"mask", "anchors", "num", "classes", "scale_x_y", "new_coords"},
     "region": {"anchors", "num", "classes", "coords", "softmax"},
 }  # fmt: skip
 
-# Each with the value at which it changes nothing.
+# Keys that change what a layer computes, each with the value at which it changes nothing.
 CHANGING = {
     "convolutional": {
         "flipped": "0", "binary": "0", "xnor": "0", "antialiasing": "0", "share_index": "", "steps": "1", "deform": "0",
@@ -40,14 +43,14 @@ TRAINING = {
     "stopbackward", "dontload", "dontloadscales", "onlyforward", "receptive_field", "show_receptive_field",
     "learning_rate", "learning_rate_scale", "train_only_bn", "batch", "subdivisions", "name", "cost", "clip",
 }  # fmt: skip
-TRAINING_SECTIONS = {"net", "yolo", "region", "dropout"}  # whose other keys all are of training or of thresholds
+TRAINING_SECTIONS = {"net", "yolo", "region", "dropout"}  # their other keys concern training or thresholds only
 
 
 def check_keys(layer: CfgSection) -> None:
-    """Refuse what would change the network, name what is not known.
+    """Refuse keys that are not supported, and log keys that are not known.
 
     Raises:
-        UserError: a key has a value that changes what the layer computes, and nothing here computes that.
+        UserError: A key has a value that changes what the layer computes, which is not supported.
     """
     changing = CHANGING.get(layer.kind, {})
     for key, (text, line) in layer.values.items():
@@ -56,4 +59,4 @@ def check_keys(layer: CfgSection) -> None:
                 only = f"only {key}={changing[key]}" if changing[key] else f"only a section without {key}"
                 raise layer.error(f"this changes what the layer computes, and {only} is supported.", key)
         elif key not in READ[layer.kind] | TRAINING and layer.kind not in TRAINING_SECTIONS:
-            logger.info(f"{layer.path}, line {line}, [{layer.kind}]: {key} is not known, and left out")
+            logger.info(f"{layer.path}, line {line}, [{layer.kind}]: {key} is not known and is ignored")

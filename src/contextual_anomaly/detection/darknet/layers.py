@@ -1,4 +1,4 @@
-"""Darknet's layers as ONNX nodes, each as Darknet's C code computes it.
+"""Add Darknet's layers as ONNX nodes, each as Darknet's C code computes it.
 
 After Redmon's Darknet (github.com/pjreddie/darknet) and its continuation by Bochkovskiy
 (github.com/AlexeyAB/darknet), which YOLOv4 is written for.
@@ -10,17 +10,18 @@ import numpy as np
 
 from contextual_anomaly.detection.darknet.cfg import CfgSection
 from contextual_anomaly.detection.darknet.graph import Graph, Tensor
-from contextual_anomaly.detection.darknet.weights import Weights
+from contextual_anomaly.detection.darknet.weights import NeededWeights, Weights
 
-# Darknet's GPU code, which the published weights were trained by; its CPU code adds 1e-6 to the root instead.
+# Of Darknet's GPU code, which trained the published weights; its CPU code adds 1e-6 to the root instead.
 BATCH_NORMALIZE_EPSILON = 1e-5
 
-Layer = Callable[[Graph, CfgSection, list[Tensor], Weights], Tensor]
-"""Adds a layer to the graph. Takes all tensors so far: the image, then the output of each layer in turn."""
+Numbers = Weights | NeededWeights
+Layer = Callable[[Graph, CfgSection, list[Tensor], Numbers], Tensor]
+"""Adds a layer to the graph. Takes all tensors so far: the image, then the output of each layer in order."""
 
 
-def convolutional(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """A convolution, batch normalisation folded into it."""
+def convolutional(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add a convolution with batch normalisation folded into it."""
     x = before[-1]
     filters, size, groups = (layer.integer(key, 1, 1) for key in ("filters", "size", "groups"))
     stride = layer.integer("stride", 1, 1)
@@ -30,16 +31,16 @@ def convolutional(graph: Graph, layer: CfgSection, before: list[Tensor], weights
     for what in ("filters", "groups"):
         count = filters if what == "filters" else x.channels
         if count % groups:
-            told = "filters" if what == "filters" else "channels that come in"
-            raise layer.error(f"{count} {told} cannot be divided into {groups} groups.", "groups")
+            noun = "filters" if what == "filters" else "input channels"
+            raise layer.error(f"{count} {noun} cannot be divided into {groups} groups.", "groups")
     bias = weights.take((filters,), layer)
-    normalised = layer.integer("batch_normalize", 0)
-    if normalised:
-        scale, mean, variance = (weights.take((filters,), layer) for _ in range(3))
-        if (variance < 0).any():
-            raise layer.error(f"{weights.path} has a negative variance here. Is it the cfg of this file?")
+    normalisation = [weights.take((filters,), layer) for _ in range(3 if layer.integer("batch_normalize", 0) else 0)]
     kernel = weights.take((filters, x.channels // groups, size, size), layer)
-    if normalised:
+    if normalisation and isinstance(weights, Weights):
+        scale, mean, variance = normalisation
+        # Published weights have variances of -1e-7 and the like, of which Darknet takes the root after the addition.
+        if (variance + BATCH_NORMALIZE_EPSILON <= 0).any():
+            raise layer.error(f"{weights.path} has a negative variance here. Is it the cfg of this file?")
         factor = scale / np.sqrt(variance + BATCH_NORMALIZE_EPSILON)
         kernel, bias = kernel * factor[:, None, None, None], bias - mean * factor
     extent = dilation * (size - 1) + 1
@@ -63,7 +64,7 @@ def convolutional(graph: Graph, layer: CfgSection, before: list[Tensor], weights
 
 
 def activation(graph: Graph, layer: CfgSection, x: str, default: str) -> str:
-    """The layer's activation of ``x``."""
+    """Add the layer's activation of ``x``."""
     kind = layer.text("activation", default)
     match kind:
         case "linear":
@@ -74,13 +75,24 @@ def activation(graph: Graph, layer: CfgSection, x: str, default: str) -> str:
             return graph.add("Relu", x)
         case "logistic":
             return graph.add("Sigmoid", x)
+        case "relu6":
+            return graph.add("Clip", x, np.array(0, np.float32), np.array(6, np.float32))
+        case "tanh":
+            return graph.add("Tanh", x)
+        case "elu":
+            return graph.add("Elu", x)
+        case "swish" | "silu":
+            return graph.add("Mul", x, graph.add("Sigmoid", x))
         case "mish":
             return graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x)))
-    raise layer.error("an activation of leaky, linear, logistic, mish or relu was expected.", "activation")
+    raise layer.error(
+        "an activation of elu, leaky, linear, logistic, mish, relu, relu6, swish (silu) or tanh was expected.",
+        "activation",
+    )
 
 
-def maxpool(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """The largest of each window; Darknet pads with what is smaller than anything, more of it right and below."""
+def maxpool(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add the maximum over windows; Darknet pads with the smallest number, more of it on the right and below."""
     x = before[-1]
     stride = layer.integer("stride", 1, 1)
     stride_x, stride_y = (layer.integer(key, stride, 1) for key in ("stride_x", "stride_y"))
@@ -92,33 +104,40 @@ def maxpool(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weig
     if min(height, width) < 1:
         raise layer.error(f"a window of {size} × {size} does not fit into {x.shape}.")
     first = padding // 2
-    # What no window reaches is left out, so that most need no padding on one side only.
+    # Padding that no window reaches is left out, so that most layers are padded equally on all sides.
     bottom, right = (
         max((count - 1) * step + size - first - side, 0)
         for count, step, side in ((height, stride_y, x.height), (width, stride_x, x.width))
     )
     name, pads = x.name, [first, first, bottom, right]
     if pads != [first] * 4:
-        # A node of its own: not every evaluator pads a MaxPool on one side rightly.
+        # A node of its own: not every evaluator pads a MaxPool rightly on one side only.
         smallest = np.array(np.finfo(np.float32).min)
         name, pads = graph.add("Pad", name, np.array([0, 0, first, first, 0, 0, bottom, right]), smallest), [0] * 4
     name = graph.add("MaxPool", name, kernel_shape=[size, size], strides=[stride_y, stride_x], pads=pads)
     return Tensor(name, x.channels, height, width)
 
 
-def shortcut(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """The sum with earlier layers."""
+def shortcut(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add the sum with earlier layers, of the channels that both have; the others stay as they are."""
     x = before[-1]
     name = x.name
     for other in _named(layer, "from", before):
-        if (other.channels, other.height, other.width) != (x.channels, x.height, x.width):
+        if (other.height, other.width) != (x.height, x.width):
             raise layer.error(f"{other.shape} and {x.shape} cannot be added.", "from")
-        name = graph.add("Add", name, other.name)
+        added = other.name
+        if other.channels > x.channels:
+            added = _channels(graph, added, 0, x.channels)
+        if other.channels < x.channels:
+            common = graph.add("Add", _channels(graph, name, 0, other.channels), added)
+            name = graph.add("Concat", common, _channels(graph, name, other.channels, x.channels), axis=1)
+        else:
+            name = graph.add("Add", name, added)
     return Tensor(activation(graph, layer, name, "linear"), x.channels, x.height, x.width)
 
 
-def route(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """Earlier layers one above the other, or one group of channels of each."""
+def route(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Concatenate the channels of earlier layers, or one group of the channels of each."""
     groups, group = layer.integer("groups", 1, 1), layer.integer("group_id", 0)
     if group >= groups:
         raise layer.error(f"a group from 0 to {groups - 1} was expected.", "group_id")
@@ -129,8 +148,7 @@ def route(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weight
         channels = x.channels // groups
         name = x.name
         if groups > 1:
-            first = np.array([group * channels])
-            name = graph.add("Slice", name, first, first + channels, np.array([1]))
+            name = _channels(graph, name, group * channels, (group + 1) * channels)
         parts.append(Tensor(name, channels, x.height, x.width))
     sizes = {(x.height, x.width) for x in parts}
     if len(sizes) > 1:
@@ -140,7 +158,7 @@ def route(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weight
 
 
 def _named(layer: CfgSection, key: str, before: list[Tensor]) -> list[Tensor]:
-    """The tensors of the layers that ``key`` lists: from 0 on, or backwards from here if negative."""
+    """Return the outputs of the layers that ``key`` lists: from 0 on, or backwards from here if negative."""
     numbers = layer.integers(key)
     if not numbers:
         raise layer.error(f"{key} is missing.")
@@ -150,8 +168,39 @@ def _named(layer: CfgSection, key: str, before: list[Tensor]) -> list[Tensor]:
     return [before[n + 1] for n in absolute]
 
 
-def upsample(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """Every pixel ``stride`` × ``stride`` times."""
+def _channels(graph: Graph, name: str, first: int, end: int) -> str:
+    """Add a slice of channels."""
+    return graph.add("Slice", name, np.array([first]), np.array([end]), np.array([1]))
+
+
+def avgpool(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add the mean of each channel."""
+    return Tensor(graph.add("GlobalAveragePool", before[-1].name), before[-1].channels, 1, 1)
+
+
+def scale_channels(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Multiply an earlier layer by the last one: a factor for each channel, or with scale_wh for each pixel."""
+    x, (other, *more) = before[-1], _named(layer, "from", before)
+    per_pixel = layer.integer("scale_wh", 0)
+    fits = (x.height, x.width) == ((other.height, other.width) if per_pixel else (1, 1))
+    if more or not fits or (not per_pixel and x.channels != other.channels):
+        raise layer.error(f"{other.shape} cannot be scaled by {x.shape}.", "from")
+    factors = _channels(graph, x.name, 0, 1) if per_pixel else x.name
+    name = graph.add("Mul", other.name, factors)
+    return Tensor(activation(graph, layer, name, "linear"), other.channels, other.height, other.width)
+
+
+def sam(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Multiply an earlier layer by the last one, number by number: spatial attention."""
+    x, (other, *more) = before[-1], _named(layer, "from", before)
+    if more or other.shape != x.shape:
+        raise layer.error(f"{other.shape} cannot be multiplied by {x.shape}.", "from")
+    name = graph.add("Mul", other.name, x.name)
+    return Tensor(activation(graph, layer, name, "linear"), x.channels, x.height, x.width)
+
+
+def upsample(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Repeat every pixel ``stride`` × ``stride`` times."""
     x = before[-1]
     stride = layer.integer("stride", 2, 1)
     name = graph.add(
@@ -169,8 +218,8 @@ def upsample(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Wei
     return Tensor(name, x.channels, x.height * stride, x.width * stride)
 
 
-def reorg(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """YOLOv2's passthrough: pixels become channels, in the order of Darknet's memory.
+def reorg(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add YOLOv2's passthrough: pixels become channels, in the order of Darknet's memory.
 
     Darknet counts through the image as if it were [C / s², H · s, W · s], and through the result as [C, H, W].
     """
@@ -183,11 +232,12 @@ def reorg(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weight
     return Tensor(name, x.channels * s**2, x.height // s, x.width // s)
 
 
-def dropout(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Weights) -> Tensor:
-    """Nothing, once the network is trained."""
+def dropout(graph: Graph, layer: CfgSection, before: list[Tensor], weights: Numbers) -> Tensor:
+    """Add nothing: dropout acts during training only."""
     return before[-1]
 
 
 LAYERS: dict[str, Layer] = {
-    layer.__name__: layer for layer in (convolutional, maxpool, shortcut, route, upsample, reorg, dropout)
+    layer.__name__: layer
+    for layer in (convolutional, maxpool, avgpool, shortcut, scale_channels, sam, route, upsample, reorg, dropout)
 }

@@ -1,4 +1,4 @@
-"""Darknet's networks as `convert` writes them: the output of YOLOv8, the input as Darknet's own `detector test` makes it."""
+"""Darknet's networks as `convert` writes them: YOLOv8's output, and the input that Darknet's `detector test` makes."""
 
 from dataclasses import replace
 

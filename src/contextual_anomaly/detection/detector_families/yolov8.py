@@ -6,23 +6,27 @@ middle of the input, as Ultralytics' own letterboxing puts it.
 
 import numpy as np
 
-from contextual_anomaly.detection.detector_families.base import DetectorFormat, Size
-
-
-def _classes(shape: tuple[int, ...], size: Size) -> int | None:
-    return shape[1] - 4 if len(shape) == 3 and shape[0] == 1 and shape[1] > 4 else None
-
-
-def _decode(output: np.ndarray, size: Size) -> tuple[np.ndarray, np.ndarray]:
-    centre, half = output[0, :2].T, output[0, 2:4].T / 2
-    return np.concatenate([centre - half, centre + half], axis=1), output[0, 4:].T
-
-
-YOLOV8 = DetectorFormat(
-    centred=True,
-    rgb=True,
-    scale=1 / 255,
-    layout="[1, 4 + classes, boxes]",
-    classes=_classes,
-    decode=_decode,
+from contextual_anomaly.detection.detector_families.base import (
+    DetectorFormat,
+    Expected,
+    Reading,
+    corners_of,
+    dense_layout,
+    remark_of,
 )
+
+
+def _read(shape: tuple[int, ...], expected: Expected) -> Reading | None:
+    layout = dense_layout(shape, expected, 4, channels_first=True)
+    if layout is None:
+        return None
+    transposed, classes, extra = layout
+
+    def decode(output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = output[0] if transposed else output[0].T
+        return corners_of(rows[:, :4], expected.size), rows[:, 4 : 4 + classes]
+
+    return Reading(classes, decode, remark_of(transposed, extra))
+
+
+YOLOV8 = DetectorFormat(centred=True, rgb=True, scale=1 / 255, layout="[1, 4 + classes, boxes]", read=_read)

@@ -22,6 +22,7 @@ class Graph:
     """A growing ONNX graph; each method adds a node or a weight and returns its name."""
 
     def __init__(self) -> None:
+        """Begin an empty graph."""
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, np.ndarray] = {}
 
