@@ -80,7 +80,7 @@ rule detect:
     resources:
         mem_mb=growing(3000),
         runtime=growing(120),
-        gpu=int(SETTINGS.detection.backend.startswith("cuda")),
+        gpu=int("cuda" in SETTINGS.detection.backend),
     params:
         family=lambda wildcards: DETECTORS[wildcards.detector].family,
         resize=lambda wildcards: DETECTORS[wildcards.detector].resize,
@@ -90,6 +90,11 @@ rule detect:
         shards=SETTINGS.detection.shards,
         score_threshold=SETTINGS.detection.score_threshold,
         nms_threshold=SETTINGS.detection.nms_threshold,
+        input_size=lambda wildcards: (
+            0
+            if DETECTORS[wildcards.detector].cfg
+            else DETECTORS[wildcards.detector].input_size
+        ),
         batch_size=SETTINGS.detection.batch_size,
         backend=SETTINGS.detection.backend,
         source=source("detect"),
@@ -97,7 +102,7 @@ rule detect:
         "contextual-anomaly --usage {log.usage} detect"
         " --images {input.images:q} --image-table {input.image_table}"
         " --categories {input.categories} --weights {input.weights:q} --family {params.family} {params.names}"
-        " --resize {params.resize} --batch-size {params.batch_size} --backend {params.backend}"
+        " --resize {params.resize} --input-size {params.input_size} --batch-size {params.batch_size} --backend {params.backend}"
         " --shard {wildcards.shard} --shards {params.shards} --score-threshold {params.score_threshold}"
         " --nms-threshold {params.nms_threshold} --threads {threads} --detections {output.detections}"
         " --class-scores {output.class_scores} --image-report {output.images} > {log.text} 2>&1"

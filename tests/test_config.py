@@ -89,8 +89,8 @@ def test_the_json_schema_is_that_of_the_types():
             "'a' has a cfg, so its family is darknet",
         ),
         (
-            {"detection": {"detectors": [{"name": "a", "family": "yolox", "weights": "a.onnx", "input_size": 96}]}},
-            "'a' has an input_size, but no cfg",
+            {"detection": {"detectors": [{"name": "a", "family": "yolov8", "input_size": 96}]}},
+            "'a' has an input_size, but the synthetic world",
         ),
     ],
 )

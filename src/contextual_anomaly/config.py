@@ -174,8 +174,10 @@ class Detector(Section):
             raise ValueError(f"{self.name!r} has Darknet weights, {self.weights}, so its cfg is needed as well")
         if self.cfg and (not self.weights or self.family is not DetectorFamily.darknet):
             raise ValueError(f"{self.name!r} has a cfg, so its family is darknet and it needs weights as well")
-        if self.input_size and not self.cfg:
-            raise ValueError(f"{self.name!r} has an input_size, but no cfg: an ONNX file has the size that is in it")
+        if self.input_size and not self.weights:
+            raise ValueError(
+                f"{self.name!r} has an input_size, but the synthetic world's own detector has a fixed size"
+            )
         return self
 
 
