@@ -56,7 +56,7 @@ class Bootstrap:
         """
         steps = np.linspace(0, 1, BINS // 2)[1:-1]
         edges = np.unique(np.concatenate([_quantiles(score[positive == kind], steps) for kind in (False, True)]))
-        bins = np.searchsorted(edges, score, side="right")
+        bins = np.searchsorted(edges, score, side="right").astype(np.int16)  # NumPy sorts these by radix
         measures = WeightedRanking(image, bins, positive, self.weights).measures()
         return {name: interval(values) for name, values in measures.items()}
 

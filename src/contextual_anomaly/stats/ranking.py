@@ -11,6 +11,8 @@ from contextual_anomaly.stats.weighted_counts import groups_of_equal_scores, wei
 
 RANKING = ("auroc", "average_precision", "fpr_at_95_tpr", "tpr_at_5_fpr")
 """The names of the measures that `ranking` returns."""
+FEW_GROUPS = 1000
+"""If there are no more groups of equal scores, all are counted: then one group begins where the one before it ends."""
 
 
 class WeightedRanking:
@@ -30,34 +32,43 @@ class WeightedRanking:
         """
         order, self._group_ends = groups_of_equal_scores(score)
         self._image, self._positive, self._weights = image[order], positive[order], weights
-        # Between groups that have a positive item recall stands still, and most measures need no counts there.
+        # Between groups that have a positive item recall stays the same, so that counts are needed at these groups only.
         self._found = self._positive.cumsum()
-        has_positive = np.diff(self._found[self._group_ends], prepend=0) > 0
-        self._ends = self._group_ends[has_positive]
-        self._begins = np.append(-1, self._group_ends)[:-1][has_positive]  # the last place before each of them
+        counted = np.diff(self._found[self._group_ends], prepend=0) > 0
+        if counted.any() and len(counted) <= FEW_GROUPS:
+            counted[:] = True
+        self._ends = self._group_ends[counted]
+        self._begins = np.append(-1, self._group_ends)[:-1][counted]  # the last place before each of them
 
     @cached_property
     def _true(self) -> np.ndarray:
-        """[B, G] positive items down to each group that has one."""
+        """[B, G] positive items down to each counted group."""
         # A positive item's place among the positive ones alone is that of its group's end.
         places = self._found[self._ends] - 1
         return weighted_cumulative_counts(self._image[self._positive], places, self._weights)
 
     @cached_property
     def _taken(self) -> np.ndarray:
-        """[B, G] all items down to each of these groups."""
+        """[B, G] all items down to each counted group."""
         return weighted_cumulative_counts(self._image, self._ends, self._weights)
+
+    @cached_property
+    def _before(self) -> np.ndarray:
+        """[B, G] all items before each counted group."""
+        if not len(self._begins) or not np.array_equal(self._begins[1:], self._ends[:-1]):
+            return weighted_cumulative_counts(self._image, self._begins, self._weights)
+        first = weighted_cumulative_counts(self._image, self._begins[:1], self._weights)
+        return np.hstack([first, self._taken[:, :-1]])
 
     @cached_property
     def _corners(self) -> tuple[np.ndarray, np.ndarray]:
         """True and false positives [B, 2 G + 2] at the corners of the ROC curve, from (0, 0) to all items."""
-        before, true = weighted_cumulative_counts(self._image, self._begins, self._weights), self._true
-        none = np.zeros((len(self._weights), 1))
-        everything = self._weights @ np.bincount(self._image, minlength=self._weights.shape[1])
+        none, true = np.zeros((len(self._weights), 1)), self._true
+        everything = weighted_cumulative_counts(self._image, np.array([len(self._image) - 1]), self._weights)
         # A group with positive items lies between two corners; from its last to the next group's first, recall stays.
         tp = np.hstack([none, true]).repeat(2, axis=1)
-        taken = np.stack([before, self._taken], axis=2).reshape(len(true), -1)
-        return tp, np.hstack([none, taken, everything[:, None]]) - tp
+        taken = np.stack([self._before, self._taken], axis=2).reshape(len(true), -1)
+        return tp, np.hstack([none, taken, everything]) - tp
 
     def average_precision(self) -> np.ndarray:
         """Return the average precision, as scikit-learn defines it, NaN without a positive item."""

@@ -27,13 +27,11 @@ def weighted_cumulative_counts(image: np.ndarray, ends: np.ndarray, weights: np.
         [B, S] of the type of the weights, or float64 where whole numbers may exceed the exact range of float32.
     """
     last = int(ends[-1]) + 1 if len(ends) else 0
-    segment, image = np.searchsorted(ends, np.arange(last)), image[:last]
+    segment, image = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1)), image[:last]
     images = weights.shape[1]
+    dtype = weights.dtype if last * float(weights.max(initial=0)) < 2**24 else np.float64
     if len(ends) * images <= 4 * last:  # counts that are not mostly 0 multiply faster as a dense matrix
         cells = np.bincount(segment * images + image, minlength=len(ends) * images)
-        counts = cells.reshape(len(ends), images).astype(np.float32)
-    else:
-        counts = csr_array((np.ones(last, np.float32), (segment, image)), shape=(len(ends), images))
-    exact = last * float(weights.max(initial=0)) < 2**24
-    in_segments = counts @ np.ascontiguousarray(weights.T)
-    return in_segments.cumsum(0, dtype=in_segments.dtype if exact else np.float64).T
+        return (weights @ cells.reshape(len(ends), images).astype(weights.dtype).T).cumsum(1, dtype=dtype)
+    counts = csr_array((np.ones(last, np.float32), (segment, image)), shape=(len(ends), images))
+    return (counts @ np.ascontiguousarray(weights.T)).cumsum(0, dtype=dtype).T
