@@ -2,6 +2,7 @@
 
 import subprocess
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import cv2
 import pytest
@@ -77,6 +78,12 @@ def test_every_picture_says_what_it_shows(page):
     assert len(page.images) >= 8
     assert all(len(image["alt"]) > 5 for image in page.images)
     assert sum(image["src"].startswith("data:image/jpeg") for image in page.images) == 4  # the gallery
+
+
+def test_the_style_sheet_is_whole(embedded):
+    """Nothing in it is escaped, or a browser would skip the rules with quotes and >."""
+    style = (files("contextual_anomaly.report") / "templates/style.css").read_text()
+    assert f"<style>{style.rstrip()}" in embedded.read_text()
 
 
 def test_a_hostile_class_name_is_text(page, embedded):

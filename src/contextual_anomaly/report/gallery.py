@@ -134,9 +134,9 @@ def with_boxes(image: np.ndarray, flagged: list[Box], others: list[Box]) -> np.n
     for box in flagged:
         cv2.rectangle(drawn, *_corners(box), FLAGGED, 3, cv2.LINE_AA)
     taken: list[tuple[int, int, int, int]] = []
-    for box in flagged:
-        if box.name:
-            taken.append(_write_name(drawn, box, taken))
+    largest = {box.name: box for box in sorted(flagged, key=lambda box: box.width * box.height) if box.name}
+    for box in largest.values():  # a name stands once, at the largest box that has it
+        taken.append(_write_name(drawn, box, taken))
     return drawn
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from contextual_anomaly import __version__
 from contextual_anomaly.report.chapters import anomalies, audit, data, experiment_1, models, rescoring, training, usage
@@ -56,7 +57,8 @@ def render(
     context = {
         "dataset": dataset_name,
         "kind": dataset_kind,
-        "style": (files("contextual_anomaly.report") / "templates/style.css").read_text(encoding="utf-8"),
+        # Escaped, its quotes and > would be no CSS.
+        "style": Markup((files("contextual_anomaly.report") / "templates/style.css").read_text(encoding="utf-8")),
         "headline": _headline(run, corrected),
         "data": data.chapter(run),
         "training": [training.chapter(run, name) for name in run.sweeps],

@@ -104,7 +104,7 @@ def summarize(run: FinishedRun, dataset: str) -> Summary:
 def write_summary(summary: Summary, path: Path) -> None:
     """Write the figures as JSON, sorted by name."""
     with atomic_write(path) as temporary:
-        text = json.dumps(summary, indent=1, sort_keys=True, allow_nan=False)
+        text = json.dumps(dict(sorted(summary.items())), indent=1, allow_nan=False)
         temporary.write_text(re.sub(r"\n  +|\n (?=\})", " ", text) + "\n", encoding="utf-8")  # one figure a line
 
 

@@ -18,6 +18,7 @@ KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that
 MEASURES = {"auroc": "AUROC", "average_precision": "average precision", "precision_at_k": "precision among the first k"}
 LISTED = 30  # rows of each table; the files hold them all
 MARGIN = 0.6  # of a box's larger side, shown around it
+ASPECT = 4 / 3  # width of a crop by its height, where the image is large enough
 
 
 def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> dict:
@@ -101,9 +102,10 @@ def _crop(image: np.ndarray, row: Any, objects: pd.DataFrame) -> bytes:
     """
     height, width = image.shape[:2]
     around = max(MARGIN * max(row.width, row.height), 0.12 * max(width, height))
-    left, top = (max(0, int(corner - around)) for corner in (row.x, row.y))
-    right = min(width, int(np.ceil(row.x + row.width + around)))
-    bottom = min(height, int(np.ceil(row.y + row.height + around)))
+    # All crops have about the same shape, so that they stand in rows.
+    wide = max(row.width + 2 * around, ASPECT * (row.height + 2 * around))
+    left, right = _window(row.x + row.width / 2, wide, width)
+    top, bottom = _window(row.y + row.height / 2, wide / ASPECT, height)
     scale = WIDTH / (right - left)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     size = (WIDTH, max(1, round((bottom - top) * scale)))
@@ -115,3 +117,10 @@ def _crop(image: np.ndarray, row: Any, objects: pd.DataFrame) -> bytes:
         for other in rows_of(objects[objects["width"].notna()])
     ]
     return encode_jpeg(with_boxes(crop, [found], others))
+
+
+def _window(center: float, size: float, limit: int) -> tuple[int, int]:
+    """Return the first and last pixel of a window of ``size`` pixels, moved and cut so that it lies in [0, limit]."""
+    size = min(size, limit)
+    first = int(np.clip(center - size / 2, 0, limit - size))
+    return first, min(limit, first + max(1, round(size)))

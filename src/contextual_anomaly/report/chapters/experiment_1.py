@@ -85,7 +85,6 @@ def corrected(run: FinishedRun, summary: pd.DataFrame) -> dict:
     """
     variants = summary[["model", "bottleneck"]].drop_duplicates()
     variants["label"] = [variant_label(row) for row in rows_of(variants)]
-    variants["colour"] = variants["model"].map({name: number for number, name in enumerate(run.families)})
     # A bar for the bottleneck that stands for a sweep; the tables have every one.
     stands = variants["model"].map(run.chosen_bottlenecks)
     bars = variants[variants["bottleneck"].isna() | (variants["bottleneck"] == stands)]
@@ -156,7 +155,7 @@ def corrected_bars(summary: pd.DataFrame, rows: pd.DataFrame, metric: str, label
 
     Args:
         summary: `tables.SUMMARY` of the corrected protocol.
-        rows: Columns model, bottleneck, label and colour: the variants to show.
+        rows: Columns model, bottleneck and label: the variants to show.
         metric: The measure's name in the summary.
         label: Its name on the axis.
     """
@@ -169,8 +168,7 @@ def corrected_bars(summary: pd.DataFrame, rows: pd.DataFrame, metric: str, label
         measured = rows.merge(mean, on=keys)
         place = np.arange(len(measured))[::-1]
         ends = np.maximum([measured["value"] - measured["low"], measured["high"] - measured["value"]], 0)
-        colours = [COLOURS[number % len(COLOURS)] for number in measured["colour"]]
-        axes.barh(place, measured["value"], color=colours, height=0.7)
+        axes.barh(place, measured["value"], color=COLOURS[5], height=0.7)
         axes.errorbar(measured["value"], place, xerr=ends, fmt="none", ecolor="black", elinewidth=1, capsize=2)
         axes.set_yticks(place, measured["label"].tolist())
         axes.set(title=title, xlim=(0, 1), xlabel=label)

@@ -26,6 +26,7 @@ SCENE_MEASURES = {
     ("scenes", "pseudo_log_likelihood"): "pseudo-log-likelihood",
     ("scenes", "calibration_error"): "calibration error",
 }
+COSTS = ("fit, s", "one scene, ms")
 PANELS = {
     ("inject_uniform", "recall_at_1"): "any class added: ranked first",
     ("inject_matched", "recall_at_1"): "matched class added: ranked first",
@@ -44,11 +45,11 @@ def chapter(run: FinishedRun, corrected: pd.DataFrame) -> dict:
     order = _order(standing)
     labels = {model: run.label(model) for model in order}
     curves = {model: run.csv(f"experiments/corrected/{model}.calibration.csv") for model in order}
+    scenes = pd.DataFrame([_row(run, standing, model, SCENE_MEASURES) | _costs(run, model) for model in order])
     return {
         "ranking_table": html_table(pd.DataFrame([_row(run, standing, model, RANKING_MEASURES) for model in order])),
-        "scene_table": html_table(
-            pd.DataFrame([_row(run, standing, model, SCENE_MEASURES) | _costs(run, model) for model in order])
-        ),
+        "scene_table": html_table(scenes.dropna(axis="columns", how="all")),
+        "costs": bool(scenes[list(COSTS)].notna().to_numpy().any()),
         "ranking": svg(
             ranking(standing, labels, CEILING if CEILING in order else None),
             "each model's share of changed classes ranked first, with intervals",
@@ -86,12 +87,10 @@ def _row(run: FinishedRun, standing: pd.DataFrame, model: str, measures: dict[tu
     return cells
 
 
-def _costs(run: FinishedRun, model: str) -> dict[str, str]:
+def _costs(run: FinishedRun, model: str) -> dict[str, str | None]:
     fit, scene = run.fit_seconds(model), run.milliseconds_per_scene(model)
-    return {
-        "fit, s": "–" if fit is None else f"{fit:.1f}",
-        "one scene, ms": "–" if scene is None else f"{scene:.2f}",
-    }
+    texts = (None if fit is None else f"{fit:.1f}", None if scene is None else f"{scene:.2f}")
+    return dict(zip(COSTS, texts, strict=True))
 
 
 def _order(standing: pd.DataFrame) -> list[str]:

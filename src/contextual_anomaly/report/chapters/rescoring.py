@@ -39,7 +39,10 @@ def chapter(run: FinishedRun, name: str) -> dict:
         "table": html_table(_all_counts(summary), {"F1": ".3f"}),
         "precision_gain_same_recall": html_table(_gain(summary)),
         "context_gain": context_gain.section(run, name),
-        "supported": html_table(supported, {"share": ".3f"}),
+        "supported": html_table(
+            supported.rename(columns={"unannotated": "not annotated", "supported": "supported by context"}),
+            {"share": ".3f"},
+        ),
         "supported_images": html_table(
             supported_images.head(LISTED).drop(columns="link").rename(columns=lambda name: str(name).replace("_", " ")),
             {"score": ".2f", "probability": ".2f"},
@@ -94,7 +97,7 @@ def precision_and_recall(summary: pd.DataFrame) -> Figure:
             curve.plot(rows["recall"], rows["precision"], color=colour, marker=".", label=name)
     precision.set(title="Precision", xlabel="threshold", ylabel="precision over (image, class)")
     recall.set(title="Recall", xlabel="threshold", ylabel="recall")
-    curve.set(title="Precision at equal recall", xlabel="recall", ylabel="precision")
+    curve.set(title="Precision against recall", xlabel="recall", ylabel="precision")
     precision.legend()
     curve.legend()
     return figure
