@@ -3,6 +3,9 @@
 Every way finds the same object in an image that the input shows as it is.
 """
 
+import re
+from pathlib import Path
+
 import cv2
 import numpy as np
 import onnx
@@ -12,6 +15,7 @@ from onnx import TensorProto
 
 from contextual_anomaly.detection.detections import RUN
 from contextual_anomaly.detection.detector import Detector
+from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
 from contextual_anomaly.errors import UserError
 from tests.detection.onnx_files import CELLS, SIDE, end2end, write_onnx, yolov5, yolov8, yolox
 
@@ -209,3 +213,48 @@ def test_a_yaml_file_of_names(tmp_path, find):
     (tmp_path / "data.yaml").write_text("path: x\nnames:\n  0: Bottle\n  1: DOG\n  2: car\n")
     path = write_onnx(tmp_path / "x.onnx", {"output": yolov8()})
     assert_finds_the_object(find(path, "yolov8", names=tmp_path / "data.yaml"))
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/detectors.md"
+BUILT = {
+    "YOLOv8": "YOLOv8", "v9": "YOLOv8", "11": "YOLOv8", "12": "YOLOv8", "YOLO26 with `end2end=False`": "YOLOv8",
+    "RT-DETR of Ultralytics": "RT-DETR of Ultralytics", "YOLOv10": "end to end", "YOLO26": "end to end",
+    "every Ultralytics model exported with `nms=True`": "end to end", "YOLOv5": "YOLOv5", "v6": "YOLOv6", "v7": "YOLOv5",
+    "YOLOX, with and without decoded boxes": "YOLOX, decoded",
+}  # fmt: skip
+"""The layout that stands for each network of the documentation's table; Darknet's are in test_darknet."""
+ANSWERED = {
+    "oriented boxes (`-obb`)": "oriented boxes", "raw maps without decoding": "raw maps",
+    "boxes and class scores as two outputs (DETR, RT-DETR's own export)": "RT-DETR",
+    "exports with TensorRT's NMS, YOLOv7's `--end2end`": "YOLOv7 with NMS",
+}  # fmt: skip
+"""The refusal of each layout that the documentation says is not supported."""
+INPUTS = {
+    "two inputs (image and size)", "input of whole numbers (uint8) or half precision", "channels last (NHWC)",
+    "Darknet's recurrent, XNOR, Gaussian and embedding layers",
+}  # fmt: skip
+"""What test_an_input_of_another_kind and test_darknet refuse."""
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of the page."""
+    section = PAGE.read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_every_network_of_the_page_is_built_here():
+    rows = {row[0]: row[1] for row in _rows("Families")}
+    assert set(rows) == set(DETECTOR_FAMILIES)
+    for family, networks in rows.items():
+        if family == "darknet":
+            continue
+        named = [networks] if "YOLOX" in networks else re.split(r", |; ", networks)
+        for network in named:
+            assert READ[BUILT[network]][0] == family
+
+
+def test_everything_that_the_page_does_not_support_is_refused_here():
+    named = {row[0] for row in _rows("Not supported")}
+    assert named == set(ANSWERED) | INPUTS
+    assert set(ANSWERED.values()) <= set(REFUSED)

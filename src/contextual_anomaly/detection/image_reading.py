@@ -97,6 +97,14 @@ def read_image(path: Path, width: int | None = None, height: int | None = None) 
     return ReadImage(np.ascontiguousarray(pixels), size[0], size[1], "; ".join(filter(None, (damage, remark))))
 
 
+def what_it_is(beginning: bytes) -> str:
+    """Return what a file is that is no image, by its first bytes, and what to do; "" if they tell nothing."""
+    for pattern, what in NOT_IMAGES:
+        if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:" + pattern + rb")", beginning, re.IGNORECASE | re.DOTALL):
+            return what
+    return ""
+
+
 class ImageHeader(NamedTuple):
     """What an image file says of itself before its pixels."""
 
@@ -115,9 +123,8 @@ def read_header(data: bytes) -> ImageHeader:
     """
     if not data:
         raise UnreadableImage("the file is empty")
-    for pattern, what in NOT_IMAGES:
-        if re.match(rb"(?:\xef\xbb\xbf)?\s*(?:" + pattern + rb")", data[:1024], re.IGNORECASE | re.DOTALL):
-            raise UnreadableImage(f"is {what}")
+    if what := what_it_is(data[:1024]):
+        raise UnreadableImage(f"is {what}")
     try:
         with Image.open(io.BytesIO(data)) as image:
             # Pillow would decode a whole PNG to find its EXIF data behind the pixels.
