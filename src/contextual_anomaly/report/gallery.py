@@ -1,5 +1,6 @@
 """Images with boxes: the strongest anomalies, flagged objects bright and named, everything else receding."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.detection import image_reading
 from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.paths import escapes_directory
+
+logger = logging.getLogger(__name__)
 
 WIDTH = 480  # pixels of an image in the page
 JPEG_QUALITY = 80
@@ -90,7 +94,17 @@ def read_image(folder: Path, name: str) -> np.ndarray | None:
     # A file name from an annotation file must not lead out of the folder; a link that the user has put there may.
     if escapes_directory(name) or not path.is_file() or not path.stat().st_size:
         return None
-    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = image_reading.read_image(path)
+    except image_reading.UnreadableImage as problem:
+        logger.info(f"{path}: {problem}; it is not shown")
+        return None
+    if image.pixels.shape[1] == image.width:
+        return image.pixels
+    if image.width * image.height > image_reading.MAX_PIXELS:
+        logger.info(f"{path}: {image.width:,} × {image.height:,} pixels; it is not shown")
+        return None
+    return cv2.resize(image.pixels, (image.width, image.height))  # it was reduced while it was decoded
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
