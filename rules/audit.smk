@@ -38,6 +38,7 @@ rule audit_annotations:
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        error_rate=SETTINGS.audit.error_rate,
         min_score=SETTINGS.audit.min_score,
         listed=SETTINGS.audit.max_issues,
         folds=SETTINGS.rescoring.folds,
@@ -48,7 +49,7 @@ rule audit_annotations:
         " --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --min-score {params.min_score} --max-issues {params.listed}"
-        " --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
+        " --error-rate {params.error_rate} --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
         " > {log.text} 2>&1"
 
 
@@ -80,6 +81,7 @@ rule evaluate_audit:
     params:
         detector=auditor_options,
         bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        error_rate=SETTINGS.audit.error_rate,
         share=SETTINGS.audit.label_noise,
         folds=SETTINGS.rescoring.folds,
         bootstrap=SETTINGS.experiments.n_resamples,
@@ -89,5 +91,5 @@ rule evaluate_audit:
         "contextual-anomaly --usage {log.usage} evaluate-audit"
         " --annotations {input.annotations} --categories {input.categories}"
         " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
-        " --bottleneck {params.bottleneck} --share {params.share} --folds {params.folds}"
+        " --bottleneck {params.bottleneck} --error-rate {params.error_rate} --share {params.share} --folds {params.folds}"
         " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} > {log.text} 2>&1"

@@ -229,7 +229,8 @@ class Audit(Section):
     """Probable annotation errors."""
 
     model: Name = "masked"
-    min_score: Share = 0.5
+    error_rate: Annotated[float, Field(gt=0, le=0.3)] = 0.02
+    min_score: Share = 0.2
     max_issues: Count = 500
     label_noise: Annotated[float, Field(gt=0, le=0.3)] = 0.05
 

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from contextual_anomaly import tables
-from contextual_anomaly.audit.box_pairs import pairs
+from contextual_anomaly.audit.box_pairs import box_pairs
 from contextual_anomaly.commands.audit import audit
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.oracle import Oracle
@@ -86,7 +86,7 @@ def test_both_errors_are_found_and_explained(files, tmp_path):
     assert (overlooked["image_id"], overlooked["given_label"], overlooked["predicted_label"]) == (1, "", "plate")
     assert overlooked["x"] == 200
     assert np.isnan(overlooked["annotation_id"])
-    assert overlooked["probability"] > 0.9
+    assert overlooked["probability"] > 0.5
     assert overlooked["explanation"] == "p = 0.90 given fork, knife"
 
 
@@ -138,15 +138,34 @@ def test_at_most_so_many_are_listed(files, tmp_path):
 def test_mistakes_are_said(files, tmp_path):
     with pytest.raises(UserError, match="--detections and --image-report go together"):
         run(files, tmp_path, image_report=None)
-    with pytest.raises(UserError, match=r"60 images cannot be divided into 70 folds; lower rescoring\.folds"):
-        run(files, tmp_path, folds=70)
     assert not list(tmp_path.iterdir())
 
 
-def test_pairs_are_those_of_one_image_with_their_overlap():
+def test_box_pairs_are_those_of_one_image_with_their_overlap():
     first = pd.DataFrame({"image_id": [1, 2, 9], "x": 0.0, "y": 0.0, "width": 10.0, "height": 10.0})
     second = pd.DataFrame({"image_id": [1, 1, 2], "x": [0.0, 5.0, 20.0], "y": 0.0, "width": 10.0, "height": 10.0})
-    pair = pairs(first, second)
+    pair = box_pairs(first, second)
     assert list(zip(pair.first, pair.second, strict=True)) == [(0, 0), (0, 1), (1, 2)]
-    assert pair.union.tolist() == [1, pytest.approx(50 / 150), 0]
+    assert pair.iou.tolist() == [1, pytest.approx(50 / 150), 0]
     assert pair.inside.tolist() == [1, 0.5, 0]
+
+
+def test_there_are_no_more_folds_than_images(files, tmp_path, caplog):
+    findings = run(files, tmp_path, folds=70)
+    assert "60 images are divided into as many folds, not into 70" in caplog.text
+    assert set(findings["image_id"]) == {1, 2}
+
+
+def test_where_context_says_nothing_nothing_is_listed(files, tmp_path, caplog):
+    """Images of one class each: no other class tells which it is."""
+    table = tables.read_table(files / "annotations.parquet", tables.ANNOTATIONS)
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("categories", "images", "scenes"):
+        (alone / f"{name}.parquet").write_bytes((files / f"{name}.parquet").read_bytes())
+    (alone / "oracle.safetensors").write_bytes((files / "oracle.safetensors").read_bytes())
+    first = table.to_pandas().groupby("image_id").head(1)
+    _write(first, tables.ANNOTATIONS, alone / "annotations.parquet")
+    assert run(alone, tmp_path, detector=False, min_score=0.0).empty
+    assert "0 of 60 images have two or more classes" in caplog.text
+    assert "nothing is listed" in caplog.text

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.audit.box_pairs import Context, pairs
+from contextual_anomaly.audit.box_pairs import box_pairs
+from contextual_anomaly.audit.context import Context
+from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
-from contextual_anomaly.audit.label_noise import check, plant
+from contextual_anomaly.audit.label_noise import evaluate, plant
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.world.sampling import HEIGHT, WIDTH, sample_objects
 from contextual_anomaly.world.scene_types import load_world
@@ -46,8 +48,16 @@ def audited() -> Audited:
         image_ids=image_ids,
         classes=classes,
         detections=detections.drop(columns="iscrowd"),
-        context=Context(Oracle("oracle", classes, world.weight, probability), 0, world.weight @ probability),
+        context=Context(
+            (Oracle("oracle", classes, world.weight, probability),),
+            0,
+            1000 * (world.weight @ probability),
+            1000,
+            np.zeros(IMAGES, int),
+        ),
         fold=image_ids % 5,
+        overlooked=ErrorPrior(0.02),
+        swapped=ErrorPrior(0.02),
     )
 
 
@@ -62,7 +72,7 @@ def test_planting_takes_out_and_relabels_what_it_says(audited):
 
 
 def test_planted_errors_come_first(audited):
-    table = check(audited, 0.05, 0, 50).set_index(["kind", "by", "measure"])
+    table = evaluate(audited, 0.05, 0, 50).set_index(["kind", "by", "measure"])
     both = table.xs("detector and context", level="by")
     for kind, least in ((SWAPPED, 0.9), (OVERLOOKED, 0.9)):
         assert both.loc[(kind, "auroc"), "value"] > least
@@ -88,9 +98,9 @@ def test_probabilities_lie_between_0_and_1_and_fall(audited):
 
 def test_what_is_annotated_is_not_overlooked(audited):
     overlooked = audit(audited).query("kind == 'overlooked'")
-    pair = pairs(overlooked, audited.objects)
+    pair = box_pairs(overlooked, audited.objects)
     names = audited.categories.set_index("category_id")["name"].loc[audited.objects["category_id"]].to_numpy()
     same = overlooked["predicted_label"].to_numpy()[pair.first] == names[pair.second]
     assert same.any()
-    assert (pair.union[same] < 0.3).all()
-    assert (pair.union[~same] < 0.5).all()
+    assert (pair.iou[same] < 0.3).all()
+    assert (pair.iou[~same] < 0.5).all()

@@ -1,42 +1,27 @@
-"""What speaks for each class at each annotated object and at each detected box."""
+"""Pairs of boxes of one image, and how much they overlap."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.models.base import ContextModel
-
 SAME_OBJECT = 0.5
-"""Boxes that overlap so much (intersection over union) are of one object, as COCO's AP50 has it."""
+"""Boxes whose intersection over union is at least this are of one object, as in COCO's AP50."""
 
 
 @dataclass(frozen=True)
-class Context:
-    """A context model as the audit asks it."""
-
-    model: ContextModel
-    variant: int
-    frequency: np.ndarray  # [C] share of training scenes that hold each class
-
-    def predict_proba(self, evidence: np.ndarray) -> np.ndarray:
-        """[N, C] float32 for evidence [N, C]; the same scenes are asked for once."""
-        scenes, back = np.unique(evidence.astype(bool), axis=0, return_inverse=True)
-        return self.model.predict_proba(scenes.astype(np.float32))[self.variant][back.reshape(-1)]
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """All pairs of rows of two tables that are of one image, and how much their boxes overlap."""
+class BoxPairs:
+    """All P pairs of rows of two tables that are of one image."""
 
     first: np.ndarray  # [P] row of the first table
     second: np.ndarray  # [P] row of the second
-    union: np.ndarray  # [P] intersection over union
+    iou: np.ndarray  # [P] intersection over union
     inside: np.ndarray  # [P] share of the first box that lies inside the second
+    contains: np.ndarray  # [P] share of the second box that lies inside the first
 
 
-def pairs(first: pd.DataFrame, second: pd.DataFrame) -> Pairs:
-    """Pairs of boxes; ``second`` is sorted by image_id. Columns image_id, x, y, width, height."""
+def box_pairs(first: pd.DataFrame, second: pd.DataFrame) -> BoxPairs:
+    """Return the pairs of boxes; ``second`` is sorted by image_id. Columns image_id, x, y, width, height."""
     of = second["image_id"].to_numpy()
     start = np.searchsorted(of, first["image_id"], side="left")
     count = np.searchsorted(of, first["image_id"], side="right") - start
@@ -47,12 +32,14 @@ def pairs(first: pd.DataFrame, second: pd.DataFrame) -> Pairs:
     high = np.minimum(one[a, :2] + one[a, 2:], two[b, :2] + two[b, 2:])
     shared = np.maximum(high - low, 0).prod(1)
     area, other = one[:, 2:].prod(1)[a], two[:, 2:].prod(1)[b]
-    # An object without a box overlaps nothing.
-    return Pairs(a, b, np.nan_to_num(shared / (area + other - shared)), np.nan_to_num(shared / area))
+    # An object without a box, or with one of no area, overlaps nothing.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = (np.nan_to_num(shared / of) for of in (area + other - shared, area, other))
+        return BoxPairs(a, b, *shares)
 
 
 def largest(rows: int, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """[rows] largest of ``values`` at each row, 0 where there is none."""
+    """Return [rows] the largest of ``values`` at each row, 0 where there is none."""
     result = np.zeros(rows)
     np.maximum.at(result, at, values)
     return result

@@ -1,18 +1,25 @@
 """Both kinds of suspected errors as one ranked table."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.audit.box_pairs import Context
+from contextual_anomaly.audit.context import Context
+from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.explanations import explanations
-from contextual_anomaly.audit.overlooked import judge_detections
-from contextual_anomaly.audit.swapped import doubt_labels
+from contextual_anomaly.audit.overlooked import judge_absent, judge_detections
+from contextual_anomaly.audit.swapped import Objects, box_shape, detected_in_place, judge_labels
 from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.tables import FINDINGS
 
+logger = logging.getLogger(__name__)
+
 OVERLOOKED, SWAPPED = "overlooked", "swapped"
+CLEARLY = 2.0
+"""A swapped label is listed only if another one is so many times likelier."""
+BOX = ["x", "y", "width", "height"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,11 @@ class Audited:
         objects: columns of `tables.ANNOTATIONS`, sorted by image_id.
         categories, images: columns as in `tables`.
         image_ids: [N] ascending, of the images that are audited.
+        classes: C names, those of the context model.
         detections: columns of `tables.DETECTIONS`, sorted by image_id; None where context alone judges.
         context: None where the detector alone judges.
+        fold: [N] images are judged by what was fitted on those of the other folds.
+        overlooked, swapped: what is believed about the share of errors before looking at the data.
     """
 
     objects: pd.DataFrame
@@ -34,140 +44,174 @@ class Audited:
     classes: tuple[str, ...]
     detections: pd.DataFrame | None
     context: Context | None
-    fold: np.ndarray  # [N]
+    fold: np.ndarray
+    overlooked: ErrorPrior
+    swapped: ErrorPrior
 
     def columns_of(self, table: pd.DataFrame) -> np.ndarray:
-        """Each row's class among those of the context model, -1 where it is none of them."""
+        """Return each row's class among those of the context model, -1 where it is none of them."""
         ids = self.categories.set_index("name")["category_id"].reindex(list(self.classes))
-        return pd.Index(ids).get_indexer(table["category_id"])
+        return pd.Index(ids).get_indexer(table["category_id"].to_numpy())
 
     def rows_of(self, table: pd.DataFrame) -> np.ndarray:
-        """Each row's image among those audited."""
+        """Return each row's image among those audited."""
         return np.searchsorted(self.image_ids, table["image_id"])
 
     def judged_objects(self) -> pd.DataFrame:
-        """Those of the images that are audited."""
+        """Return the objects of the images that are audited."""
         return self.objects[np.isin(self.objects["image_id"], self.image_ids)]
 
     def counts(self, objects: pd.DataFrame) -> np.ndarray:
-        """[N, C] uint16, how many of these objects each image has of each class."""
+        """Return [N, C] uint16, how many of these objects each image has of each class."""
         row, column = self.rows_of(objects), self.columns_of(objects)
         counts = np.zeros((len(self.image_ids), len(self.classes)), np.uint16)
         np.add.at(counts, (row[column >= 0], column[column >= 0]), 1)
         return counts
 
 
-def audit(audited: Audited) -> pd.DataFrame:
-    """Every annotation and every unaccounted detection with its score, the likeliest errors first.
+def audit(audited: Audited, min_probability: float = 0.0) -> pd.DataFrame:
+    """Return every annotation, and every detection or absent class that no annotation accounts for, as a finding.
+
+    Args:
+        min_probability: findings less likely than this are left out.
 
     Returns:
-        columns of `tables.FINDINGS`, without explanation, file_name and link; and given_column and predicted_column:
-        their places among the context model's classes, -1 where it has none.
+        columns of `tables.FINDINGS` without explanation, file_name and link, by falling probability; and given_column and
+        predicted_column, the labels' places among the context model's classes, -1 where it has none; and odds, how many
+        times likelier the predicted label is than the given one. Without a detector and without context, nothing.
     """
     objects = audited.judged_objects()
-    column = audited.columns_of(objects)
     counts = audited.counts(objects)
-    findings = [_labels(audited, objects, column, counts)]
+    findings = []
+    if audited.detections is not None or audited.context is not None:
+        findings.append(_swapped(audited, objects, counts, min_probability))
     if audited.detections is not None:
-        findings.append(_unaccounted(audited, objects, counts))
+        findings.append(_overlooked_detections(audited, audited.detections, objects, counts, min_probability))
     elif audited.context is not None:
-        findings.append(_expected_and_absent(audited, counts))
-    joined = pd.concat(findings, ignore_index=True)
+        findings.append(_overlooked_classes(audited, audited.context, counts, min_probability))
+    if not findings:
+        return _frame(audited, SWAPPED, np.zeros(0), np.zeros(0, np.int64))
+    # Concatenating an empty frame is deprecated in pandas.
+    joined = pd.concat([f for f in findings if len(f)] or findings[:1], ignore_index=True)
     return joined.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
-def _labels(audited: Audited, objects: pd.DataFrame, column: np.ndarray, counts: np.ndarray) -> pd.DataFrame:
+def _frame(audited: Audited, kind: str, probability: np.ndarray, image_id: np.ndarray, **columns) -> pd.DataFrame:
+    """Return findings of one kind; what is not given in ``columns`` is not known."""
+    names = np.array([*audited.classes, ""], object)
+    labels = {f"{of}_column": columns.pop(f"{of}_column", np.full(len(image_id), -1)) for of in ("given", "predicted")}
+    values = {
+        "image_id": image_id,
+        "annotation_id": pd.array([None] * len(image_id), "Int64"),
+        "kind": kind,
+        "given_label": names[labels["given_column"]],
+        "predicted_label": names[labels["predicted_column"]],
+        "probability": probability,
+        **dict.fromkeys(("detector_score", "given_label_probability", "predicted_label_probability", *BOX), np.nan),
+        **labels,
+        "odds": np.nan,
+    }
+    return pd.DataFrame(values | columns)
+
+
+def _swapped(audited: Audited, objects: pd.DataFrame, counts: np.ndarray, least: float) -> pd.DataFrame:
+    column = audited.columns_of(objects)
     chosen = (column >= 0) & ~objects["iscrowd"].to_numpy()
     objects, column = objects[chosen], column[chosen]
     image = audited.rows_of(objects)
-    detections = audited.detections
-    detected = None if detections is None else audited.columns_of(detections)
-    labels = doubt_labels(objects, counts, image, column, audited.context, detections, detected, audited.fold[image])
-    names = np.array(audited.classes, object)
-    return pd.DataFrame(
-        {
-            "image_id": objects["image_id"].to_numpy(),
-            "annotation_id": objects["annotation_id"].to_numpy(),
-            "kind": SWAPPED,
-            "given_label": names[column],
-            "predicted_label": names[labels.suggested],
-            "probability": labels.doubt,
-            "detector_score": labels.confidence if detections is not None else np.nan,
-            "given_label_probability": labels.expected[np.arange(len(column)), column],
-            "predicted_label_probability": labels.expected[np.arange(len(column)), labels.suggested],
-            "given_column": column,
-            "predicted_column": labels.suggested,
-            **{side: objects[side].to_numpy() for side in ("x", "y", "width", "height")},
-        }
+    seen = None
+    if audited.detections is not None:
+        seen = detected_in_place(objects, column, audited.detections, audited.columns_of(audited.detections))
+    judged = judge_labels(
+        Objects(counts, image, column, box_shape(objects, audited.images), audited.fold[image], counts),
+        audited.context,
+        seen,
+        audited.swapped,
+    )
+    logger.info(f"{judged.error_rate:.2%} of the labels seem to be wrong")
+    kept = judged.probability >= least
+    objects = objects[kept]
+    return _frame(
+        audited,
+        SWAPPED,
+        judged.probability[kept],
+        objects["image_id"].to_numpy(),
+        annotation_id=objects["annotation_id"].astype("Int64").to_numpy(),
+        given_column=column[kept],
+        predicted_column=judged.predicted[kept],
+        detector_score=judged.detector_score[kept] if seen is not None else np.nan,
+        given_label_probability=judged.given_by_context[kept],
+        predicted_label_probability=judged.predicted_by_context[kept],
+        odds=judged.odds[kept],
+        **{side: objects[side].to_numpy() for side in BOX},
     )
 
 
-def _unaccounted(audited: Audited, objects: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
-    detections = audited.detections
+def _overlooked_detections(
+    audited: Audited, detections: pd.DataFrame, objects: pd.DataFrame, counts: np.ndarray, least: float
+) -> pd.DataFrame:
     image, column = audited.rows_of(detections), audited.columns_of(detections)
-    judged = judge_detections(objects, counts, detections, image, column, audited.context, audited.fold[image])
-    kept = judged.candidate
+    judged = judge_detections(
+        objects, counts, detections, image, column, audited.context, audited.fold[image], audited.overlooked
+    )
+    logger.info(f"{judged.error_rate:.2%} of the objects seem to be overlooked")
+    kept = judged.candidate & (judged.probability >= least)
     name = audited.categories.set_index("category_id")["name"]
     detections = detections[kept]
-    return pd.DataFrame(
-        {
-            "image_id": detections["image_id"].to_numpy(),
-            "annotation_id": pd.array([None] * len(detections), "Int64"),
-            "kind": OVERLOOKED,
-            "given_label": "",
-            "predicted_label": name.loc[detections["category_id"]].to_numpy(),
-            "probability": judged.score[kept],
-            "detector_score": detections["score"].to_numpy(),
-            "given_label_probability": np.nan,
-            "predicted_label_probability": judged.expected[kept],
-            "given_column": -1,
-            "predicted_column": column[kept],
-            **{side: detections[side].to_numpy() for side in ("x", "y", "width", "height")},
-        }
+    return _frame(
+        audited,
+        OVERLOOKED,
+        judged.probability[kept],
+        detections["image_id"].to_numpy(),
+        predicted_column=column[kept],
+        predicted_label=name.loc[detections["category_id"]].to_numpy(object),
+        detector_score=detections["score"].to_numpy(),
+        predicted_label_probability=judged.by_context[kept],
+        **{side: detections[side].to_numpy() for side in BOX},
     )
 
 
-def _expected_and_absent(audited: Audited, counts: np.ndarray) -> pd.DataFrame:
-    """Without a detector, classes that context expects and that are nowhere annotated in the image."""
-    expected = audited.context.predict_proba(counts > 0)
-    image, column = np.nonzero(counts == 0)
-    return pd.DataFrame(
-        {
-            "image_id": audited.image_ids[image],
-            "annotation_id": pd.array([None] * len(image), "Int64"),
-            "kind": OVERLOOKED,
-            "given_label": "",
-            "predicted_label": np.array(audited.classes, object)[column],
-            "probability": expected[image, column],
-            "detector_score": np.nan,
-            "given_label_probability": np.nan,
-            "predicted_label_probability": expected[image, column],
-            "given_column": -1,
-            "predicted_column": column,
-            **dict.fromkeys(("x", "y", "width", "height"), np.nan),
-        }
+def _overlooked_classes(audited: Audited, context: Context, counts: np.ndarray, least: float) -> pd.DataFrame:
+    """Without a detector: classes that context finds likely and that are nowhere annotated in the image."""
+    probability, by_context = judge_absent(counts, context, audited.fold, audited.overlooked)
+    image, column = np.nonzero((counts == 0) & (probability >= least))
+    return _frame(
+        audited,
+        OVERLOOKED,
+        probability[image, column],
+        audited.image_ids[image],
+        predicted_column=column,
+        predicted_label_probability=by_context[image, column],
     )
+
+
+def listed(findings: pd.DataFrame, max_issues: int) -> pd.DataFrame:
+    """Return the findings that are worth a person's time: wrong labels only where another one is clearly likelier."""
+    return findings[(findings["kind"] != SWAPPED) | (findings["odds"] >= CLEARLY)].head(max_issues)
 
 
 def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
-    """``findings`` as `tables.FINDINGS`, each with what context says and why, and with its image's name and link."""
-    others = audited.counts(audited.judged_objects())[audited.rows_of(findings)]
-    given, predicted = findings["given_column"].to_numpy(), findings["predicted_column"].to_numpy()
-    swapped = np.flatnonzero(findings["kind"] == SWAPPED)
-    others[swapped, given[swapped]] -= 1  # the object itself says nothing about its label
-
-    def said(rows: np.ndarray, column: np.ndarray, name: str) -> list[str]:
-        probability = findings[name].to_numpy()[rows]
-        return explanations(audited.context, others[rows] > 0, column[rows], probability, audited.classes)
-
+    """Return ``findings`` as `tables.FINDINGS`: with what context says and why, and with the image's name and link."""
     texts = np.full(len(findings), "", object)
-    known = np.flatnonzero(predicted >= 0)
-    texts[known] = said(known, predicted, "predicted_label_probability")
-    labels = zip(findings["given_label"].iloc[swapped], said(swapped, given, "given_label_probability"),
-                 findings["predicted_label"].iloc[swapped], texts[swapped], strict=True)  # fmt: skip
-    texts[swapped] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
+    context = audited.context
+    if context is not None and len(findings):
+        image = audited.rows_of(findings)
+        others = audited.counts(audited.judged_objects())[image]
+        given, predicted = findings["given_column"].to_numpy(), findings["predicted_column"].to_numpy()
+        swapped = np.flatnonzero(findings["kind"] == SWAPPED)
+        others[swapped, given[swapped]] -= 1  # the object itself says nothing about its label
+
+        def said(rows: np.ndarray, column: np.ndarray, name: str) -> list[str]:
+            weights = context.attributions(others[rows] > 0, column[rows], image[rows])
+            return explanations(weights, findings[name].to_numpy()[rows], audited.classes)
+
+        known = np.flatnonzero(predicted >= 0)
+        texts[known] = said(known, predicted, "predicted_label_probability")
+        labels = zip(findings["given_label"].iloc[swapped], said(swapped, given, "given_label_probability"),
+                     findings["predicted_label"].iloc[swapped], texts[swapped], strict=True)  # fmt: skip
+        texts[swapped] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
     about = audited.images.set_index("image_id").loc[findings["image_id"]]
-    url = about["coco_url"].to_numpy() != ""
+    url = about["coco_url"].fillna("").to_numpy() != ""
     links = np.where(url, EXPLORE + about.index.astype(str), "")
     named = findings.assign(explanation=texts, file_name=about["file_name"].to_numpy(), link=links)
     return named[FINDINGS.names].reset_index(drop=True)

@@ -1,26 +1,31 @@
-"""Objects that were forgotten: detections that no annotation accounts for, judged by detector and context together."""
+"""Objects that were overlooked: what a detector or context finds likely, and no annotation accounts for."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from contextual_anomaly.audit.box_pairs import SAME_OBJECT, Context, largest, pairs
+from contextual_anomaly.audit.box_pairs import SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.audit.context import Context
+from contextual_anomaly.audit.error_rates import ErrorPrior, fit_logistic, probability_overlooked
 from contextual_anomaly.stats.log_odds import logit
 
 NEAR = 0.3
 """A detection that overlaps an object of its class more is of that object, if badly placed."""
+CELLS = 1_000_000
+"""Images times classes that the weights are fitted on at most."""
 
 
 @dataclass(frozen=True)
-class Missing:
+class Overlooked:
     """Of D detections."""
 
     candidate: np.ndarray  # [D] bool: no annotation accounts for it
-    score: np.ndarray  # [D] probability that such a detection is of an object
-    expected: np.ndarray  # [D] of its class by context; NaN where the context model does not know the class
+    probability: np.ndarray  # [D] that there is an object which was overlooked, of those
+    by_context: np.ndarray  # [D] of its class, that the image holds it; NaN where the context model does not know it
+    error_rate: float  # share of objects that were overlooked, mean over the folds
 
 
 def judge_detections(
@@ -31,11 +36,12 @@ def judge_detections(
     column: np.ndarray,
     context: Context | None,
     fold: np.ndarray,
-) -> Missing:
-    """How likely each detection is of an object, by a regression that was fitted on other images.
+    prior: ErrorPrior,
+) -> Overlooked:
+    """Judge each detection by a regression that was fitted on other images.
 
-    A detection is right where it overlaps an annotated object of its class by half. It learns from the annotations that
-    it judges, but from those of other images, and some forgotten objects among very many do not matter.
+    A detection is right where it overlaps an annotated object of its class by half; a share of the objects is overlooked,
+    so that their detections seem wrong.
 
     Args:
         objects: all annotated objects, crowds among them, sorted by image_id: image_id, category_id, x, y, width,
@@ -47,35 +53,79 @@ def judge_detections(
         context: None leaves context out.
         fold: [D] of the detection's image.
     """
-    pair = pairs(detections, objects)
+    pair = box_pairs(detections, objects)
     same = detections["category_id"].to_numpy()[pair.first] == objects["category_id"].to_numpy()[pair.second]
     crowd = objects["iscrowd"].to_numpy()[pair.second]
     size = len(detections)
-    own = largest(size, pair.first[same & ~crowd], pair.union[same & ~crowd])
-    other = largest(size, pair.first[~same], pair.union[~same])
+    own = largest(size, pair.first[same & ~crowd], pair.iou[same & ~crowd])
+    other = largest(size, pair.first[~same], pair.iou[~same])
     in_crowd = largest(size, pair.first[same & crowd], pair.inside[same & crowd]) >= SAME_OBJECT
     right = own >= SAME_OBJECT
     # In the place of an object of another class it is a question of the label.
-    candidate = (own < NEAR) & (other < SAME_OBJECT) & ~in_crowd
+    apart = (other < SAME_OBJECT) & ~in_crowd
+    candidate = (own < NEAR) & apart
+    # Parts of an object and boxes around a group are not objects of their own.
+    beside = same & ~crowd & (pair.iou < SAME_OBJECT)
+    part = largest(size, pair.first[beside], pair.inside[beside])
+    group = largest(size, pair.first[beside], pair.contains[beside])
 
     known = column >= 0
-    expected = np.full(size, np.nan, np.float32)
+    by_context = np.full(size, np.nan)
     # Others of the class: the object that a right detection is of does not tell that it is right.
     others = np.maximum(np.where(known, counts[image, column].astype(int), 0) - right, 0)
-    parts = [logit(detections["score"]), np.log1p(others)]
+    parts = [np.ones(size), logit(detections["score"]), np.log1p(others), part, group]
+    start = [0.0, 1.0, 0.0, 0.0, 0.0]
     if context is not None:
-        expected[known] = context.predict_proba(counts > 0)[image[known], column[known]]
-        # A class that the context model does not know is expected as often as not.
-        parts += [np.where(known, logit(np.nan_to_num(expected, nan=0.5)), 0)]
-        parts += [np.where(known, logit(context.frequency)[column], 0)]
-    evidence = np.stack(parts, 1)
-    score = np.zeros(size)
-    teaches = (right | (own < NEAR)) & ~in_crowd
+        odds = np.zeros(size)
+        odds[known] = context.log_odds(counts > 0, np.arange(len(counts)))[image[known], column[known]]
+        by_context[known] = expit(odds[known])
+        # Of a class that the context model does not know, context says nothing.
+        parts += [odds, np.where(known, context.base[column], 0)]
+        start += [0.5, -0.5]
+    features = np.stack(parts, 1)
+    probability = np.zeros(size)
+    teaches = (right | candidate) & apart
+    rates = []
     with threadpool_limits(1):
         for k in np.unique(fold):
-            others = teaches & (fold != k)
-            if not right[others].any() or right[others].all():
-                continue
-            fit = LogisticRegression(max_iter=1000).fit(evidence[others], right[others])
-            score[fold == k] = fit.predict_proba(evidence[fold == k])[:, 1]
-    return Missing(candidate, score, expected)
+            rows = np.flatnonzero(teaches & (fold != k))
+            weights, error = fit_logistic(features[rows], right[rows], np.ones(len(rows)), np.array(start), prior)
+            rates.append(error)
+            judged = fold == k
+            probability[judged] = probability_overlooked(expit(features[judged] @ weights), 1.0, error)
+    return Overlooked(candidate, probability, by_context, float(np.mean(rates)) if rates else prior.rate)
+
+
+def judge_absent(
+    counts: np.ndarray, context: Context, fold: np.ndarray, prior: ErrorPrior
+) -> tuple[np.ndarray, np.ndarray]:
+    """Judge each class that is not annotated in an image by context alone.
+
+    A class is absent by mistake only if all its objects in the image were overlooked, so that those count of which an
+    image mostly has one. How many are overlooked is the prior's rate: context alone cannot tell.
+
+    Args:
+        counts: [N, C] annotated objects of each image and class.
+        fold: [N].
+
+    Returns:
+        probability [N, C] that an object of the class was overlooked, 0 where the class is annotated; [N, C] that the
+        image holds the class, by context.
+    """
+    present = counts > 0
+    odds = context.log_odds(present, np.arange(len(counts))).astype(np.float64)
+    single = ((counts == 1).sum(0) + 1) / (present.sum(0) + 1)  # [C] of the images that hold the class
+    probability = np.zeros(counts.shape)
+    with threadpool_limits(1):
+        for k in np.unique(fold):
+            others, judged = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+            others = others[:: max(1, len(others) * counts.shape[1] // CELLS)]
+            shape = (len(others), counts.shape[1])
+            features = np.stack([np.ones(shape), odds[others], np.broadcast_to(context.base, shape)], -1).reshape(-1, 3)
+            exposure = np.broadcast_to(single, shape).ravel()
+            start = np.array([0.0, 1.0, 0.0])
+            weights, error = fit_logistic(features, present[others].ravel(), exposure, start, prior, known=True)
+            there = expit(weights[0] + weights[1] * odds[judged] + weights[2] * context.base)
+            probability[judged] = probability_overlooked(there, single, error)
+    probability[present] = 0
+    return probability, expit(odds)

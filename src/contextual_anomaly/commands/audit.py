@@ -29,17 +29,25 @@ def audit(
     bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Findings less likely than this are not listed.")
-    ] = 0.5,
+    ] = 0.2,
     max_issues: Annotated[int, typer.Option(min=1, help="List at most so many findings.")] = 500,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
+    error_rate: Annotated[
+        float,
+        typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
+    ] = 0.02,
+    cross_fit: Annotated[
+        bool,
+        typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
 ) -> None:
-    """List probable annotation errors, the likeliest first, each with a score from 0 to 1 and its reasons.
+    """List probable annotation errors, the likeliest first, each with its probability and an explanation.
 
-    Kind overlooked: detections that no annotation accounts for and that context agrees with; the score is the probability
-    that such a detection is of an object. Kind swapped: annotated objects whose class both the detector and the context
-    doubt; above 0.5 another class is more probable than the one annotated. Without --detections context alone judges,
-    and an overlooked object is known by its image and class, not by a box: the COCO file leaves those out. Example:
+    Kind overlooked: an object without an annotation, found by the detector and by context. Kind swapped: an annotated
+    object whose label detector, context and box make so unlikely that a wrong label is the better explanation. Without
+    --detections context alone judges, and an overlooked object is known by its image and class, not by a box; the COCO
+    file holds those as image_findings. Example:
 
     `contextual-anomaly audit --annotations results/annotations/val.parquet --categories results/categories/val.parquet
     --images results/images/val.parquet --model results/models/masked.safetensors
@@ -51,23 +59,22 @@ def audit(
     from contextual_anomaly import tables
     from contextual_anomaly.audit.export import as_coco
     from contextual_anomaly.audit.findings import audit as all_findings
-    from contextual_anomaly.audit.findings import explained
-    from contextual_anomaly.audit.inputs import read_audited
+    from contextual_anomaly.audit.findings import explained, listed
+    from contextual_anomaly.audit.inputs import AuditFiles, read_audited
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    audited = read_audited(
-        annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
-    )
-    findings = all_findings(audited)
-    findings = explained(audited, findings[findings["probability"] >= min_score].head(max_issues))
+    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
+    audited = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
+    findings = explained(audited, listed(all_findings(audited, min_score), max_issues))
     counts = findings["kind"].value_counts()
-    by = f"{audited.context.model.name}" + ("" if detections is None else " and the detector")
+    judges = [audited.context.name] if audited.context else []
+    by = " and ".join([*judges, *(["the detector"] if detections else [])]) or "nobody"
     logger.info(
         f"{by}: {counts.get('overlooked', 0):,} objects that may be overlooked and {counts.get('swapped', 0):,} labels that "
         f"may be wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
-    made_from = {"model": audited.context.model.name, "min_score": str(min_score)}
+    made_from = {"judged_by": by, "min_score": str(min_score)}
     tables.write_table(table, tables.FINDINGS, output, made_from)
     with atomic_write(csv) as temporary:
         findings.to_csv(temporary, index=False, float_format="%.6g")

@@ -30,26 +30,33 @@ def evaluate_audit(
     ] = 0.05,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
     n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    error_rate: Annotated[
+        float,
+        typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
+    ] = 0.02,
+    cross_fit: Annotated[
+        bool,
+        typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is planted, of the folds and of the bootstrap.")] = 0,
 ) -> None:
     """Plant errors into the annotations and see how high the audit ranks them: by detector, by context, and by both.
 
-    AUROC is the probability that a planted error has a higher score than what was left alone; precision at k the share
-    of planted ones among the k first, where k were planted. Errors that the annotations had before count against both,
+    AUROC is the probability that a planted error has a higher probability than what was left alone; precision at k the
+    share of planted ones among the k first, where k were planted; listed are findings of probability 0.5 or more. Errors that the annotations had before count against both,
     so that the figures are a floor. Example:
 
     `contextual-anomaly evaluate-audit --annotations results/annotations/val.parquet
     --categories results/categories/val.parquet --images results/images/val.parquet
     --model results/models/masked.safetensors --train-scenes results/scenes/train.parquet --output check.csv`
     """
-    from contextual_anomaly.audit.inputs import read_audited
-    from contextual_anomaly.audit.label_noise import check
+    from contextual_anomaly.audit.inputs import AuditFiles, read_audited
+    from contextual_anomaly.audit.label_noise import evaluate
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    audited = read_audited(
-        annotations, categories, images, model, train_scenes, bottleneck, detections, image_report, folds, seed
-    )
-    table = check(audited, share, seed, n_resamples)
+    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
+    audited = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
+    table = evaluate(audited, share, seed, n_resamples)
     with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     for row in table.itertuples():

@@ -28,7 +28,8 @@ protocol: the metric of `experiments/corrected/MODEL.summary.csv`, as `recall_at
 only such images count; `presence_precision_threshold_T`; each with `_gain` behind it, the gain over the detector alone |
 | name | an auditor | `audit` | `n_overlooked`, `n_swapped` |
 | name | an auditor | `audit_overlooked`, `audit_swapped` | `auroc_by_WHO`, `average_precision_by_WHO`, \
-`precision_at_k_by_WHO` on planted errors; WHO is `detector_and_context`, `detector` or `context` |
+`precision_at_k_by_WHO`, `listed_by_WHO`, `precision_of_listed_by_WHO` and `expected_of_listed_by_WHO` \
+on planted errors; WHO is `detector_and_context`, `detector` or `context` |
 
 The model `published` of a sweep stands for its chosen bottleneck; every bottleneck has a name of its own as well, as
 `published_d10`.

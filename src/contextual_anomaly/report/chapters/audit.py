@@ -15,7 +15,13 @@ from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import embedded
 
 KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that may be wrong"}
-MEASURES = {"auroc": "AUROC", "average_precision": "average precision", "precision_at_k": "precision among the first k"}
+MEASURES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "precision_at_k": "precision among the first k",
+    "precision_of_listed": "precision where probable",
+    "expected_of_listed": "mean probability of these",
+}
 LISTED = 30  # rows of each table; the files hold them all
 MARGIN = 0.6  # of a box's larger side, shown around it
 ASPECT = 4 / 3  # width of a crop by its height, where the image is large enough
@@ -70,7 +76,11 @@ def _evaluation(evaluation: pd.DataFrame) -> pd.DataFrame:
             {
                 "planted": KINDS[first.kind],
                 "judged by": first.by,
-                **{MEASURES[row.measure]: with_interval(row.value, row.low, row.high) for row in rows_of(rows)},
+                **{
+                    MEASURES[row.measure]: with_interval(row.value, row.low, row.high)
+                    for row in rows_of(rows)
+                    if row.measure in MEASURES
+                },
                 "planted errors, k": f"{first.planted:,}",
                 "candidates": f"{first.candidates:,}",
             }
