@@ -6,7 +6,7 @@ SNAKEMAKE_ARGS ?=
 READY := $(VENV)/.ready
 PEERS ?= .venv-benchmark
 # Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
-BENCHMARKS := annotations annotations_ten sweep experiment1 detection workflow live
+BENCHMARKS := annotations annotations_ten sweep experiment1 darknet detection workflow live
 
 # Programs of the environment, found by what they start as well.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -31,11 +31,12 @@ benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, t
 	    PATH="$(CURDIR)/$(VENV)/bin:$$PATH" BENCHMARK_PYTHON="$(CURDIR)/$(PEERS)/bin/python" \
 	    $(VENV)/bin/python benchmarks/$$program.py; done
 
-# Keras and TensorFlow are peers, not parts: they have an environment of their own.
+# Keras, TensorFlow and OpenCV 4 are peers, not parts: they have an environment of their own.
 $(PEERS)/.ready: pyproject.toml $(READY)
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check $$($(VENV)/bin/python -c \
-	    'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["benchmark"])')
+	    'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["benchmark"])') \
+	    'opencv-python-headless>=4.14,<5'
 	@touch $@
 
 lint: $(READY)  ## format, style, spelling, types, import contracts, and Snakemake's own check

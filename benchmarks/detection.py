@@ -33,9 +33,19 @@ SCORE_THRESHOLD, NMS_THRESHOLD = 0.01, 0.5
 
 
 def whole(how: argparse.Namespace) -> Turn:
-    """As the command does it: read ahead, one network a core, boxes and confidences of classes."""
+    """As the command does it: read ahead, one network a core, boxes and class scores."""
+    return _pipeline(how, "cpu")
+
+
+def whole_in_onnx_runtime(how: argparse.Namespace) -> Turn:
+    """The same with `backend: onnxruntime`."""
+    return _pipeline(how, "onnxruntime")
+
+
+def _pipeline(how: argparse.Namespace, backend: str) -> Turn:
     cv2.setNumThreads(1)
-    networks = [Network(how.weights, how.family, DETECTOR_FAMILIES[how.family]) for _ in range(how.cores)]
+    family = DETECTOR_FAMILIES[how.family]
+    networks = [Network(how.weights, how.family, family, backend=backend) for _ in range(how.cores)]
     names = [path.name for path in _pictures(how)]
     table = pd.DataFrame({"image_id": range(len(names)), "file_name": names, "width": 0, "height": 0})
     classes = networks[0].classes
@@ -116,7 +126,7 @@ def main() -> None:
     how = parser.parse_args()
     if not how.weights.is_file() or not _pictures(how):
         sys.exit(f"{how.weights} and {how.images}/*.jpg are needed; give others with --weights and --images.")
-    ways = {way.__name__: _Apart(way, how) for way in (whole, forward, loop)}
+    ways = {way.__name__: _Apart(way, how) for way in (whole, whole_in_onnx_runtime, forward, loop)}
     turns = [{name: way.turn() for name, way in ways.items()} for _ in range(how.rounds)]
     seconds = {name: float(np.median([turn[name][0] for turn in turns])) for name in ways}
     pictures = len(_pictures(how))
@@ -132,6 +142,13 @@ def main() -> None:
     bare = run_process(peer_python(), program, how.weights, pictures, how.cores, *blob.shape)
     peer_seconds = float(bare.output.splitlines()[-1])
     report(stage, "ONNX Runtime's bare forward passes", seconds["whole"], peer_seconds=peer_seconds, work=work, **there)
+    seconds_there = seconds["whole_in_onnx_runtime"]
+    stage, work = (
+        f"{stage}, in ONNX Runtime",
+        f"{pictures} forward passes of ONNX Runtime, reading and decoding beside them",
+    )
+    there |= {"peak_mb": turns[-1]["whole_in_onnx_runtime"][1], "bound_seconds": peer_seconds}
+    report(stage, "ONNX Runtime's bare forward passes", seconds_there, peer_seconds=peer_seconds, work=work, **there)
 
 
 if __name__ == "__main__":
