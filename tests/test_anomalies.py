@@ -72,6 +72,19 @@ def test_what_contradicts_its_expectation_is_listed_by_surprise(kitchen):
     assert as_table(listing).schema == tables.ANOMALIES
 
 
+def test_a_class_that_was_not_looked_for_is_not_missing(kitchen):
+    """As in LVIS and Open Images; what is there may be unexpected all the same."""
+    knife = list(CLASSES).index("knife")
+    checked = np.zeros((3, 4), bool)
+    checked[2, knife] = True
+    listing, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], LIMITS, checked=checked)
+    assert listing[["image_id", "category", "kind"]].to_numpy().tolist() == [
+        [11, "surfboard", "unexpected"],
+        [12, "laptop", "unexpected"],
+        [13, "knife", "missing"],
+    ]
+
+
 def test_thresholds_are_exclusive_and_may_leave_nothing(kitchen):
     model, known, scenes, images = kitchen
     listing, _ = list_anomalies(model, 0, known, scenes, images, Thresholds(unexpected_below=0.0, missing_above=1.0))

@@ -87,10 +87,10 @@ def test_a_fault_of_the_program_shows_where_it_is(tmp_path):
 def annotations(tmp_path):
     """A function that runs `annotations` on a file; the output folder beside it."""
 
-    def read(path, **options):
+    def read(path, *more, **options):
         out = tmp_path / "out"
         targets = [f"--{name}={out}/{name}.parquet" for name in ("annotations", "images", "categories")]
-        return run("annotations", path, *targets, **options), out
+        return run("annotations", path, *targets, *more, **options), out
 
     return read
 
@@ -126,7 +126,7 @@ def test_what_makes_a_file_unusable_is_named_and_nothing_is_written(annotations,
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [('{"images": [{"id": 1', "truncated"), ("[1, 2]", "are read"), ('{"a": 1}', "images"), ("", "empty")],
+    [('{"images": [{"id": 1', "truncated"), ("[1, 2]", "json of a list"), ('{"a": 1}', "images"), ("", "empty")],
 )
 def test_a_file_that_is_not_coco(annotations, write_json, content, said):
     path = write_json(content)
@@ -143,6 +143,25 @@ def test_a_missing_file(annotations, tmp_path):
     assert done.returncode == 2
     assert f"{tmp_path / 'nowhere.json'}: " in done.stderr
     assert "there is no such file" in done.stderr
+
+
+def test_what_was_wrong_is_in_the_log_and_in_a_table(annotations, instances, write_json, tmp_path):
+    instances["annotations"][0]["bbox"] = [1, 2, 0, 4]
+    instances["annotations"][1]["image_id"] = 99
+    path = write_json(instances)
+    done, _ = annotations(path, "--split=val", f"--problems={tmp_path}/p.csv", f"--checked={tmp_path}/c.parquet")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "box_zero (1 at annotations record 0 (id 1)): bbox [1, 2, 0, 4]: the object counts for its class" in done.stderr
+    )
+    rows = (tmp_path / "p.csv").read_text().splitlines()
+    assert rows[0] == "split,kind,count,first_record,found,action"
+    assert [row.split(",")[:3] for row in rows[1:]] == [["val", "box_zero", "1"], ["val", "image_not_listed", "1"]]
+    strict, _ = annotations(path, "--strict")
+    assert strict.returncode == 2
+    assert "box_zero (1" in strict.stderr
+    assert "image_not_listed (1" in strict.stderr
+    assert strict.stderr.count("error:") == 1
 
 
 def test_class_lists_that_differ(annotations, instances, write_json, tmp_path):

@@ -129,6 +129,27 @@ def test_own_data_must_be_there(tmp_path):
         read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
 
 
+def test_own_data_may_be_one_file_or_a_folder(tmp_path):
+    (tmp_path / "set").mkdir()
+    values = {
+        "dataset": {"kind": "own", "local_copy": str(tmp_path), "train_annotations": "set", "val_annotations": ""},
+        "detection": {"detectors": []},
+    }
+    assert read_config(values).dataset.val_annotations == ""
+    values["dataset"]["kind"] = "coco"
+    with pytest.raises(UserError, match="COCO has a file for each"):
+        read_config(values)
+
+
+def test_person_counts_in_own_data_unless_it_is_said(tmp_path):
+    assert read_config({}).scenes.include_person is False
+    (tmp_path / "a.json").write_text("{}")
+    dataset = {"kind": "own", "local_copy": str(tmp_path), "train_annotations": "a.json", "val_annotations": ""}
+    values: dict = {"dataset": dataset, "detection": {"detectors": []}}
+    assert read_config(values).scenes.include_person is True
+    assert read_config(values | {"scenes": {"include_person": False}}).scenes.include_person is False
+
+
 def test_addresses_are_of_the_web():
     file = {"addresses": ["file:///etc/passwd"], "size": 1, "sha256": 64 * "0"}
     with pytest.raises(UserError, match=r"downloads\.files\.a\.zip\.addresses\.0"):

@@ -38,12 +38,9 @@ class Scenes:
 
     def without(self, name: str) -> "Scenes":
         """The same images without that class."""
-        left_out = [i for i, known in enumerate(self.classes) if known == name]
-        classes, category_ids = (
-            tuple(value for i, value in enumerate(values) if i not in left_out)
-            for values in (self.classes, self.category_ids)
-        )
-        return Scenes(self.image_ids, np.delete(self.counts, left_out, axis=1), classes, category_ids, self.dataset)
+        kept = [i for i, known in enumerate(self.classes) if known != name]
+        classes, category_ids = tuple(self.classes[i] for i in kept), tuple(self.category_ids[i] for i in kept)
+        return Scenes(self.image_ids, self.counts[:, kept], classes, category_ids, self.dataset)
 
     def of_at_least(self, minimum_classes: int) -> "Scenes":
         """Those of so many different classes.

@@ -312,6 +312,16 @@ def test_all_kinds_are_named_at_once(write_json, instances, tmp_path):
     assert reading.annotations.num_rows == 4
 
 
+def test_what_makes_a_file_unusable_hides_nothing_else(write_json, instances):
+    instances["images"][1]["id"] = 7
+    instances["annotations"][0]["bbox"] = [1, 2, 0, 4]
+    del instances["annotations"][1]
+    with pytest.raises(UserError) as error:
+        read(write_json, instances)
+    assert "image_id_twice (1" in str(error.value)
+    assert "box_zero (1" in str(error.value)
+
+
 def test_sizes_come_from_the_headers_of_the_pictures(write_json, instances, tmp_path):
     for record in instances["images"]:
         del record["width"], record["height"]

@@ -289,6 +289,7 @@ OTHERS = {
     "latin-1": ('{"images": [{"id": 1, "file_name": "café.jpg"}]}'.encode("latin-1"), "not UTF-8"),
     "cut off": (json.dumps(as_coco()).encode()[:300], "cut off"),
     "a comma": (b'{"images": [{"id": 1},]}', "a comma too many"),
+    "too deep": (b'{"images": ' + b"[" * 100_000, "nested too deeply"),
     "two": ((json.dumps(as_coco(), indent=1) * 2).encode(), "a second document begins"),
     "results": (b'[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}]', "COCO results file"),
     "list": (b'[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]', "the list of annotations alone"),

@@ -64,11 +64,12 @@ def read_records(
     """
     lists = {name: _columns(content, name, report) for name in FIELDS}
     _other_kinds_of_annotations(lists["annotations"], report)
-    report.check()
     images = _images(lists["images"], report, image_folder, "size" in lacks)
     categories = _categories(lists["categories"], report)
-    report.check()
-    annotations = _annotations(lists["annotations"], images, categories, report, lacks)
+    annotations = tables.ANNOTATIONS.empty_table()
+    # Where a list is missing or these are other annotations, what the objects lack follows from that.
+    if not report.refusals.keys() - {"image_id_twice", "category_id_twice"}:
+        annotations = _annotations(lists["annotations"], images, categories, report, lacks)
     report.check(strict)
     checked = _checked(lists["images"], images, categories, annotations)
     return Reading(annotations, images.table, categories.table, checked, report)
@@ -195,7 +196,7 @@ def _images(columns: dict[str, list], report: ReadingReport, image_folder: Path 
             else:
                 report.refuse("image_id_twice", record, f"images {seen[0]!r} and {named!r} have the same id {given!r}",
                               "ids that differ are accepted")  # fmt: skip
-    if not rows:
+    if not rows and columns["row"]:
         report.refuse("images_missing", "", "no image has an id", ACCEPTED)
     order = sorted(rows)
     columns_of = zip(*(rows[n] for n in order), strict=True) if order else [[]] * (len(tables.IMAGES) - 1)
@@ -265,7 +266,7 @@ def _categories(columns: dict[str, list], report: ReadingReport) -> _Known:
             continue
         by_name[named] = (number_, given)
         rows[number_] = (named, text(above), _original(given, number_))
-    if not rows:
+    if not rows and columns["row"]:
         report.refuse("categories_missing", "", "no class has an id", ACCEPTED)
     order = sorted(rows)
     columns_of = zip(*(rows[n] for n in order), strict=True) if order else [[]] * (len(tables.CATEGORIES) - 1)

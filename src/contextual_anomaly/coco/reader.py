@@ -8,6 +8,7 @@ whole. Where a record is written otherwise, or something is wrong, the file is d
 import json
 import math
 import mmap
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ from contextual_anomaly.runtime.atomic import require_file
 from contextual_anomaly.runtime.paths import escapes_directory
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
+
+
+NOT_FINITE = re.compile(rb".?(NaN|Infinity)", re.DOTALL)
 
 
 class NotJson(Exception):
@@ -105,7 +109,7 @@ def read_coco(
                 instances = msgspec.json.decode(body, type=Instances)
             objects, lists = Objects.of(instances.annotations), _regular_lists(instances)
         return _regular_reading(objects, lists, report, strict)
-    except (msgspec.DecodeError, UnicodeDecodeError, _Irregular):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _Irregular):
         pass
     content = decode_loosely(text, start, report)
     lacks: Collection[str] = ()
@@ -122,19 +126,34 @@ def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
     """
     try:
         with memoryview(text) as whole, whole[start:] as body:
+            msgspec.json.decode(body, type=msgspec.Raw)  # what is no JSON is found before anything is built of it
             try:
                 return msgspec.json.decode(body, type=LooseInstances)
             except msgspec.ValidationError:
                 return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
+    except msgspec.ValidationError:
+        pass  # a number is out of range, which Python reads as infinity
+    except msgspec.DecodeError as error:
+        found = re.search(r"byte (\d+)", str(error))
+        at = start + int(found[1]) if found else len(text)
+        if not NOT_FINITE.match(text[max(at - 1, start) : at + 10]):
+            raise NotJson(_explain(str(error), text, start, at)) from error
+    except UnicodeDecodeError:
+        pass  # Python says where
+    except RecursionError as error:
+        raise NotJson("it is nested too deeply.") from error
+    return _decode_as_python(text, start, report)
+
+
+def _decode_as_python(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
+    """Decode JSON with NaN and Infinity in it, which Python writes."""
+    found: list[str] = []
+
+    def constant(name: str) -> float:
+        found.append(name)
+        return float(name)
+
     try:
-        found: list[str] = []
-
-        def constant(name: str) -> float:
-            found.append(name)
-            return float(name)
-
         content = json.loads(text[start:].decode(), parse_constant=constant)
     except UnicodeDecodeError as error:
         before = text[max(start + error.start - 40, start) : start + error.start].decode(errors="replace")
@@ -142,13 +161,28 @@ def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
     except RecursionError as error:
         raise NotJson("it is nested too deeply.") from error
     except json.JSONDecodeError as error:
-        raise NotJson(_explain(error)) from error
+        at = start + len(error.doc[: error.pos].encode())
+        raise NotJson(_explain(error.msg, text, start, at)) from error
     if found:
         where = _first_not_finite(content)
         report.note(
             "number_not_finite", where, f"{found[0]}, which JSON does not have", "read as Python does", len(found)
         )
     return content
+
+
+def _explain(message: str, text: mmap.mmap, start: int, at: int) -> str:
+    """Where, by byte ``at``, and why a text stops to be JSON."""
+    if "truncated" in message or at >= len(text):
+        return "it is cut off (truncated): download or copy it again."
+    near = text[max(at - 60, start) : at + 10].decode(errors="replace")
+    where = f"at line {text[start:at].count(10) + 1}, near {near!r}."
+    if "trailing comma" in message:
+        return f"there is a comma too many {where}"
+    if "trailing characters" in message or message == "Extra data":
+        return f"a second document begins {where} One was expected."
+    what = re.sub(r"^JSON is malformed: | \(byte \d+\)$", "", message)
+    return f"{what} {where}"
 
 
 def _first_not_finite(content: Any) -> str:
@@ -167,18 +201,6 @@ def _is_not_finite(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(_is_not_finite, value.values() if isinstance(value, dict) else value))
     return isinstance(value, float) and not math.isfinite(value)
-
-
-def _explain(error: json.JSONDecodeError) -> str:
-    """Where and why a text stops to be JSON."""
-    before = error.doc[max(error.pos - 60, 0) : error.pos + 10]
-    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-        return "it is cut off (truncated): download or copy it again."
-    if error.msg == "Extra data":
-        return f"a second document begins at line {error.lineno}, near {before!r}; one was expected."
-    if error.doc[: error.pos + 1].rstrip()[-1:] in "]}" and error.doc[: error.pos].rstrip().endswith(","):
-        return f"there is a comma too many at line {error.lineno}, near {before!r}."
-    return f"{error.msg} at line {error.lineno}, near {before!r}."
 
 
 @dataclass(frozen=True)

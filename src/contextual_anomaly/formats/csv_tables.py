@@ -16,6 +16,7 @@ IMAGE = ("image", "imageid", "image_id", "filename", "file_name", "file", "path"
 CLASS = ("class", "label", "category", "labelname", "class_name", "classname", "category_name", "object", "tag")
 CLASSES = ("classes", "labels", "categories", "tags", "objects", "class_names")
 BOX = (("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2"))
+LONGEST_LINE = 1 << 20
 ACCEPTED = (
     "a header with a column for the image (image, filename …) and one for the class (class, label …) is accepted, or "
     "Open Images' ImageID and LabelName"
@@ -146,6 +147,9 @@ def read_json_lines(path: Path, report: ReadingReport) -> dict[str, list] | None
         UserError: they are JSON objects of another kind.
     """
     found = Records(report)
+    with path.open("rb") as file:
+        if not file.readline(LONGEST_LINE).endswith(b"\n"):
+            return None  # a large file of another kind, all in one line
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
@@ -155,7 +159,7 @@ def read_json_lines(path: Path, report: ReadingReport) -> dict[str, list] | None
             continue
         try:
             row = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(row, dict):
             return None
