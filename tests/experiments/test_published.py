@@ -1,9 +1,8 @@
 """The published protocol against a plain loop written from its description; test_coco.py has the published figures."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from scipy import special
 
 from contextual_anomaly.experiments import published
 from contextual_anomaly.models.base import Variant
@@ -12,23 +11,35 @@ CLASSES = 24
 FREQUENCY = np.random.default_rng(0).permutation(CLASSES) + 1.0  # class c is the FREQUENCY[c]-th rarest
 
 
-def model_of(function, variants=1):
-    """A model whose reconstruction is ``function`` of [N, C]."""
+class Reconstruction:
+    """A model whose reconstruction is a function of presence [N, C]."""
 
-    def predict_proba(evidence):
-        return np.stack([function(evidence)] * variants).astype(np.float32)
+    family, name, classes = "test", "test", tuple("abcdefghijklmnopqrstuvwx")
 
-    def predict_proba_toggled(evidence):
-        result = np.empty((variants, *evidence.shape), np.float32)
-        for c in range(evidence.shape[1]):
-            changed = evidence.copy()
+    def __init__(self, function, variants):
+        self.function = function
+        self.variants = (Variant(3, 0),) * variants
+
+    def predict_proba(self, presence, geometry=None):
+        return np.stack([self.function(presence)] * len(self.variants)).astype(np.float32)
+
+    def predict_proba_toggled(self, presence, geometry=None):
+        result = np.empty((len(self.variants), *presence.shape), np.float32)
+        for c in range(presence.shape[1]):
+            changed = presence.copy()
             changed[:, c] = 1 - changed[:, c]
-            result[:, :, c] = predict_proba(changed)[:, :, c]
+            result[:, :, c] = self.predict_proba(changed)[:, :, c]
         return result
 
-    return SimpleNamespace(
-        variants=(Variant(3, 0),) * variants, predict_proba=predict_proba, predict_proba_toggled=predict_proba_toggled
-    )
+    def log_odds(self, presence, geometry=None):
+        return special.logit(self.predict_proba(presence))
+
+    def state(self):
+        return {}, {}
+
+
+def model_of(function, variants=1):
+    return Reconstruction(function, variants)
 
 
 @pytest.fixture

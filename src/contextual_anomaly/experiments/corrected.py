@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Real
 from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.experiments import probabilities
@@ -80,9 +81,9 @@ class CorrectedResults:
 def run(
     model: ContextModel,
     scenes: Scenes,
-    train_frequency: np.ndarray,
+    train_frequency: Real[np.ndarray, " C"],
     calibration: Calibration | None = None,
-    geometry: np.ndarray | None = None,
+    geometry: Float[np.ndarray, "N A G"] | None = None,
     bottleneck: int = 10,
     n_draws: int = 3,
     n_resamples: int = 1000,
@@ -158,7 +159,9 @@ def _trial_table(log_odds: np.ndarray, trials: Trials, scenes: Scenes) -> pd.Dat
     return pd.DataFrame(columns, columns=TRIALS.names)
 
 
-def make_trials(presence: np.ndarray, train_frequency: np.ndarray, n_draws: int, seed: int) -> list[Trials]:
+def make_trials(
+    presence: Float[np.ndarray, "N C"], train_frequency: Real[np.ndarray, " C"], n_draws: int, seed: int
+) -> list[Trials]:
     """Return the trials of all experiments, the same for every model.
 
     Args:
@@ -207,7 +210,7 @@ def _changed(experiment: str, presence: np.ndarray, scene: np.ndarray, changed: 
 
 
 def measure(
-    log_odds: np.ndarray, trials: Trials, bootstrap: Bootstrap, ranked: frozenset[int] | None = None
+    log_odds: Float[np.ndarray, "M T C"], trials: Trials, bootstrap: Bootstrap, ranked: frozenset[int] | None = None
 ) -> Iterator[Measure]:
     """Yield every measure of every variant.
 

@@ -1,13 +1,17 @@
 """What a rule that keeps some detections gains in precision over a stricter threshold of the same recall."""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 
 def precision_gain(
-    score: np.ndarray, annotated: np.ndarray, kept: np.ndarray, bootstrap: Bootstrap
+    score: Float[np.ndarray, "N C"],
+    annotated: Bool[np.ndarray, "N C"],
+    kept: Bool[np.ndarray, "N C"],
+    bootstrap: Bootstrap,
 ) -> tuple[float, float, float]:
     """Return the rule's precision minus the detector's at the same recall, with a paired 95 % interval over images.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from contextual_anomaly.experiments.summary import Measure
 from contextual_anomaly.models.calibration import Calibration
@@ -20,13 +21,15 @@ EDGES = np.array([0, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5
 """Bins of the probability: narrow where most classes are, near 0."""
 
 
-def pseudo_log_likelihood(log_odds: np.ndarray, presence: np.ndarray) -> np.ndarray:
+def pseudo_log_likelihood(
+    log_odds: Float[np.ndarray, "N C"], presence: Float[np.ndarray, "N C"]
+) -> Float[np.ndarray, " N"]:
     """Return Σ_c log P(x_c | all other classes) of each scene [N], in nats, from log-odds [N, C] (Besag 1975)."""
     log_odds = np.asarray(log_odds, np.float64)
     return -np.logaddexp(0, np.where(presence > 0, -log_odds, log_odds)).sum(1)
 
 
-def calibration_curve(log_odds: np.ndarray, presence: np.ndarray) -> pd.DataFrame:
+def calibration_curve(log_odds: Float[np.ndarray, "N C"], presence: Float[np.ndarray, "N C"]) -> pd.DataFrame:
     """Return how often classes of some probability are present.
 
     Args:
@@ -61,7 +64,11 @@ def calibration_error(curve: pd.DataFrame) -> float:
 
 
 def measure(
-    log_odds: np.ndarray, presence: np.ndarray, calibration: Calibration | None, variant: int, bootstrap: Bootstrap
+    log_odds: Float[np.ndarray, "N C"],
+    presence: Float[np.ndarray, "N C"],
+    calibration: Calibration | None,
+    variant: int,
+    bootstrap: Bootstrap,
 ) -> Iterator[Measure]:
     """Yield the figures of one variant.
 

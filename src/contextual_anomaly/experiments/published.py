@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Int, Real
 from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.experiments.schemas import DRAWS
@@ -70,8 +71,8 @@ class PublishedResults:
 
 def run(
     model: ContextModel,
-    presence: np.ndarray,
-    train_frequency: np.ndarray,
+    presence: Float[np.ndarray, "N C"],
+    train_frequency: Real[np.ndarray, " C"],
     n_draws: int = 20,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -108,7 +109,7 @@ def run(
     return PublishedResults(table, summarise("published", model, measures))
 
 
-def rarest_classes(train_frequency: np.ndarray) -> np.ndarray:
+def rarest_classes(train_frequency: Real[np.ndarray, " C"]) -> Int[np.ndarray, " rarest"]:
     """Return the indices [RAREST] of the rarest classes, the rarest first.
 
     Args:

@@ -1,11 +1,16 @@
 """Bootstrap 95 % intervals over images: trials of one image are drawn together, because they are not independent."""
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 BINS = 300
 """Of the score, for intervals of ranking measures: each holds 1/150 of the positive or of the negative trials."""
+
+
+Counts = Real[np.ndarray, " N"] | Bool[np.ndarray, " N"]
+"""A sum over the trials of each of N images."""
 
 
 class Bootstrap:
@@ -24,26 +29,28 @@ class Bootstrap:
             weights[:] = np.bincount(rng.integers(0, n_images, n_images), minlength=n_images)
 
     @property
-    def weights_with_all(self) -> np.ndarray:
+    def weights_with_all(self) -> Float[np.ndarray, "B1 N"]:
         """[1 + B, N]: first every image once, which gives the value itself, then the resamples."""
         every = np.ones((1, self.weights.shape[1]), np.float32)
         return np.asfortranarray(np.vstack([every, self.weights]))  # products are with its transpose
 
-    def of_share(self, found: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
+    def of_share(self, found: Counts, trials: Counts) -> tuple[float, float]:
         """Return the interval of sum(found) / sum(trials), both [N] sums over an image's trials."""
         of = self.weights @ np.stack([found, trials], axis=1).astype(np.float32)
         with np.errstate(invalid="ignore"):
             return interval(of[:, 0] / of[:, 1])
 
     def of_difference(
-        self, found: np.ndarray, trials: np.ndarray, found_before: np.ndarray, trials_before: np.ndarray
+        self, found: Counts, trials: Counts, found_before: Counts, trials_before: Counts
     ) -> tuple[float, float]:
         """Return the paired interval of sum(found) / sum(trials) - sum(found_before) / sum(trials_before); all [N]."""
         of = self.weights @ np.stack([found, trials, found_before, trials_before], axis=1).astype(np.float32)
         with np.errstate(invalid="ignore"):
             return interval(of[:, 0] / of[:, 1] - of[:, 2] / of[:, 3])
 
-    def of_ranking(self, image: np.ndarray, positive: np.ndarray, score: np.ndarray) -> dict[str, tuple[float, float]]:
+    def of_ranking(
+        self, image: Int[np.ndarray, " T"], positive: Bool[np.ndarray, " T"], score: Real[np.ndarray, " T"]
+    ) -> dict[str, tuple[float, float]]:
         """Return the intervals of the measures of `stats.ranking.ranking`.
 
         Scores are put into bins of equal content, so that a resample is a product of small matrices and needs no
@@ -66,7 +73,7 @@ def _quantiles(score: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.sort(score)[(steps * (len(score) - 1)).astype(int)] if len(score) else score
 
 
-def interval(resampled: np.ndarray) -> tuple[float, float]:
+def interval(resampled: Float[np.ndarray, " B"]) -> tuple[float, float]:
     """Return the 2.5 % and 97.5 % quantiles of a measure over resamples [B], NaN where no resample has a value."""
     if not np.isfinite(resampled).any():
         return np.nan, np.nan

@@ -1,11 +1,12 @@
 """Folds of images for cross-validation."""
 
 import numpy as np
+from jaxtyping import Int
 
 from contextual_anomaly.errors import UserError
 
 
-def assign_folds(n_images: int, n_folds: int, seed: int) -> np.ndarray:
+def assign_folds(n_images: int, n_folds: int, seed: int) -> Int[np.ndarray, "{n_images}"]:
     """Return the fold of each image, 0 … n_folds - 1, as [n_images]; the sizes of folds differ by at most one.
 
     Raises:

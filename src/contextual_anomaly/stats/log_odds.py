@@ -1,13 +1,14 @@
 """Conversion between probabilities and log-odds."""
 
 import numpy as np
+from jaxtyping import Float, Float64
 from numpy.typing import ArrayLike
 
 EPS = 1e-4
 """Default distance that `logit` keeps from 0 and 1: no detector's score means anything closer to them."""
 
 
-def logit(p: ArrayLike, eps: float = EPS) -> np.ndarray:
+def logit(p: ArrayLike, eps: float = EPS) -> Float64[np.ndarray, "..."]:
     """Return log(p / (1 - p)) as float64.
 
     Args:
@@ -15,15 +16,15 @@ def logit(p: ArrayLike, eps: float = EPS) -> np.ndarray:
         eps: p is clipped to [eps, 1 - eps], so that the result is finite.
     """
     clipped = np.clip(np.asarray(p, np.float64), eps, 1 - eps)
-    return np.log(clipped) - np.log1p(-clipped)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
-def expit(log_odds: ArrayLike) -> np.ndarray:
+def expit(log_odds: ArrayLike) -> Float64[np.ndarray, "..."]:
     """Return 1 / (1 + exp(-log_odds)) as float64, of the same shape."""
     return expit_in_place(np.array(log_odds, np.float64))
 
 
-def expit_in_place(log_odds: np.ndarray) -> np.ndarray:
+def expit_in_place(log_odds: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Replace log-odds by probabilities, in the array itself, and return it.
 
     NumPy's float32 exp is vectorised; SciPy's expit is not and takes five times as long.

@@ -6,6 +6,7 @@ Items of equal score are always taken together, so that the order of rows change
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 
 from contextual_anomaly.stats.weighted_counts import groups_of_equal_scores, weighted_cumulative_counts
 
@@ -21,7 +22,13 @@ class WeightedRanking:
     Every measure is [B], and NaN where a weighting leaves it undefined.
     """
 
-    def __init__(self, image: np.ndarray, score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> None:
+    def __init__(
+        self,
+        image: Int[np.ndarray, " T"],
+        score: Real[np.ndarray, " T"],
+        positive: Bool[np.ndarray, " T"],
+        weights: Float[np.ndarray, "B N"],
+    ) -> None:
         """Sort the items and count the positive ones.
 
         Args:
@@ -70,7 +77,7 @@ class WeightedRanking:
         taken = np.stack([self._before, self._taken], axis=2).reshape(len(true), -1)
         return tp, np.hstack([none, taken, everything]) - tp
 
-    def average_precision(self) -> np.ndarray:
+    def average_precision(self) -> Float[np.ndarray, " B"]:
         """Return the average precision, as scikit-learn defines it, NaN without a positive item."""
         if not len(self._ends):
             return np.full(len(self._weights), np.nan)
@@ -78,17 +85,17 @@ class WeightedRanking:
         with np.errstate(invalid="ignore"):
             return (precision * np.diff(self._true, axis=1, prepend=0)).sum(1) / np.where(found > 0, found, np.nan)
 
-    def auroc(self) -> np.ndarray:
+    def auroc(self) -> Float[np.ndarray, " B"]:
         """Return the area under the ROC curve: ties count one half."""
         tp, fp = self._corners
         with np.errstate(invalid="ignore"):
             return np.trapezoid(tp, fp, axis=1) / (tp[:, -1] * fp[:, -1])
 
-    def fpr_at_tpr(self, tpr: float) -> np.ndarray:
+    def fpr_at_tpr(self, tpr: float) -> Float[np.ndarray, " B"]:
         """Return the false positive rate at a true positive rate, linear between the points of the ROC curve."""
         return _interpolate(tpr, *self._rates())
 
-    def tpr_at_fpr(self, fpr: float) -> np.ndarray:
+    def tpr_at_fpr(self, fpr: float) -> Float[np.ndarray, " B"]:
         """Return the true positive rate at a false positive rate, linear between the points of the ROC curve."""
         return _interpolate(fpr, *self._rates()[::-1])
 
@@ -97,14 +104,14 @@ class WeightedRanking:
             tp, fp = (counts / counts[:, -1:] for counts in self._corners)
         return tp, fp
 
-    def precision_at_k(self, k: np.ndarray) -> np.ndarray:
+    def precision_at_k(self, k: Real[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
         """Return the expected precision among the first ``k`` [B] items, where equal scores stand in random order."""
         tp, fp = self._corners
         with np.errstate(invalid="ignore", divide="ignore"):
             found = np.array([np.interp(n, t + f, t) for n, t, f in zip(k, tp, fp, strict=True)])
             return found / np.minimum(k, tp[:, -1] + fp[:, -1])
 
-    def precision_at_hits(self, hits: np.ndarray) -> np.ndarray:
+    def precision_at_hits(self, hits: Real[np.ndarray, " B"]) -> Float[np.ndarray, " B"]:
         """Return the precision at the highest threshold that finds ``hits`` [B] positive items, NaN for no hits."""
         if not len(self._ends):
             return np.full(len(self._weights), np.nan)
@@ -113,7 +120,7 @@ class WeightedRanking:
         true, taken = self._true[at].astype(np.float64), self._taken[at].astype(np.float64)
         return np.where(hits > 0, true / np.maximum(taken, 1), np.nan)
 
-    def area_under_risk(self) -> np.ndarray:
+    def area_under_risk(self) -> Float[np.ndarray, " B"]:
         """Return the mean, over all coverages, of the share of negative items among those taken; NaN without an item.
 
         The risk-coverage curve is that of El-Yaniv and Wiener (2010).
@@ -126,7 +133,7 @@ class WeightedRanking:
         risk = weighted_cumulative_counts(self._image[negative], places, self._weights) / np.maximum(taken, 1)
         return (risk * np.diff(taken, axis=1, prepend=0)).sum(1) / np.maximum(taken[:, -1], 1)
 
-    def measures(self) -> dict[str, np.ndarray]:
+    def measures(self) -> dict[str, Float[np.ndarray, " B"]]:
         """Return the measures named in `RANKING`."""
         return {
             "auroc": self.auroc(),
@@ -141,7 +148,7 @@ def _interpolate(at: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([np.interp(at, *curve) if known else np.nan for *curve, known in zip(x, y, defined, strict=True)])
 
 
-def ranking(positive: np.ndarray, score: np.ndarray) -> dict[str, float]:
+def ranking(positive: Bool[np.ndarray, " T"], score: Real[np.ndarray, " T"]) -> dict[str, float]:
     """Return AUROC, average precision, the false positive rate at 95 % tpr and the true positive rate at 5 % fpr.
 
     Args:
@@ -152,7 +159,9 @@ def ranking(positive: np.ndarray, score: np.ndarray) -> dict[str, float]:
     return {name: float(value[0]) for name, value in every.measures().items()}
 
 
-def rank(score: np.ndarray, candidate: np.ndarray, target: np.ndarray) -> np.ndarray:
+def rank(
+    score: Real[np.ndarray, "T C"], candidate: Bool[np.ndarray, "T C"], target: Int[np.ndarray, " T"]
+) -> Int[np.ndarray, " T"]:
     """Return the rank [T] of the target class among an image's candidates, 1 for the best; ties count against it.
 
     Args:

@@ -5,17 +5,22 @@ and no array is as large as resamples × items.
 """
 
 import numpy as np
+from jaxtyping import Float, Int, Real
 from scipy.sparse import csr_array
 
 
-def groups_of_equal_scores(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def groups_of_equal_scores(
+    score: Real[np.ndarray, " T"],
+) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " G"]]:
     """Return the order of [T] scores, highest first, and in it the last place of each group of equal scores [G]."""
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
     return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
 
 
-def weighted_cumulative_counts(image: np.ndarray, ends: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_cumulative_counts(
+    image: Int[np.ndarray, " T"], ends: Int[np.ndarray, " S"], weights: Float[np.ndarray, "B N"]
+) -> Float[np.ndarray, "B S"]:
     """Count the items at or before each of some places of a ranking, each item weighted as its image.
 
     Args:

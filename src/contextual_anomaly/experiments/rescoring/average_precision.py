@@ -1,11 +1,14 @@
 """Average precision over the classes of images, for many weightings of the images at once."""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 
-def macro_average_precision(score: np.ndarray, annotated: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def macro_average_precision(
+    score: Float[np.ndarray, "N C"], annotated: Bool[np.ndarray, "N C"], weights: Float[np.ndarray, "B N"]
+) -> Float[np.ndarray, " B"]:
     """Return the mean average precision [B] over the classes that a resample has annotated.
 
     Args:
@@ -21,7 +24,9 @@ def macro_average_precision(score: np.ndarray, annotated: np.ndarray, weights: n
         return np.where(known, of_class, 0).sum(0) / known.sum(0)
 
 
-def pooled_ranking(score: np.ndarray, annotated: np.ndarray, weights: np.ndarray) -> WeightedRanking:
+def pooled_ranking(
+    score: Float[np.ndarray, "N C"], annotated: Bool[np.ndarray, "N C"], weights: Float[np.ndarray, "B N"]
+) -> WeightedRanking:
     """Return one ranking of all (image, class) pairs; arguments as those of `macro_average_precision`."""
     image = np.repeat(np.arange(len(score)), score.shape[1])
     return WeightedRanking(image, score.ravel(), annotated.ravel(), weights)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float, Float32, Int
 
 from contextual_anomaly.experiments.rescoring.box_net import BoxNet
 
@@ -19,16 +20,16 @@ WEIGHT_DECAY = 0.3
 
 
 def cross_validated_corrections(
-    features: np.ndarray,
-    column: np.ndarray,
-    score: np.ndarray,
-    correct: np.ndarray,
-    counted: np.ndarray,
-    fold: np.ndarray,
+    features: Float32[np.ndarray, "N K F"],
+    column: Int[np.ndarray, "N K"],
+    score: Float[np.ndarray, "N K"],
+    correct: Float[np.ndarray, "N K"],
+    counted: Float[np.ndarray, "N K"],
+    fold: Int[np.ndarray, " N"],
     classes: int,
     seeds: list[int],
     epochs: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float32[np.ndarray, "N K"], Float32[np.ndarray, " 2"]]:
     """Return corrections of each box's log-odds by networks that were not trained on its image.
 
     Args:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Bool, Float, Float32, Int, Real
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -48,7 +49,7 @@ class FusionResults:
 def run(
     model: ContextModel,
     presence: DetectedPresence,
-    frequency: np.ndarray,
+    frequency: Float[np.ndarray, " C"],
     boxes: pd.DataFrame,
     annotations: pd.DataFrame,
     categories: pd.DataFrame,
@@ -94,12 +95,12 @@ def run(
 
 
 def fuse(
-    score: np.ndarray,
-    annotated: np.ndarray,
-    frequency: np.ndarray,
+    score: Float[np.ndarray, "N C"],
+    annotated: Bool[np.ndarray, "N C"],
+    frequency: Float[np.ndarray, " C"],
     model: ContextModel,
     variant: int,
-    fold: np.ndarray,
+    fold: Int[np.ndarray, " N"],
 ) -> Fusion:
     """Fit and apply the regressions, fold by fold.
 
@@ -151,8 +152,12 @@ def _apply(fit: LogisticRegression, *log_odds: np.ndarray) -> np.ndarray:
 
 
 def fuse_boxes(
-    score: np.ndarray, lift: np.ndarray, correct: np.ndarray, counted: np.ndarray, fold: np.ndarray
-) -> np.ndarray:
+    score: Float[np.ndarray, " D"],
+    lift: Float[np.ndarray, " D"],
+    correct: Real[np.ndarray, " D"],
+    counted: Real[np.ndarray, " D"],
+    fold: Int[np.ndarray, " D"],
+) -> Float32[np.ndarray, " D"]:
     """Return new scores of D boxes from the detector's, and from what context makes of the class in the image.
 
     Fitted to the share of COCO's ten overlaps at which a box is correct: a ranking by that share has the best average

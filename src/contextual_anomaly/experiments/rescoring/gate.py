@@ -145,7 +145,7 @@ def _threshold_of_recall(inputs: GateInputs, gate: np.ndarray) -> float:
     """Return the highest threshold at which the detector alone recalls as much as ``gate``."""
     wanted = (gate & inputs.annotated).sum() / max(inputs.annotated.sum(), 1)
     _, recall, threshold = precision_recall_curve(inputs.annotated.ravel(), inputs.score.ravel())
-    return threshold[np.flatnonzero(recall[:-1] >= wanted - 1e-12)[-1]]
+    return float(threshold[np.flatnonzero(recall[:-1] >= wanted - 1e-12)[-1]])
 
 
 def _row(method: str, threshold: float, kept: np.ndarray, annotated: np.ndarray, bootstrap: Bootstrap) -> dict:
