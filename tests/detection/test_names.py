@@ -69,8 +69,8 @@ def test_case_underscores_and_spaces_do_not_matter():
 
 
 def test_a_misspelt_name_gets_a_suggestion():
-    with pytest.raises(UserError, match=r"'trafic light' \(did you mean 'traffic light'\?\), 'yak' is no class"):
-        match_names(["trafic light", "yak"], "x", 2, ["traffic light", "car"])
+    with pytest.raises(UserError, match=r"'trafficlights' \(did you mean 'traffic light'\?\), 'yak' is no class"):
+        match_names(["trafficlights", "yak"], "x", 2, ["traffic light", "car"])
 
 
 def test_a_file_that_is_no_text(tmp_path):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import CategoryTable, Threads
 from contextual_anomaly.runtime.choices import Backend, DetectorFamily, Resize
 
 logger = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 def detect(
     images: Annotated[Path, typer.Option(help="Folder of the images.")],
     image_table: Annotated[Path, typer.Option(help="Images of the split (Parquet); those in the folder are run.")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
+    categories: CategoryTable,
     weights: Annotated[Path, typer.Option(help="The detector, as ONNX.")],
     family: Annotated[DetectorFamily, typer.Option(help="How the network's output is laid out.")],
     detections: Annotated[Path, typer.Option(help="Boxes after non-maximum suppression (Parquet).")],
@@ -35,7 +36,7 @@ def detect(
     ] = 0.5,
     shard: Annotated[int, typer.Option(min=0, help="Which part of the images, from 0 on.")] = 0,
     shards: Annotated[int, typer.Option(min=1, help="Into how many parts the images are divided.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Processor cores to use.")] = 1,
+    threads: Threads = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time, where the ONNX leaves that open.")] = 1,
     input_size: Annotated[
         int, typer.Option(min=0, help="Width and height of the input in pixels, where the ONNX leaves that open.")

@@ -6,14 +6,16 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import AnnotationTable, CategoryTable, Detections, ImageReport
+
 logger = logging.getLogger(__name__)
 
 
 def evaluate_detector(
-    detections: Annotated[Path, typer.Option(help="Boxes of the detector (Parquet).")],
-    image_report: Annotated[Path, typer.Option(help="Which images it has run on (CSV).")],
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
+    detections: Detections,
+    image_report: ImageReport,
+    annotations: AnnotationTable,
+    categories: CategoryTable,
     output: Annotated[Path, typer.Option(help="The measures, as CSV.")],
 ) -> None:
     """Evaluate a detector's boxes by pycocotools' COCOeval, on the images that it has run on.
@@ -27,15 +29,14 @@ def evaluate_detector(
     """
     from contextual_anomaly import tables
     from contextual_anomaly.detection import evaluation
-    from contextual_anomaly.detection.detections import RUN, read_image_report
+    from contextual_anomaly.detection.detections import read_detected_image_ids
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    report = read_image_report(image_report)
     measures = evaluation.evaluate(
         tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(),
         tables.read_table(categories, tables.CATEGORIES).to_pandas(),
         tables.read_table(detections, tables.DETECTIONS).to_pandas(),
-        report.loc[report["status"] == RUN, "image_id"].to_numpy(),
+        read_detected_image_ids(image_report),
     )
     with atomic_write(output) as temporary:
         measures.to_csv(temporary, index=False, float_format="%.6g")

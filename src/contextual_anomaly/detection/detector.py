@@ -276,7 +276,7 @@ class _Found(NamedTuple):
 
 def _remark(row: dict, image: ReadImage) -> str:
     """Return what the image report says of an image that can be read."""
-    if (image.width, image.height) == (row["width"], row["height"]):
+    if (image.width, image.height) == (row["width"], row["height"]) or not row["width"]:
         return image.remark
     differs = f"is {image.width} × {image.height} pixels, the annotations say {row['width']} × {row['height']}"
     return f"{image.remark}; {differs}" if image.remark else differs
