@@ -21,7 +21,7 @@ world:
   val_images: 200
   rendered_images: 16
   detector_train_images: 40
-  detector_train_steps: 20
+  detector_train_steps: 120
 models:
   published:
     bottlenecks: [2, 5]

@@ -144,7 +144,7 @@ def read_header(data: bytes) -> ImageHeader:
             ) from None
         raise UnreadableImage("not an image, or one that is cut off in its first bytes") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
-        raise UnreadableImage(f"not an image, or one whose header is damaged ({error})") from None
+        raise UnreadableImage(f"not an image, or one that is cut off or damaged in its header ({error})") from None
     _check_size(header, progressive)
     return header
 
