@@ -28,6 +28,8 @@ rule write_report:
     input:
         scenes=expand(SCENES, split=SPLITS),
         counts=CLASS_COUNTS,
+        data_summary=DATA_SUMMARY,
+        problems=expand(PROBLEMS, split=SPLITS),
         annotations=ANNOTATIONS.format(split="val"),
         images=IMAGES.format(split="val"),
         categories=CATEGORIES.format(split="val"),

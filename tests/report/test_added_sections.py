@@ -50,7 +50,10 @@ def results(tmp_path):
     objects = pd.DataFrame({"image_id": [1], "category_id": [1], "x": 2, "y": 2, "width": 8, "height": 8})
     objects = objects.assign(area=64, iscrowd=False, annotation_id=1, original_id=None)
     categories = pd.DataFrame({"category_id": [1], "name": ["fork"], "supercategory": [""], "original_id": [None]})
+    images = pd.DataFrame({"image_id": [1, 2, 3], "file_name": ["1.jpg", "2.jpg", "../outside.jpg"]})
+    images = images.assign(width=80, height=50, coco_url="", flickr_url="", original_id=None)
     for name, of, schema in (
+        ("images", images, tables.IMAGES),
         ("annotations", objects, tables.ANNOTATIONS),
         ("categories", categories, tables.CATEGORIES),
     ):

@@ -55,7 +55,14 @@ def test_problems_of_both_splits_stand_in_one_table(run):
 
 
 def test_the_summary_of_the_data_is_a_table(run):
-    (run.folder / "data_summary.csv").write_text("split,images,images_without_objects\ntrain,1234,5\nval,20,0\n")
+    lines = ["split,item,count,example", "train,images,1234,", "train,images without objects,5,a.jpg"]
+    lines += ["train,classes without objects,0,", "val,images,20,", "val,images without objects,0,"]
+    lines += ["val,images whose pictures are not found,2,b.jpg"]
+    (run.folder / "data_summary.csv").write_text("\n".join(lines) + "\n")
     summary = data.chapter(run)["summary"]
-    assert [heading for heading, _ in summary["headings"]] == ["split", "images", "images without objects"]
-    assert summary["rows"][0] == ["train", "1,234", "5"]
+    assert [heading for heading, _ in summary["headings"]] == ["what", "train", "val", "such as"]
+    assert summary["rows"] == [
+        ["images", "1,234", "20", "–"],
+        ["images without objects", "5", "0", "a.jpg"],
+        ["images whose pictures are not found", "0", "2", "b.jpg"],
+    ]

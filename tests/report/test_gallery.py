@@ -1,9 +1,10 @@
 """Images with boxes: what is flagged stands out, and names cover nothing that they name."""
 
+import cv2
 import numpy as np
 import pytest
 
-from contextual_anomaly.report.gallery import FLAGGED, OTHER, WIDTH, Box, with_boxes
+from contextual_anomaly.report.gallery import FLAGGED, OTHER, WIDTH, Box, open_image, with_boxes
 
 GREY = 100
 
@@ -62,3 +63,17 @@ def test_boxes_may_reach_out_of_the_image(image):
     drawn = with_boxes(image, [Box(-50, -50, 100, 100, "kite"), Box(460, 340, 100, 100, "cup")], [Box(-9, 350, 20, 90)])
     assert drawn.shape == image.shape
     assert (drawn[5, 5] == GREY).all()
+
+
+def test_images_are_found_in_the_folder_alone_and_read_as_the_detectors_read_them(tmp_path):
+    folder = tmp_path / "val"
+    folder.mkdir()
+    for path in (folder / "a.png", tmp_path / "outside.png"):
+        cv2.imwrite(str(path), np.full((30, 40, 3), GREY, np.uint8))
+    (folder / "broken.jpg").write_bytes(b"<html>")
+    found = open_image(folder, "a.png", (40, 30))
+    assert found is not None
+    assert (found.width, found.height) == (40, 30)
+    assert open_image(folder, "../outside.png", None) is None
+    assert open_image(folder, "broken.jpg", None) is None
+    assert open_image(folder, "absent.jpg", None) is None

@@ -5,7 +5,10 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import cv2
+import numpy as np
 import pytest
+
+from contextual_anomaly.report.page import installed_versions
 
 
 class Page(HTMLParser):
@@ -130,3 +133,7 @@ def test_a_missing_table_is_named_and_nothing_is_written(results, tmp_path):
     assert "experiments/detection/nothing.csv" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_library_that_is_not_installed_has_no_version():
+    assert installed_versions(["numpy", "no-such-library"]) == [("numpy", np.__version__)]

@@ -50,7 +50,7 @@ def write_report(
     run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [])
     settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
     galleries = {
-        name: strongest(run.anomalies(name), run.annotations, images, gallery)
+        name: strongest(run.anomalies(name), run.annotations, run.image_sizes, images, gallery)
         for name in run.listings[:1]
         if images is not None
     }

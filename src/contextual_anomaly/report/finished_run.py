@@ -51,6 +51,13 @@ class FinishedRun:
         categories = tables.read_table(self.folder / "categories/val.parquet", tables.CATEGORIES).to_pandas()
         return objects.merge(categories[["category_id", "name"]], on="category_id")
 
+    @cached_property
+    def image_sizes(self) -> dict[int, tuple[int, int]]:
+        """Width and height in pixels of the validation images by image_id, as the annotations give them."""
+        columns = ("image_id", "width", "height")
+        images = tables.read_table(self.folder / "images/val.parquet", tables.IMAGES, columns).to_pydict()
+        return {i: (w, h) for i, w, h in zip(*(images[column] for column in columns), strict=True) if w and h}
+
     @property
     def sweeps(self) -> list[str]:
         """The autoencoders, which have several bottlenecks each."""

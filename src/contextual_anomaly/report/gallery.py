@@ -1,6 +1,7 @@
 """Images with boxes: the strongest anomalies, flagged objects bright and named, everything else receding."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.detection import image_reading
+from contextual_anomaly.coco.pictures import find_picture
+from contextual_anomaly.detection.image_reading import ReadImage, UnreadableImage, read_image
 from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.paths import escapes_directory
@@ -55,12 +57,15 @@ class Box:
         return Box((self.x - left) * scale, (self.y - top) * scale, self.width * scale, self.height * scale, self.name)
 
 
-def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count: int) -> list[GalleryImage]:
+def strongest(
+    listing: pd.DataFrame, annotations: pd.DataFrame, sizes: Mapping[int, tuple[int, int]], folder: Path, count: int
+) -> list[GalleryImage]:
     """Return the first ``count`` images of the listing that are in the folder.
 
     Args:
         listing: `tables.ANOMALIES`, the most surprising first.
         annotations: `tables.ANNOTATIONS` with a column name.
+        sizes: Width and height by image_id.
         folder: Folder of the images.
         count: Images at most.
     """
@@ -68,7 +73,8 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
     for image_id, flags in listing.groupby("image_id", sort=False):
         if len(gallery) == count:
             break
-        image = read_image(folder, str(flags["file_name"].iloc[0]))
+        number = int(str(image_id))
+        image = open_image(folder, str(flags["file_name"].iloc[0]), sizes.get(number))
         if image is None:
             continue
         objects = annotations[annotations["image_id"] == image_id]
@@ -77,7 +83,7 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
             named[flag.kind].append((flag.category, flag.probability))
         gallery.append(
             GalleryImage(
-                image_id=int(str(image_id)),
+                image_id=number,
                 shows=sorted(objects["name"].unique()),
                 unexpected=named["unexpected"],
                 missing=named["missing"],
@@ -88,23 +94,23 @@ def strongest(listing: pd.DataFrame, annotations: pd.DataFrame, folder: Path, co
     return gallery
 
 
-def read_image(folder: Path, name: str) -> np.ndarray | None:
-    """Return the image [height, width, 3] in BGR; None where it is not in the folder or cannot be read."""
-    path = folder / name
+def open_image(folder: Path, name: str, size: tuple[int, int] | None) -> ReadImage | None:
+    """Return an image as the detectors see it; None where it is not in the folder or cannot be read.
+
+    Args:
+        folder: Folder of the images.
+        name: File name of the image in the annotations.
+        size: Width and height in the annotations, which tell whether their boxes are of the turned image.
+    """
     # A file name from an annotation file must not lead out of the folder; a link that the user has put there may.
-    if escapes_directory(name) or not path.is_file() or not path.stat().st_size:
+    path = None if escapes_directory(name) else find_picture(folder, name)
+    if path is None:
         return None
     try:
-        image = image_reading.read_image(path)
-    except image_reading.UnreadableImage as problem:
+        return read_image(path, *(size or (None, None)))
+    except UnreadableImage as problem:
         logger.info(f"{path}: {problem}; it is not shown")
         return None
-    if image.pixels.shape[1] == image.width:
-        return image.pixels
-    if image.width * image.height > image_reading.MAX_PIXELS:
-        logger.info(f"{path}: {image.width:,} × {image.height:,} pixels; it is not shown")
-        return None
-    return cv2.resize(image.pixels, (image.width, image.height))  # it was reduced while it was decoded
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
@@ -112,17 +118,17 @@ def encode_jpeg(image: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def _with_objects(image: np.ndarray, objects: pd.DataFrame, flagged: list[str]) -> np.ndarray:
+def _with_objects(image: ReadImage, objects: pd.DataFrame, flagged: list[str]) -> np.ndarray:
     """Return the image at the width of the gallery with a box around each object.
 
     Args:
-        image: [height, width, 3].
+        image: The image.
         objects: Columns name, x, y, width and height.
         flagged: Classes whose objects stand out.
     """
-    scale = WIDTH / image.shape[1]
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (WIDTH, max(1, round(image.shape[0] * scale))), interpolation=method)
+    scale = WIDTH / image.width  # the pixels of a very large image are fewer than its size
+    method = cv2.INTER_AREA if image.pixels.shape[1] > WIDTH else cv2.INTER_LINEAR
+    resized = cv2.resize(image.pixels, (WIDTH, max(1, round(image.height * scale))), interpolation=method)
     boxes = [
         Box(row.x, row.y, row.width, row.height, row.name).scaled(scale)
         for row in rows_of(objects[objects["width"].notna()])

@@ -1,8 +1,10 @@
 """Render the report: what each chapter returns, put into the template."""
 
 import platform
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
@@ -74,13 +76,25 @@ def render(
         "audits": [audit.chapter(run, name, images, audit_gallery) for name in run.auditors],
         "source": SOURCE,
         "usage": usage.chapter(run),
-        "versions": [("contextual-anomaly", __version__), ("Python", platform.python_version())]
-        + [(name, version(name)) for name in LIBRARIES],
+        "versions": [
+            ("contextual-anomaly", __version__),
+            ("Python", platform.python_version()),
+            *installed_versions(LIBRARIES),
+        ],
         "machine": f"{platform.system()} {platform.machine()}",
         "configuration": configuration,
         "digest": sha256(configuration.encode()).hexdigest(),
     }
     return environment.get_template("report.html").render(context)
+
+
+def installed_versions(libraries: Iterable[str]) -> list[tuple[str, str]]:
+    """Return name and version of those libraries that are installed: each step may have an environment of its own."""
+    found = []
+    for name in libraries:
+        with suppress(PackageNotFoundError):
+            found.append((name, version(name)))
+    return found
 
 
 def _headline(run: FinishedRun, corrected: pd.DataFrame) -> list[tuple[str, str]]:

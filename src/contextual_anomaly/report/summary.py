@@ -14,7 +14,8 @@ characters, decimal points too, become `_`; spaces before digits are dropped, so
 
 | dataset | model | experiment | measure |
 | --- | --- | --- | --- |
-| name | `data` | `train`, `val` | `n_scenes`, `n_unfiltered_scenes`, `n_classes`, `n_objects` |
+| name | `data` | `train`, `val` | `n_images`, `n_images_without_objects`, `n_scenes`, `n_unfiltered_scenes`, `n_classes`, \
+`n_objects` |
 | name | a model | `anomalies` | `n_unexpected`, `n_missing` |
 | name | a model | `inject_uniform`, `inject_matched`, `inject_rarest`, `inject_half_clean`, `remove`, `scenes` | corrected \
 protocol: the metric of `experiments/corrected/MODEL.summary.csv`, as `recall_at_1`, `auroc`, `fpr_at_95_tpr` |
@@ -146,6 +147,10 @@ def _count(value: int) -> Figure:
 
 def _data(run: FinishedRun) -> Named:
     counts = run.csv("scenes/class_counts.csv")
+    summary = run.optional_csv("data_summary.csv")
+    for row in rows_of(pd.DataFrame() if summary is None else summary):
+        if row.item in ("images", "images without objects"):
+            yield ("data", row.split, f"n_{row.item}"), _count(row.count)
     for split in SPLITS:
         scenes, of_split = run.scenes[split], counts[counts["split"] == split]
         yield ("data", split, "n_scenes"), _count(len(scenes.image_ids))

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly import tables
+from contextual_anomaly.detection.image_reading import ReadImage
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import rows_of, with_interval
-from contextual_anomaly.report.gallery import WIDTH, Box, encode_jpeg, read_image, with_boxes
+from contextual_anomaly.report.gallery import WIDTH, Box, encode_jpeg, open_image, with_boxes
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import embedded
 
@@ -47,7 +48,7 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
                 "title": title,
                 "count": len(rows),
                 "images": rows["image_id"].nunique(),
-                "gallery": [] if folder is None else _gallery(rows, run.annotations, folder, count),
+                "gallery": [] if folder is None else _gallery(run, rows, folder, count),
                 "table": html_table(_table(rows.head(LISTED)), {"probability": ".3f", "detector score": ".2f"}),
             }
         )
@@ -88,29 +89,29 @@ def _evaluation(evaluation: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(cells)
 
 
-def _gallery(rows: pd.DataFrame, annotations: pd.DataFrame, folder: Path, count: int) -> list[tuple]:
+def _gallery(run: FinishedRun, rows: pd.DataFrame, folder: Path, count: int) -> list[tuple]:
     """Return pairs of finding and image for the most probable findings with a box whose image is in the folder."""
     gallery: list[tuple] = []
     for row in rows_of(rows[rows["x"].notna()]):
         if len(gallery) == count:
             break
-        image = read_image(folder, row.file_name)
+        image = open_image(folder, row.file_name, run.image_sizes.get(row.image_id))
         if image is not None:
-            objects = annotations[annotations["image_id"] == row.image_id]
+            objects = run.annotations[run.annotations["image_id"] == row.image_id]
             alt = f"image {row.image_id}: {row.given_label or row.predicted_label}, {KINDS[row.kind]}"
             gallery.append((row, embedded("image/jpeg", _crop(image, row, objects), alt)))
     return gallery
 
 
-def _crop(image: np.ndarray, row: Any, objects: pd.DataFrame) -> bytes:
+def _crop(image: ReadImage, row: Any, objects: pd.DataFrame) -> bytes:
     """Return the box and its surroundings as JPEG, with a thin box around every other annotated object.
 
     Args:
-        image: [height, width, 3].
+        image: The image.
         row: A finding.
         objects: The annotated objects of the image.
     """
-    height, width = image.shape[:2]
+    width, height = image.width, image.height
     around = max(MARGIN * max(row.width, row.height), 0.12 * max(width, height))
     # All crops have about the same shape, so that they stand in rows.
     wide = max(row.width + 2 * around, ASPECT * (row.height + 2 * around))
@@ -119,7 +120,11 @@ def _crop(image: np.ndarray, row: Any, objects: pd.DataFrame) -> bytes:
     scale = WIDTH / (right - left)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     size = (WIDTH, max(1, round((bottom - top) * scale)))
-    crop = cv2.resize(image[top:bottom, left:right], size, interpolation=method)
+    share = image.pixels.shape[1] / width  # the pixels of a very large image are fewer than its size
+    first, last, upper, lower = (round(edge * share) for edge in (left, right, top, bottom))
+    crop = cv2.resize(
+        image.pixels[upper : max(lower, upper + 1), first : max(last, first + 1)], size, interpolation=method
+    )
     question = f"{row.predicted_label}?" if row.kind == "overlooked" else f"{row.given_label}? {row.predicted_label}?"
     found = Box(row.x, row.y, row.width, row.height, question).scaled(scale, left, top)
     others = [

@@ -20,7 +20,9 @@ def chapter(run: FinishedRun) -> dict:
     return {
         "fetched": fetched,
         "missing": missing,
-        "summary": None if summary is None or summary.empty else _readable(summary),
+        "summary": None
+        if summary is None or summary.empty
+        else html_table(_by_item(summary), dict.fromkeys(SPLITS, ",")),
         "problems": _problems(run),
         "left_out": _left_out(counts),
         "one_split_only": _one_split_only(counts),
@@ -42,6 +44,22 @@ def _problems(run: FinishedRun) -> dict | None:
         return None
     problems = pd.concat(parts, ignore_index=True)
     return {"count": int(problems["count"].sum()), "table": _readable(problems)}
+
+
+def _by_item(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return one item a row with its number in each split; what no split has is left out.
+
+    Args:
+        summary: Columns split, item, count and example.
+    """
+    counts = summary.pivot_table(index="item", columns="split", values="count", aggfunc="sum", sort=False)
+    counts = counts.reindex(columns=list(SPLITS)).fillna(0).astype(int)
+    counts = counts[(counts > 0).any(axis=1)]
+    found = summary[(summary["count"] > 0) & summary["example"].notna()]
+    examples = found.groupby("item", sort=False)["example"].first()
+    table = counts.assign(example=examples.reindex(counts.index)).reset_index()
+    table.columns.name = None
+    return table.rename(columns={"item": "what", "example": "such as"})
 
 
 def _readable(frame: pd.DataFrame) -> Table:
