@@ -18,16 +18,17 @@ from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS
 
 @dataclass(frozen=True)
 class Rates:
-    """Flag what looks as odd as this share of genuine cases, or odder."""
+    """Limits as rates of false alarms: the shares of genuine cases that may be flagged."""
 
     unexpected: float
     missing: float
 
     def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
-        """[N, C] bool."""
+        """Return which (image, class) to flag, [N, C] bool."""
         return np.where(present, p_value <= self.unexpected, p_value <= self.missing)
 
     def __str__(self) -> str:
+        """Return the limits in words, for the listing."""
         return (
             f"Unexpected: at most {self.unexpected:.2%} of genuine objects are expected as little. "
             f"Missing: at most {self.missing:.2%} of rightly absent classes are expected as much."
@@ -36,16 +37,17 @@ class Rates:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Flag by the expectation itself, as the original does."""
+    """Limits on the model's output itself, as in the original paper."""
 
     unexpected_below: float
     missing_above: float
 
     def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
-        """[N, C] bool."""
+        """Return which (image, class) to flag, [N, C] bool."""
         return np.where(present, probability < self.unexpected_below, probability > self.missing_above)
 
     def __str__(self) -> str:
+        """Return the limits in words, for the listing."""
         return (
             f"Missing: absent and expected above {self.missing_above}. "
             f"Unexpected: present and expected below {self.unexpected_below}."
@@ -62,12 +64,15 @@ def list_anomalies(
     geometry: np.ndarray | None = None,
     checked: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, Explanation]:
-    """Flag every (image, class) whose presence contradicts its expectation.
+    """List every (image, class) whose presence or absence contradicts its context.
 
     Args:
-        variant: which of the model's variants judges.
-        calibration: of that variant.
+        model: the context model.
+        variant: index of the variant of the model to use.
+        calibration: the calibration of that variant.
+        scenes: the images to list, N scenes of C classes.
         images: rows of `tables.IMAGES`; images with a COCO address get a link to COCO's explorer.
+        limits: what counts as unexpected and as missing.
         geometry: [N, A, F] of the scenes, for models that look at it.
         checked: [N, C] whether annotators looked for the class in the image; where they did not, it cannot be missing.
             None if they looked for every class in every image.

@@ -8,7 +8,7 @@ import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
@@ -39,11 +39,14 @@ InputPath = Annotated[str, AfterValidator(_without_braces)]
 """A file or folder of the user; spaces, quotes and dollar signs are fine."""
 
 
-ModelSettings = Annotated[
-    Union[tuple(module.Settings for module in configurable_families().values())],  # noqa: UP007
-    Field(discriminator="family"),
-]
-"""The settings of any family."""
+if TYPE_CHECKING:
+    ModelSettings = Section
+else:  # put together at run time: one class for each family
+    ModelSettings = Annotated[
+        Union[tuple(module.Settings for module in configurable_families().values())],  # noqa: UP007
+        Field(discriminator="family"),
+    ]
+    """The settings of any family."""
 
 
 class Dataset(Section):

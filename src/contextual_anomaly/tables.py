@@ -157,6 +157,9 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
     """Write ``table`` as zstd Parquet, aside and then renamed, after checking it against ``schema``.
 
     Args:
+        table: the rows.
+        schema: the columns that they must have.
+        path: the file to write.
         metadata: kept in the schema's metadata, beside what made the file.
 
     Raises:
@@ -185,11 +188,12 @@ def write_frame(
 
 
 def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table at ``path``.
+    """Return the table at ``path``.
 
     Args:
-        schema: of all its columns.
-        columns: which are read; all if None.
+        path: a Parquet file.
+        schema: the columns that it must have.
+        columns: the columns to read; all if None.
 
     Raises:
         UserError: as `open_table`.

@@ -24,6 +24,14 @@ def test_child_processes_count():
     assert 286 < float(printed) < 400
 
 
+def test_the_memory_of_the_process_that_starts_a_command_is_not_the_command_s():
+    start = "import subprocess, sys; x = bytearray(500_000_000); x[::4096] = b'1' * len(x[::4096]); "
+    inner = "from contextual_anomaly.runtime.usage import peak_memory_mb; print(peak_memory_mb())"
+    outer = start + f"subprocess.run([sys.executable, '-c', {inner!r}], check=True)"
+    printed = subprocess.run([sys.executable, "-c", outer], text=True, capture_output=True, check=True).stdout
+    assert 5 < float(printed) < 200
+
+
 def test_a_command_writes_its_usage(tmp_path):
     settings = ["configuration", "--settings", '{"a": 1}', "--output", tmp_path / "c.yaml"]
     done = subprocess.run(

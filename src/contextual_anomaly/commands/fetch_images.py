@@ -22,9 +22,8 @@ def fetch_images(
     Images stay in the store, so that an interrupted run continues, and a larger count downloads only the rest. An image
     counts as whole if it can be decoded and has the size that the annotations say. Images that no server has are named
     in the report and left out; if one could not be downloaded for another reason, the command fails in the end.
-    Example, of 400 images:
 
-    `contextual-anomaly fetch-images --image-table results/images/val.parquet --store data/images --count 400
+    Example: `contextual-anomaly fetch-images --image-table results/images/val.parquet --store data/images --count 400
     --output data/val2017_first400 --report data/val2017_first400.csv`
     """
     from contextual_anomaly import tables

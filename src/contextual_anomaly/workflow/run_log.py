@@ -158,6 +158,7 @@ class LogHandler(LogHandlerBase):
         return False
 
     def __post_init__(self) -> None:
+        """Start with nothing done; Snakemake's base class calls this."""
         self.progress = Progress()
         self.last_words: list[str] = []
 
