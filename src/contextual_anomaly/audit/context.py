@@ -100,6 +100,7 @@ class ContextGain:
         return self.mean > 2 * self.error
 
     def __str__(self) -> str:
+        """Return the gain in words."""
         if self.images < 2:
             return f"{self.images} of {self.of:,} images have two or more classes"
         return f"{self.mean:+.3f} nats an image (standard error {self.error:.3f}) against class frequency"

@@ -59,11 +59,9 @@ def fit(
     for model in estimators:
         require_same_classes(model, examples.classes, str(scenes))
     data = TrainingData(examples, known, estimators)
-    logger.info(
-        f"fitting {name}, {chosen.family}, on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}"
-    )
+    logger.info(f"fitting {name} on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}")
     start = time.monotonic()
-    fitted = registry.family(chosen.family).fit(data, name, chosen, threads)
+    fitted = registry.fit(data, name, chosen, threads)
     seconds = time.monotonic() - start
     logger.info(f"fitted in {seconds:.2f} s")
     if timing:

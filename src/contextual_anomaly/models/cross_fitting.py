@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def can_cross_fit(settings: Section) -> bool:
-    """Whether the family learns from scenes alone: not from other models, nor from where objects are."""
+    """Return whether the family learns from scenes alone: not from other models, nor from where objects are."""
     return not getattr(settings, "estimators", None) and not getattr(settings, "geometry", False)
 
 
@@ -26,7 +26,8 @@ def cross_fit(scenes: Scenes, fold: np.ndarray, name: str, settings: Section, th
         scenes: N images; those without any object teach nothing and are left out of the fits.
         fold: [N] 0 … K - 1.
         name: of the models.
-        settings: of their family.
+        settings: the family and its settings.
+        threads: processor cores to use.
 
     Returns:
         K models; number k has not seen the images of fold k.
@@ -44,10 +45,9 @@ def cross_fit(scenes: Scenes, fold: np.ndarray, name: str, settings: Section, th
         raise UserError(
             f"{len(fold)} image cannot be judged by models that were fitted on other images: there are none."
         )
-    logger.info(f"fitting {name}, {settings.family}, {folds} times, each without a part of the images")
+    logger.info(f"fitting {name} {folds} times, each without a part of the images")
     filled = scenes.counts.any(1)
-    family = registry.family(settings.family)
     return [
-        family.fit(TrainingData(scenes.where((fold != k) & filled)), name, settings, threads).model
+        registry.fit(TrainingData(scenes.where((fold != k) & filled)), name, settings, threads).model
         for k in range(folds)
     ]
