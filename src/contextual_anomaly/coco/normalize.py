@@ -113,7 +113,7 @@ def _other_kinds_of_annotations(columns: dict[str, list], report: ReadingReport)
         ),
     ):
         given = [row for row, value, box in zip(columns["row"], columns[field], columns["bbox"], strict=True)
-                 if value is not None and not isinstance(box, list)]  # fmt: skip
+                 if not _is_null(value) and not isinstance(box, list)]  # fmt: skip
         if given:
             report.refuse(kind, f"annotations record {given[0]}", f"a field {field}", f"these are {what}", len(given))
 
@@ -370,7 +370,11 @@ def _is_emptied(box: Any, outline: Any) -> bool:
     """Whether an object was deleted in a tool that left its record: all is 0 and nothing is outlined."""
     if not isinstance(box, list) or len(box) != 4 or any(number(side) != 0 for side in box):
         return False
-    return outline is not None and _decoded(outline) in ([], [[]])
+    return _decoded(outline) in ([], [[]])
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
 
 
 def _decoded(outline: Any) -> Any:
@@ -404,6 +408,8 @@ def _box(box: Any, outline: Any, record: str, report: ReadingReport) -> list[flo
 
 def wrong_size(box: Sequence[float]) -> str:
     """Which kind of box without a size it is, as the tables hold it in single precision; empty if it has one."""
+    if all(-1e15 < side < 1e15 for side in box) and box[2] > 1e-15 and box[3] > 1e-15:
+        return ""
     with np.errstate(all="ignore"):
         single = np.array(box, np.float64).astype(np.float32)
         area = np.float32(np.float64(box[2]) * np.float64(box[3]))

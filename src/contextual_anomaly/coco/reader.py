@@ -125,12 +125,12 @@ def decode_loosely(text: mmap.mmap, start: int, report: ReadingReport) -> Any:
         NotJson: it is none, even where NaN and Infinity, which JSON lacks and Python writes, are taken.
     """
     try:
-        with memoryview(text) as whole, whole[start:] as body:
-            msgspec.json.decode(body, type=msgspec.Raw)  # what is no JSON is found before anything is built of it
-            try:
-                return msgspec.json.decode(body, type=LooseInstances)
-            except msgspec.ValidationError:
-                return msgspec.json.decode(body)
+        body = memoryview(text)[start:]  # the outlines that are kept as text look into it
+        msgspec.json.decode(body, type=msgspec.Raw)  # what is no JSON is found before anything is built of it
+        try:
+            return msgspec.json.decode(body, type=LooseInstances)
+        except msgspec.ValidationError:
+            return msgspec.json.decode(body)
     except msgspec.ValidationError:
         pass  # a number is out of range, which Python reads as infinity
     except msgspec.DecodeError as error:

@@ -61,7 +61,7 @@ class Instances(msgspec.Struct):
     categories: list[Category]
 
 
-class LooseImage(msgspec.Struct):
+class LooseImage(msgspec.Struct, gc=False):
     """An image whose fields may have any type."""
 
     id: Any = None
@@ -74,7 +74,7 @@ class LooseImage(msgspec.Struct):
     not_exhaustive_category_ids: Any = None
 
 
-class LooseAnnotation(msgspec.Struct):
+class LooseAnnotation(msgspec.Struct, gc=False):
     """An annotation whose fields may have any type; what only some files hold is kept as text of the file."""
 
     id: Any = None
@@ -84,9 +84,9 @@ class LooseAnnotation(msgspec.Struct):
     area: Any = None
     iscrowd: Any = None
     score: Any = None
-    segmentation: msgspec.Raw | None = None
-    segments_info: msgspec.Raw | None = None
-    caption: msgspec.Raw | None = None
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")
+    segments_info: msgspec.Raw = msgspec.Raw(b"null")
+    caption: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class LooseCategory(msgspec.Struct):

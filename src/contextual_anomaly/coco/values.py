@@ -25,6 +25,8 @@ def integer(value: Any) -> int | None:
 
 def number(value: Any) -> float | None:
     """Return a number, also of text such as "12.5", and None of what is none; NaN and infinity are numbers here."""
+    if type(value) is float:  # as most are
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -59,6 +61,8 @@ def identity(value: Any) -> int | str | None:
 
     "007" stays text, or it would be the same as "7".
     """
+    if type(value) is int:  # as most are
+        return value
     if isinstance(value, str):
         whole = integer(value)
         return whole if whole is not None and str(whole) == value else text(value) or None
