@@ -109,7 +109,7 @@ class Generator:
         keys = {"mask": "0,1", "anchors": "10,14, 23,27, 37,58", "classes": CLASSES, "num": 3}
         if self.rng.integers(2):
             keys["scale_x_y"] = 1.1
-        self.add("yolo", keys, self.channels, self.side)
+        self.add("yolo", keys, self.channels, 0)  # no layer reads from a head
 
 
 def generate(rng: np.random.Generator) -> tuple[list[tuple[str, dict]], set[str]]:

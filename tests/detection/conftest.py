@@ -1,4 +1,4 @@
-"""Small networks of constant output, pictures and tables, for detectors without weights."""
+"""Small networks of constant output, images and tables, for detectors without weights."""
 
 import cv2
 import numpy as np
@@ -44,11 +44,11 @@ def constant_network(tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """A folder of noise pictures by file name → (width, height)."""
+def images(tmp_path):
+    """A folder of noise images by file name → (width, height)."""
 
     def write(sizes: dict[str, tuple[int, int]]):
-        folder = tmp_path / "pictures"
+        folder = tmp_path / "images"
         folder.mkdir(exist_ok=True)
         rng = np.random.default_rng(0)
         for name, (width, height) in sizes.items():
@@ -64,10 +64,10 @@ CLASSES = pd.DataFrame(
 
 
 @pytest.fixture
-def dataset(tmp_path, pictures):
+def dataset(tmp_path, images):
     """Seven images, the last of them not in the folder: (folder, image table, category table)."""
     sizes = {f"{i:012}.jpg": (60 + 7 * i, 100 - 5 * i) for i in range(1, 8)}
-    folder = pictures(sizes)
+    folder = images(sizes)
     (folder / f"{7:012}.jpg").unlink()
     images = pd.DataFrame(
         {

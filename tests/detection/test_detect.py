@@ -73,7 +73,7 @@ def test_broken_images_are_named_and_the_rest_goes_on(tmp_path, dataset, weights
     whole = (folder / names[1]).read_bytes()
     (folder / names[1]).write_bytes(whole[: len(whole) // 2])
     (folder / names[2]).write_bytes(b"")
-    (folder / names[3]).write_text("no picture")
+    (folder / names[3]).write_text("no image")
     cv2.imwrite(str(folder / names[4]), np.zeros((30, 30, 3), np.uint8))  # not of the size that the table says
     found = _detect(dataset, weights, tmp_path)
     report = found.report
