@@ -23,6 +23,9 @@ from contextual_anomaly.runtime.renamed import renamed_settings
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
 
+OWN_MIN_STEPS = 1_000
+"""Training steps of masked networks at least, for own data, which may be small."""
+
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$")]
 
@@ -338,6 +341,14 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
         included = settings.dataset.kind is DatasetKind.own
         scenes = settings.scenes.model_copy(update={"include_person": included})
         settings = settings.model_copy(update={"scenes": scenes})
+    if settings.dataset.kind is DatasetKind.own:
+        models = {
+            name: model.model_copy(update={"min_steps": OWN_MIN_STEPS})
+            if isinstance(model, masked.Settings) and model.min_steps is None
+            else model
+            for name, model in settings.models.items()
+        }
+        settings = settings.model_copy(update={"models": models})
     if settings.dataset.kind is DatasetKind.synthetic:
         return settings
     folder = settings.dataset.local_copy or environment.get(LOCAL_COPY_VARIABLE, "")

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.families import masked
 from contextual_anomaly.models.inputs import sparse_inputs
 from contextual_anomaly.models.training.masked import MaskedNet, dense_inputs, device_arrays
+from contextual_anomaly.scenes import Scenes
 
 
 @pytest.mark.parametrize("geometry", [False, True])
@@ -80,3 +82,18 @@ def test_learns_the_conditionals_of_the_world(data, world):
     difference = fitted.model.predict_proba(presence) - exact.predict_proba(presence)
     assert np.abs(difference).mean() < 0.04
     assert fitted.history["val_loss"].iloc[-1] < fitted.history["val_loss"].iloc[0]
+
+
+def test_few_images_get_the_steps_that_they_need_and_the_best_epoch_is_kept():
+    """Sixty images, each two of four classes that go together: six epochs are six steps."""
+    scenes = np.tile(np.repeat(np.eye(2, dtype=np.uint16), 2, axis=1), (30, 1))
+    data = TrainingData(Scenes(np.arange(60), scenes, ("a", "b", "c", "d"), (1, 2, 3, 4), "pairs"))
+    losses = {}
+    for min_steps in (None, 200):
+        settings = masked.Settings(family="masked", units=16, seeds=[0], min_steps=min_steps)
+        fitted = masked.fit(data, "masked", settings, 1)
+        assert len(fitted.history) == (min_steps or 6)
+        odds = fitted.model.log_odds(data.held_out_presence)[0]
+        losses[min_steps] = np.logaddexp(0, np.where(data.held_out_presence > 0, -odds, odds)).sum(1).mean()
+    assert losses[200] == pytest.approx(fitted.history["val_loss"].min(), rel=0.2)
+    assert losses[200] < losses[None] / 4

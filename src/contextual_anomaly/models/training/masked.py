@@ -51,6 +51,7 @@ class TrainConfig:
     blocks: int
     seeds: list[int]
     epochs: int
+    min_steps: int
     batch_size: int
     learning_rate: float
     weight_decay: float
@@ -78,7 +79,7 @@ def train_masked(
     start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     data = device_arrays(inputs.train), device_arrays(inputs.held_out)
     states = [start(jax.random.key(seed), data) for seed in config.seeds]
-    states, losses = run_interleaved(epoch, states, data, config.epochs, threads, title)
+    states, losses = run_interleaved(epoch, states, data, program.epochs, threads, title)
     rows = [
         (seed, number, *map(float, loss))
         for seed, of_seed in zip(config.seeds, losses, strict=True)
@@ -132,24 +133,28 @@ class _Program:
         self.mask_rate = config.mask_rate
         self.batch = min(config.batch_size, images)
         self.steps = images // self.batch
-        total = max(self.steps * config.epochs, 10)
+        self.epochs = max(config.epochs, -(-config.min_steps // self.steps))
+        # Few images are easily learnt by heart, so that the last epoch need not be the best one.
+        self.keep_best = self.epochs > config.epochs
+        total = max(self.steps * self.epochs, 10)
         rate = optax.cosine_onecycle_schedule(total, config.learning_rate, 0.15, div_factor=10, final_div_factor=100)
         self.optimizer = optax.adamw(rate, b2=0.99, weight_decay=config.weight_decay)
 
     def start(self, key: jax.Array, data):
-        """Return parameters, optimizer state, the key of the epochs, and the number of the first."""
+        """Return the best parameters, the last ones, optimizer state, key, number of the epoch, and the least loss."""
         weights, order = jax.random.split(key)
         (_, _, presence), _ = data
         params = self.net.init(weights, jnp.zeros((1, len(self.encoding.classes) * self.encoding.width + 1)))
         # Training starts from the class frequencies and learns what the other classes change.
         share = jnp.clip(presence.mean(0), 1e-4, 1 - 1e-4)
         params["params"]["decoder"]["bias"] = jnp.log(share / (1 - share))
-        return params, self.optimizer.init(params), order, jnp.int32(0)
+        best = jax.tree.map(jnp.copy, params)  # another buffer, because both are donated
+        return best, params, self.optimizer.init(params), order, jnp.int32(0), jnp.float32(jnp.inf)
 
     def epoch(self, carry, data):
         """Pass once over the shuffled scenes; the losses are the training mean and that of the held-out scenes."""
         train, held_out = data
-        params, state, order, number = carry
+        best, params, state, order, number, least = carry
         shuffle, noise = jax.random.split(jax.random.fold_in(order, number))
         rows = jax.random.permutation(shuffle, len(train[0]))[: self.steps * self.batch].reshape(self.steps, self.batch)
 
@@ -162,7 +167,10 @@ class _Program:
 
         (params, state), losses = jax.lax.scan(step, (params, state), (rows, jax.random.split(noise, self.steps)))
         loss = self._loss(params, *held_out, order, False)
-        return (params, state, order, number + 1), jnp.stack([losses.mean(), loss])
+        better = (loss < least) | (not self.keep_best)
+        best = jax.tree.map(lambda old, new: jnp.where(better, new, old), best, params)
+        carry = best, params, state, order, number + 1, jnp.minimum(loss, least)
+        return carry, jnp.stack([losses.mean(), loss])
 
     def _loss(self, params, classes, features, presence, key, train: bool) -> Float32[Array, ""]:
         """Return the mean negative pseudo-log-likelihood, from two passes for each scene.
