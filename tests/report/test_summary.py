@@ -4,6 +4,7 @@ import csv
 import json
 import math
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -171,3 +172,19 @@ def test_a_file_of_something_else_is_refused(write_json):
         read_summary(write_json({"annotations": []}))
     with pytest.raises(UserError, match="not a readable JSON file"):
         read_summary(write_json("{"))
+
+
+def test_numbers_of_images_come_from_the_summary_of_the_data(results):
+    class Counted(FinishedRun):
+        def optional_csv(self, name):
+            rows = [
+                ("train", "images", 300, ""),
+                ("train", "images without objects", 7, "a.jpg"),
+                ("val", "classes", 6, ""),
+            ]
+            return pd.DataFrame(rows, columns=["split", "item", "count", "example"])
+
+    figures = summarize(Counted(results, FAMILIES, ["published"], [], None), "x")
+    assert figures["x.data.train.n_images"]["value"] == 300
+    assert figures["x.data.train.n_images_without_objects"]["value"] == 7
+    assert "x.data.val.n_images" not in figures
