@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import threading
 import unicodedata
 from collections import deque
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,6 +30,9 @@ LARGE = 25_000_000  # pixels; only one such image is decoded at a time
 ORIENTATION = 0x0112  # the EXIF tag
 END_OF_IMAGE = b"\xff\xd9"
 NO_END_MARKER = "the end marker is missing; everything before it was read"
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "AVIF", "JPEG2000", "PPM", "PCX", "TGA", "SUN")
+"""Formats that are read, as Pillow names them."""
 
 _one_large_image = threading.Lock()
 
@@ -127,7 +132,7 @@ def read_header(data: bytes) -> ImageHeader:
     if not known and (what := what_it_is(data[:1024])):
         raise UnreadableImage(f"is {what}")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _open(data) as image:
             # Pillow would decode a whole PNG to find its EXIF data behind the pixels.
             exif = image.getexif() if image.format != "PNG" or "exif" in image.info else {}
             orientation = exif.get(ORIENTATION, 1)
@@ -135,8 +140,6 @@ def read_header(data: bytes) -> ImageHeader:
             width, height = image.size
             header = ImageHeader(kind, width, height, image.mode, orientation if orientation in range(1, 9) else 1)
             progressive = bool(image.info.get("progressive"))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadableImage(f"is too large ({error})") from None
     except UnidentifiedImageError:
         if data.startswith((b"II*\0", b"MM\0*")):
             raise UnreadableImage(
@@ -149,8 +152,24 @@ def read_header(data: bytes) -> ImageHeader:
     return header
 
 
-# The bounds are those of this module, by format; Pillow would refuse earlier, and warns.
-Image.MAX_IMAGE_PIXELS = None
+def _open(data: bytes) -> ImageFile:
+    """Open an image of one of `FORMATS` in Pillow, which reads its header only.
+
+    `Image.open` has one bound for all formats and warns; the bounds are those of this module here, by format.
+
+    Raises:
+        UnidentifiedImageError: It is of none of the formats.
+    """
+    Image.init()
+    for name in FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or (accept is not None and accept(data[:16]) is not True):
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):  # as Image.open: not of this format after all
+            continue
+    raise UnidentifiedImageError
 
 
 def _check_size(header: ImageHeader, progressive: bool) -> None:
@@ -223,9 +242,9 @@ def _decode(data: bytes, header: ImageHeader) -> np.ndarray:
             pixels = None
     if pixels is None and header.mode in ("CMYK", "P", "L", "RGB", "RGBA", "LA", "1"):
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with _open(data) as image:
                 pixels = np.asarray(image.convert("RGB"))[..., ::-1]
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise UnreadableImage(f"damaged or cut off ({error})") from None
     if pixels is None:
         raise UnreadableImage(f"{header.format} that OpenCV cannot decode: damaged, cut off, or of a rare kind")
