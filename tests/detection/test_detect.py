@@ -5,7 +5,9 @@ import json
 import cv2
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from contextual_anomaly import tables
 from contextual_anomaly.commands.darknet_to_onnx import darknet_to_onnx
@@ -84,6 +86,30 @@ def test_broken_images_are_named_and_the_rest_goes_on(tmp_path, dataset, weights
     assert found.class_scores["image_id"].to_pylist() == [1, 5, 6]
     told = capfd.readouterr().err
     assert all(name in told for name in names[1:5])
+
+
+@pytest.mark.parametrize("orientation", [6, 8, 3])
+def test_boxes_lie_where_the_annotations_have_them(tmp_path, dataset, weights, orientation):
+    """Image 1 is stored with 67 × 95 pixels and has an EXIF orientation; its annotations are of the frame as stored."""
+    folder, images, _ = dataset
+    plain = _detect(dataset, weights, tmp_path / "plain").detections.to_pandas()
+    path = folder / f"{1:012}.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(path).save(path, exif=exif)
+    stored = _detect(dataset, weights, tmp_path / "stored")
+    pd.testing.assert_frame_equal(stored.detections.to_pandas(), plain)
+    undecided = "does not tell" in stored.report["problem"][0]
+    assert undecided == (orientation == 3)  # turned upside down the size is the same
+    table = tables.read_table(images, tables.IMAGES).to_pandas()
+    table.loc[0, ["width", "height"]] = 95, 67
+    tables.write_table(pa.Table.from_pandas(table, tables.IMAGES, preserve_index=False), tables.IMAGES, images)
+    shown = _detect(dataset, weights, tmp_path / "shown")
+    first = shown.detections.to_pandas().query("image_id == 1 and score > 0.8").iloc[0]
+    if orientation != 3:
+        # 95 × 67 fills 91 × 64 pixels from (2, 0) on.
+        np.testing.assert_allclose(first[["x", "width"]].astype(float), np.array([38 - 2, 20]) * 95 / 91, rtol=1e-5)
+        assert shown.report["problem"][0] == ""
 
 
 def _shards(tmp_path, dataset, weights, count, threads=1):

@@ -1,5 +1,8 @@
 """Images one by one from a real server."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -12,6 +15,11 @@ from contextual_anomaly.errors import UserError
 from tests.download.server import Misbehaviour
 
 IMPATIENT = RetryPolicy(max_retries=1, backoff_factor=0.01, timeout=0.5)
+
+
+# A PNG that claims 60,000 × 60,000 pixels in its header, 10 GB.
+BOMB = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+BOMB += struct.pack(">I", zlib.crc32(BOMB[12:]))
 
 
 def jpeg(number: int, width: int = 32, height: int = 24) -> bytes:
@@ -101,7 +109,7 @@ def test_a_failure_that_may_pass_ends_in_an_error_and_loses_nothing(site, images
     assert [path for path, _ in site.requests] == [path_of(5)]
 
 
-@pytest.mark.parametrize("content", [b"<html>busy</html>", b"", jpeg(3)[:200], jpeg(3, width=16)])
+@pytest.mark.parametrize("content", [b"<html>busy</html>", b"", jpeg(3)[:200], jpeg(3)[:-2], jpeg(3, width=16), BOMB])
 def test_what_is_not_the_image_is_not_kept(site, images, get, tmp_path, content):
     site.files[path_of(3)] = content
     with pytest.raises(UserError, match=r"000000000003\.jpg"):
