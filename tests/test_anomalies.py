@@ -113,6 +113,17 @@ def test_the_text_shows_each_image_once(kitchen):
     ]
 
 
+def test_an_id_that_was_text_is_given_back(kitchen):
+    model, known, scenes, images = kitchen
+    originals = pa.array(["kitchen_a", None, None], pa.string())
+    images = images.set_column(images.schema.get_field_index("original_id"), "original_id", originals)
+    listing, _ = list_anomalies(model, 0, known, scenes, images, LIMITS)
+    assert as_table(listing)["original_id"].to_pylist() == ["kitchen_a", None, "kitchen_a", None]
+    text = as_text(listing, scenes, "heading")
+    assert "image kitchen_a  11.jpg" in text
+    assert "image 12  12.jpg" in text
+
+
 def test_rates_flag_what_looks_as_odd_as_few_genuine_cases(kitchen):
     """(1 + as odd) / (1 + all): surfboard 1/100, laptop 2/100; knife of image 11 1/1000, of image 13 10/1000."""
     listing, _ = list_anomalies(kitchen[0], 0, *kitchen[1:], Rates(unexpected=0.02, missing=0.009))

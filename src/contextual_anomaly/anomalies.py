@@ -110,8 +110,9 @@ def list_anomalies(
             "explanation": [reasons.text(flag, scenes.classes) for flag in range(len(row))],
             "file_name": about["file_name"].fillna("").to_numpy(),
             "link": links,
+            "original_id": [value if isinstance(value, str) else None for value in about["original_id"]],
         }
-    ).astype({"category": object, "kind": object, "explanation": object})
+    ).astype({"category": object, "kind": object, "explanation": object, "original_id": object})
     return listing, reasons
 
 
@@ -142,7 +143,8 @@ def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
     for image, of_image in groupby(flags, key=lambda flag: flag.image_id):
         of_image = list(of_image)
         there = [scenes.classes[c] for c in np.flatnonzero(scenes.counts[row_of[image]])]
-        lines.append(f"image {image}  {of_image[0].file_name}  {of_image[0].link}".rstrip())
+        name = of_image[0].original_id if isinstance(of_image[0].original_id, str) else image
+        lines.append(f"image {name}  {of_image[0].file_name}  {of_image[0].link}".rstrip())
         lines.append(f"  shows: {', '.join(there)}")
         for flag in of_image:
             explanation = f": {flag.explanation}" if flag.explanation else ""

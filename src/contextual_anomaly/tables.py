@@ -105,6 +105,7 @@ ANOMALIES = pa.schema(
         "explanation": pa.string(),  # the classes that speak for it and against it
         "file_name": pa.string(),
         "link": pa.string(),
+        "original_id": pa.string(),  # of the image, as in `IMAGES`
     }
 )
 """One flagged (image, class) a row, the most surprising first."""
