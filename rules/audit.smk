@@ -3,6 +3,21 @@
 # Each detector judges together with context; where there is none, context judges alone.
 AUDITORS = list(DETECTORS) or ["context"]
 
+# Of own data, the model that predicts held-out images best, among those that need nothing but scenes.
+AUDIT_MODELS = [SETTINGS.audit.model]
+if SETTINGS.audit.model == "auto":
+    AUDIT_MODELS = [
+        name
+        for name in SETTINGS.models
+        if FAMILY[name] not in ("autoencoder", "ensemble") and not uses_geometry(name)
+    ]
+    if not OWN and "masked" in AUDIT_MODELS:
+        AUDIT_MODELS = ["masked"]
+
+# One file that holds both splits is audited as a whole, each image by models that have not seen it.
+AUDITED_SPLITS = SPLITS if DIVIDED and not DETECTORS else ["val"]
+CROSS_FIT = "--cross-fit" if "train" in AUDITED_SPLITS else ""
+
 
 wildcard_constraints:
     auditor="|".join(AUDITORS),
@@ -12,11 +27,11 @@ rule audit_annotations:
     """List probable annotation errors, the likeliest first."""
     input:
         unpack(auditor_inputs),
-        annotations=ANNOTATIONS.format(split="val"),
+        annotations=expand(ANNOTATIONS, split=AUDITED_SPLITS),
         categories=CATEGORIES.format(split="val"),
-        images=IMAGES.format(split="val"),
-        model=MODEL.format(model=SETTINGS.audit.model),
-        train_scenes=SCENES.format(split="train"),
+        images=expand(IMAGES, split=AUDITED_SPLITS),
+        models=expand(MODEL, model=AUDIT_MODELS),
+        train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
         table=f"{R}/audit/{{auditor}}.parquet",
         csv=report(
@@ -26,6 +41,7 @@ rule audit_annotations:
             labels={"by": "{auditor}", "table": "findings"},
         ),
         coco=f"{R}/audit/{{auditor}}.json",
+        selection=f"{R}/audit/{{auditor}}.selection.csv",
     log:
         text=f"{R}/logs/audit_annotations.{{auditor}}.log",
         usage=f"{R}/logs/audit_annotations.{{auditor}}.usage.json",
@@ -37,19 +53,27 @@ rule audit_annotations:
         runtime=growing(30),
     params:
         detector=auditor_options,
-        bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        files=lambda wildcards, input: " ".join(
+            [
+                repeated("--annotations", input.annotations),
+                repeated("--images", input.images),
+                repeated("--model", input.models),
+            ]
+        ),
+        cross_fit=CROSS_FIT,
+        bottleneck=chosen_bottleneck(AUDIT_MODELS[0]),
         error_rate=SETTINGS.audit.error_rate,
         min_score=SETTINGS.audit.min_score,
         listed=SETTINGS.audit.max_issues,
         folds=SETTINGS.rescoring.folds,
         seed=SETTINGS.experiments.seed,
-        source=source("audit", SETTINGS.audit.model),
+        source=source("audit", *AUDIT_MODELS),
     shell:
         "contextual-anomaly --usage {log.usage} audit"
-        " --annotations {input.annotations} --categories {input.categories}"
-        " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
+        " {params.files} {params.cross_fit} --categories {input.categories}"
+        " --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --min-score {params.min_score} --max-issues {params.listed}"
-        " --error-rate {params.error_rate} --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco}"
+        " --error-rate {params.error_rate} --folds {params.folds} --seed {params.seed} --output {output.table} --csv {output.csv} --coco {output.coco} --selection-table {output.selection}"
         " > {log.text} 2>&1"
 
 
@@ -57,11 +81,11 @@ rule evaluate_audit:
     """Plant errors into the annotations and see how high the audit ranks them."""
     input:
         unpack(auditor_inputs),
-        annotations=ANNOTATIONS.format(split="val"),
+        annotations=expand(ANNOTATIONS, split=AUDITED_SPLITS),
         categories=CATEGORIES.format(split="val"),
-        images=IMAGES.format(split="val"),
-        model=MODEL.format(model=SETTINGS.audit.model),
-        train_scenes=SCENES.format(split="train"),
+        images=expand(IMAGES, split=AUDITED_SPLITS),
+        models=expand(MODEL, model=AUDIT_MODELS),
+        train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
         table=report(
             f"{R}/audit/{{auditor}}.evaluation.csv",
@@ -80,16 +104,24 @@ rule evaluate_audit:
         runtime=growing(30),
     params:
         detector=auditor_options,
-        bottleneck=chosen_bottleneck(SETTINGS.audit.model),
+        files=lambda wildcards, input: " ".join(
+            [
+                repeated("--annotations", input.annotations),
+                repeated("--images", input.images),
+                repeated("--model", input.models),
+            ]
+        ),
+        cross_fit=CROSS_FIT,
+        bottleneck=chosen_bottleneck(AUDIT_MODELS[0]),
         error_rate=SETTINGS.audit.error_rate,
         share=SETTINGS.audit.label_noise,
         folds=SETTINGS.rescoring.folds,
         bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
-        source=source("evaluate_audit", SETTINGS.audit.model),
+        source=source("evaluate_audit", *AUDIT_MODELS),
     shell:
         "contextual-anomaly --usage {log.usage} evaluate-audit"
-        " --annotations {input.annotations} --categories {input.categories}"
-        " --images {input.images} --model {input.model} --train-scenes {input.train_scenes} {params.detector}"
+        " {params.files} {params.cross_fit} --categories {input.categories}"
+        " --train-scenes {input.train_scenes} {params.detector}"
         " --bottleneck {params.bottleneck} --error-rate {params.error_rate} --share {params.share} --folds {params.folds}"
         " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.table} > {log.text} 2>&1"

@@ -234,7 +234,7 @@ class Rescoring(Section):
 class Audit(Section):
     """Probable annotation errors."""
 
-    model: Name = "masked"
+    model: Name = "auto"
     error_rate: Annotated[float, Field(gt=0, le=0.3)] = 0.02
     min_score: Share = 0.2
     max_issues: Count = 500
@@ -306,7 +306,7 @@ class Configuration(Section):
         asked = [("anomalies.models", name) for name in self.anomalies.models]
         asked += [("rescoring.model", self.rescoring.model), ("rescoring.fusion_model", self.rescoring.fusion_model)]
         for where, name in [*asked, ("audit.model", self.audit.model)]:
-            if name not in known:
+            if name not in known and (where, name) != ("audit.model", "auto"):
                 raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
         if self.dataset.kind is not DatasetKind.synthetic:
             for detector in self.detection.detectors:

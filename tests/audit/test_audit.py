@@ -69,7 +69,16 @@ def run(files, folder, detector=True, **options):
     outputs = [folder / name for name in ("audit.parquet", "audit.csv", "audit.json")]
     if detector:
         options = {"detections": files / "detections.parquet", "image_report": files / "report.csv"} | options
-    audit(*inputs, files / "oracle.safetensors", files / "scenes.parquet", *outputs, **options)
+    annotations, categories, images = inputs
+    audit(
+        [annotations],
+        categories,
+        [images],
+        [files / "oracle.safetensors"],
+        files / "scenes.parquet",
+        *outputs,
+        **options,
+    )
     return tables.read_table(outputs[0], tables.FINDINGS).to_pandas()
 
 

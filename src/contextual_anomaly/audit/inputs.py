@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.audit.context import Context
@@ -14,7 +16,9 @@ from contextual_anomaly.detection.detections import read_detected_image_ids
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel, require_conditional, require_same_classes, variant_index
 from contextual_anomaly.models.cross_fitting import cross_fit
+from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.registry import load_model, read_settings
+from contextual_anomaly.models.selection import select
 from contextual_anomaly.models.store import read_model
 from contextual_anomaly.scenes import Scenes, read_scenes
 from contextual_anomaly.stats.folds import assign_folds
@@ -27,16 +31,17 @@ class AuditFiles:
     """The files of an audit.
 
     Attributes:
-        annotations, categories, images: tables of the audited split.
-        model: the context model.
+        annotations, images: tables of each audited split, in the same order; no image is in two of them.
+        categories: the classes.
+        models: the context model, or several to choose from.
         train_scenes: for the classes, and how common they are.
         detections, image_report: boxes of a detector, and which images it has run on; both or neither.
     """
 
-    annotations: Path
+    annotations: list[Path]
     categories: Path
-    images: Path
-    model: Path
+    images: list[Path]
+    models: list[Path]
     train_scenes: Path
     detections: Path | None = None
     image_report: Path | None = None
@@ -44,7 +49,7 @@ class AuditFiles:
 
 def read_audited(
     files: AuditFiles, bottleneck: int, folds: int, seed: int, error_rate: float, cross_fitted: bool
-) -> Audited:
+) -> tuple[Audited, pd.DataFrame]:
     """Read the tables of the split and the model; with a detector, the images that it has run on are audited.
 
     Args:
@@ -54,20 +59,30 @@ def read_audited(
         error_rate: share of objects that is believed to be overlooked, and share under a wrong label.
         cross_fitted: the model has seen the audited images; fit its family again for each fold, on the others.
 
+    Returns:
+        What is audited, and how well each model predicts held-out images, the best one first.
+
     Raises:
         UserError: a file is missing or wrong, files do not belong together, or there are too few images.
     """
     if (files.detections is None) != (files.image_report is None):
         raise UserError("--detections and --image-report go together: give both, or neither.")
-    model, train = load_model(files.model), read_scenes(files.train_scenes)
-    require_same_classes(model, train.classes, str(files.train_scenes))
+    train = read_scenes(files.train_scenes)
+    models = [load_model(path) for path in files.models]
+    for model in models:
+        require_same_classes(model, train.classes, str(files.train_scenes))
+    model, selection = select(models, TrainingData(train))
     variant = variant_index(model, bottleneck)
     categories = tables.read_table(files.categories, tables.CATEGORIES).to_pandas()
     unknown = sorted(set(model.classes) - set(categories["name"]))
     if unknown:
         raise UserError(f"{files.categories}: lacks classes of model {model.name!r}: {', '.join(unknown[:5])}.")
     require_conditional(model, variant, "audit.model")
-    objects = tables.read_table(files.annotations, tables.ANNOTATIONS).to_pandas()
+    objects = _concatenated(files.annotations, tables.ANNOTATIONS)
+    images = _concatenated(files.images, tables.IMAGES)
+    if images["image_id"].duplicated().any():
+        image = images.loc[images["image_id"].duplicated(), "image_id"].iloc[0]
+        raise UserError(f"image {image} is in two of {', '.join(map(str, files.images))}: audit one split at a time.")
     detections = None
     image_ids = np.unique(objects["image_id"])
     if files.detections is not None and files.image_report is not None:
@@ -79,14 +94,14 @@ def read_audited(
                 f"{files.detections}: image {strangers.iloc[0]} is not among those run in {files.image_report}."
             )
     if not len(image_ids):
-        raise UserError(f"{files.annotations}: there is no image to audit.")
+        raise UserError(f"{', '.join(map(str, files.annotations))}: there is no image to audit.")
     if len(image_ids) < folds:
         logger.warning(f"{len(image_ids)} images are divided into as many folds, not into {folds}")
         folds = len(image_ids)
     audited = Audited(
         objects=objects,
         categories=categories,
-        images=tables.read_table(files.images, tables.IMAGES).to_pandas(),
+        images=images,
         image_ids=image_ids,
         classes=model.classes,
         detections=detections,
@@ -95,7 +110,14 @@ def read_audited(
         overlooked=ErrorPrior(error_rate),
         swapped=ErrorPrior(error_rate),
     )
-    return _with_context(audited, model, variant, train, files.model if cross_fitted else None)
+    chosen = files.models[next(i for i, other in enumerate(models) if other is model)]
+    return _with_context(audited, model, variant, train, chosen if cross_fitted else None), selection
+
+
+def _concatenated(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
+    """Return the rows of all tables, sorted by image."""
+    rows = pa.concat_tables(tables.read_table(path, schema).replace_schema_metadata(None) for path in paths)
+    return rows.sort_by("image_id").to_pandas() if len(paths) > 1 else rows.to_pandas()
 
 
 def _with_context(audited: Audited, model: ContextModel, variant: int, train: Scenes, cross_fit_from: Path | None):

@@ -10,16 +10,22 @@ logger = logging.getLogger(__name__)
 
 
 def audit(
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
+    annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
-    images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
-    model: Annotated[Path, typer.Option(help="The context model, one that leaves out the class it judges.")],
+    images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
+    model: Annotated[
+        list[Path],
+        typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
+    ],
     train_scenes: Annotated[
         Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
     ],
     output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
     csv: Annotated[Path, typer.Option(help="The same as CSV.")],
     coco: Annotated[Path, typer.Option(help="The same as COCO JSON, for pycocotools and labelling tools.")],
+    selection_table: Annotated[
+        Path | None, typer.Option(help="How well each model predicts held-out images, as CSV.")
+    ] = None,
     detections: Annotated[
         Path | None, typer.Option(help="Boxes of a detector (Parquet). Without, context alone judges.")
     ] = None,
@@ -64,7 +70,7 @@ def audit(
     from contextual_anomaly.runtime.atomic import atomic_write
 
     files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
-    audited = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
+    audited, selection = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     findings = explained(audited, listed(all_findings(audited, min_score), max_issues))
     counts = findings["kind"].value_counts()
     judges = [audited.context.name] if audited.context else []
@@ -76,6 +82,9 @@ def audit(
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
     made_from = {"judged_by": by, "min_score": str(min_score)}
     tables.write_table(table, tables.FINDINGS, output, made_from)
+    if selection_table:
+        with atomic_write(selection_table) as temporary:
+            selection.to_csv(temporary, index=False, float_format="%.6g")
     with atomic_write(csv) as temporary:
         findings.to_csv(temporary, index=False, float_format="%.6g")
     with atomic_write(coco) as temporary:

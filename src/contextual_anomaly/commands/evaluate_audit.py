@@ -10,10 +10,13 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_audit(
-    annotations: Annotated[Path, typer.Option(help="Objects of the split (Parquet).")],
+    annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
     categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
-    images: Annotated[Path, typer.Option(help="Images of the split (Parquet).")],
-    model: Annotated[Path, typer.Option(help="The context model, one that leaves out the class it judges.")],
+    images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
+    model: Annotated[
+        list[Path],
+        typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
+    ],
     train_scenes: Annotated[
         Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
     ],
@@ -55,7 +58,7 @@ def evaluate_audit(
     from contextual_anomaly.runtime.atomic import atomic_write
 
     files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
-    audited = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
+    audited, _ = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     table = evaluate(audited, share, seed, n_resamples)
     with atomic_write(output) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
