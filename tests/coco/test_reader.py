@@ -345,6 +345,7 @@ def test_classes_that_were_looked_for(write_json, instances, odd):
         instances["annotations"][0]["image_id"] = "7"
     reading = read(write_json, instances)
     assert list(zip(*reading.checked.to_pydict().values(), strict=True)) == [(3, 44), (5, 44), (7, 18), (7, 44)]
+    assert reading.report.problems["classes_not_checked"].count == 3
     assert read(write_json, {**instances, "images": [{"id": 7, "file_name": "7.jpg"}]}).checked is None
 
 

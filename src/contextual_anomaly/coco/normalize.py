@@ -72,6 +72,8 @@ def read_records(
         annotations = _annotations(lists["annotations"], images, categories, report, lacks)
     report.check(strict)
     checked = _checked(lists["images"], images, categories, annotations)
+    if checked is not None:
+        note_not_exhaustive(report, images.table.num_rows)
     return Reading(annotations, images.table, categories.table, checked, report)
 
 
@@ -473,6 +475,14 @@ def _checked(columns: dict[str, list], images: _Known, categories: _Known, annot
         classes = (categories.numbers.get(identity(value)) for value in (ids if isinstance(ids, list) else []))
         pairs.update((image, number_) for number_ in classes if image is not None and number_ is not None)
     return checked_table(pairs)
+
+
+def note_not_exhaustive(report: ReadingReport, images: int) -> None:
+    """Note that annotators did not look for every class in every image."""
+    report.note(
+        "classes_not_checked", "", "the annotations say which classes were looked for in each image",
+        "a class that was not looked for in an image is not listed as missing there", images,
+    )  # fmt: skip
 
 
 def checked_table(pairs: Iterable[tuple[int, int]]) -> pa.Table:

@@ -25,6 +25,7 @@ from contextual_anomaly.coco.normalize import (
     annotation_table,
     checked_table,
     make_table,
+    note_not_exhaustive,
     order_of_ids,
     read_records,
     wrong_size,
@@ -266,7 +267,10 @@ def _regular_reading(objects: Objects, lists: _Lists, report: ReadingReport, str
     annotations = annotation_table(
         objects.image_id, objects.category_id, objects.box, objects.area, objects.iscrowd, objects.id, None
     )
-    return Reading(annotations, lists.images, lists.categories, _checked(objects, lists), report)
+    checked = _checked(objects, lists)
+    if checked is not None:
+        note_not_exhaustive(report, lists.images.num_rows)
+    return Reading(annotations, lists.images, lists.categories, checked, report)
 
 
 def _checked(objects: Objects, lists: _Lists) -> pa.Table | None:
