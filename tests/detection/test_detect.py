@@ -35,7 +35,7 @@ def _detect(dataset, weights, out, **options):
     folder, images, categories = dataset
     paths = dict(zip(("detections", "class_scores", "image_report"), (out / name for name in FILES), strict=True))
     family = options.pop("family", DetectorFamily.yolov8)
-    detect(folder, images, categories, weights, family, **paths, **options)
+    detect(folder, weights, family, **paths, image_table=images, categories=categories, **options)
     return read_detections(*paths.values())
 
 
@@ -55,6 +55,25 @@ def test_boxes_confidences_and_report(tmp_path, dataset, weights):
     assert json.loads(found.metadata["classes"]) == ["car", "dog", "bottle"]
     assert json.loads(found.metadata["category_ids"]) == [3, 18, 44]
     assert found.report["status"].tolist() == ["run"] * 6 + ["absent"]
+
+
+def test_a_folder_of_images_alone_is_enough(tmp_path, dataset, constant_network):
+    output = np.zeros((1, 4 + 2, 1), np.float32)
+    output[0, :, 0] = [48, 32, 20, 10, 0.9, 0.1]
+    (dataset[0] / "notes.txt").write_text("no image")
+    weights = constant_network(output, names="['cat', 'traffic light']")
+    found = _detect((dataset[0], None, None), weights, tmp_path)
+    assert found.report["file_name"].tolist() == [f"{i:012}.jpg" for i in range(1, 7)]
+    assert found.report["image_id"].tolist() == list(range(1, 7))
+    assert found.report["problem"].eq("").all()
+    assert json.loads(found.metadata["classes"]) == ["cat", "traffic light"]
+    same = _detect((dataset[0], dataset[1], None), weights, tmp_path / "annotated")
+    assert same.detections.equals(found.detections)
+    with pytest.raises(UserError, match="no class names of its own; give them as --names"):
+        _detect((dataset[0], None, None), constant_network(output), tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no image is there; files with the endings \.jpg"):
+        _detect((tmp_path / "empty", None, None), weights, tmp_path)
 
 
 def test_names_give_the_columns(tmp_path, dataset, constant_network):

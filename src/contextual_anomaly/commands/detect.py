@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contextual_anomaly.commands._options import CategoryTable, Threads
+from contextual_anomaly.commands._options import Threads
 from contextual_anomaly.runtime.choices import Backend, DetectorFamily, Resize
 
 logger = logging.getLogger(__name__)
@@ -14,13 +14,18 @@ logger = logging.getLogger(__name__)
 
 def detect(
     images: Annotated[Path, typer.Option(help="Folder of the images.")],
-    image_table: Annotated[Path, typer.Option(help="Images of the split (Parquet); those in the folder are run.")],
-    categories: CategoryTable,
     weights: Annotated[Path, typer.Option(help="The detector, as ONNX.")],
     family: Annotated[DetectorFamily, typer.Option(help="How the network's output is laid out.")],
     detections: Annotated[Path, typer.Option(help="Boxes after non-maximum suppression (Parquet).")],
     class_scores: Annotated[Path, typer.Option(help="Largest confidence of each class in each image (Parquet).")],
     image_report: Annotated[Path, typer.Option(help="What became of each image, as CSV.")],
+    image_table: Annotated[
+        Path | None,
+        typer.Option(help="Images of the split (Parquet); those in the folder are run. Default: all of the folder."),
+    ] = None,
+    categories: Annotated[
+        Path | None, typer.Option(help="Classes of the split (Parquet). Default: the network's own.")
+    ] = None,
     names: Annotated[
         Path | None,
         typer.Option(
@@ -50,17 +55,19 @@ def detect(
     The network runs once per image; everything later reads these tables, whatever its thresholds. Classes are matched
     with those of the data set by name. An image that is not in the folder or cannot be read is named in the image
     report, and the rest goes on. On the processor each thread has a network of its own, and the result does not depend
-    on their number. `merge-detections` puts the shards together. Example, all images at once:
+    on their number. `merge-detections` puts the shards together. A folder of images alone, which nobody has annotated,
+    is enough: images and classes are numbered from 1 on then. Example, all images at once:
 
     `contextual-anomaly detect --images val2017 --image-table results/images/val.parquet
     --categories results/categories/val.parquet --weights yolox_nano.onnx --family yolox --threads 2
     --detections 0.parquet --class-scores 0.scores.parquet --image-report 0.csv`
     """
     from contextual_anomaly import tables
-    from contextual_anomaly.detection.detector import Detector, shard_of
+    from contextual_anomaly.detection.detector import Detector, images_of, shard_of
 
-    classes = tables.read_table(categories, tables.CATEGORIES).to_pandas()
-    rows = shard_of(tables.read_table(image_table, tables.IMAGES).to_pandas(), images, shard, shards)
+    classes = tables.read_table(categories, tables.CATEGORIES).to_pandas() if categories else None
+    listed = tables.read_table(image_table, tables.IMAGES).to_pandas() if image_table else images_of(images)
+    rows = shard_of(listed, images, shard, shards)
     detector = Detector.load(
         weights,
         family,

@@ -29,6 +29,7 @@ from contextual_anomaly.runtime.progress import track
 logger = logging.getLogger(__name__)
 
 MANY_INVERTED = 0.1  # of the boxes of an image; a few of no confidence may be anything
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 MANY_WRONG = 0.5  # of the boxes of all images
 
 
@@ -61,6 +62,26 @@ def shard_of(images: pd.DataFrame, folder: Path, shard: int = 0, shards: int = 1
     return rows.iloc[shard::shards].reset_index(drop=True)
 
 
+def images_of(folder: Path) -> pd.DataFrame:
+    """List the images of a folder that nobody has annotated, in the order of their names.
+
+    Args:
+        folder: Its files with the endings of `SUFFIXES` are taken, not those of folders in it.
+
+    Returns:
+        Columns image_id (from 1 on), file_name, width and height (0: not known before the image is read).
+
+    Raises:
+        UserError: There is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: a folder of images was expected, there is none.")
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not names:
+        raise UserError(f"{folder}: no image is there; files with the endings {', '.join(SUFFIXES)} were expected.")
+    return pd.DataFrame({"image_id": np.arange(1, len(names) + 1), "file_name": names, "width": 0, "height": 0})
+
+
 @dataclass(frozen=True)
 class Detector:
     """A loaded detector for the classes of a data set."""
@@ -76,7 +97,7 @@ class Detector:
         cls,
         weights: str | Path,
         family: DetectorFamily | str,
-        categories: pd.DataFrame,
+        categories: pd.DataFrame | None,
         names: str | Path | None = None,
         resize: Resize | str = Resize.letterbox,
         backend: Backend | str = Backend.cpu,
@@ -91,7 +112,7 @@ class Detector:
         Args:
             weights: The ONNX file.
             family: Which form its output has.
-            categories: Rows of `tables.CATEGORIES`.
+            categories: Rows of `tables.CATEGORIES`; None for the network's own classes, numbered from 1 on.
             names: Text or YAML file of class names in the order of the network's outputs; None for those of the ONNX
                 file, or the data set's own order if it has none.
             resize: How images are fitted into the network's input.
@@ -106,7 +127,7 @@ class Detector:
             UserError: A file is missing or of another kind, or the classes do not match.
         """
         weights = Path(weights)
-        in_dataset = categories["name"].tolist()
+        in_dataset = None if categories is None else categories["name"].tolist()
         chosen = available(backend)
         if chosen in ON_PROCESSOR:
             cv2.setNumThreads(1)
@@ -116,7 +137,13 @@ class Detector:
         def network(classes: int | None) -> Network:
             return Network(weights, str(family), form, stretched, chosen, batch_size, classes, input_size)
 
-        first = network(len(given) if given else None if has_names(weights) else len(in_dataset))
+        first = network(len(given) if given else len(in_dataset) if in_dataset and not has_names(weights) else None)
+        if categories is None or in_dataset is None:
+            in_dataset = given or first.names
+            if in_dataset is None:
+                raise UserError(f"{weights}: has no class names of its own; give them as --names, or --categories.")
+            numbers = np.arange(1, len(in_dataset) + 1)
+            categories = pd.DataFrame({"category_id": numbers, "name": in_dataset, "supercategory": ""})
         if given:
             names_of = str(names)
         elif first.names:
