@@ -221,6 +221,9 @@ def test_a_file_that_is_no_weights_file(tmp_path, content, message):
     ("layers", "message"),
     [
         ([FIRST, ("connected", {"output": 10})], r"net\.cfg, line 17, \[connected\] \(layer 1\): no such layer .*\[convolutional\]"),
+        ([FIRST, ("gaussian_yolo", {"classes": 3})], r"\[gaussian_yolo\] \(layer 1\): no such layer"),
+        ([FIRST, ("crnn", {"output": 10})], r"\[crnn\] \(layer 1\): no such layer"),
+        ([FIRST, *HEAD[:1], yolo(embedding_layer=3)], r"embedding_layer=3: this changes what the layer computes"),
         ([FIRST, conv(8, 3, xnor=1)], r"net\.cfg, line 22, \[convolutional\]: xnor=1: this changes what the layer computes"),
         ([FIRST, conv("many")], r"line 18, \[convolutional\]: filters=many: a whole number was expected"),
         ([FIRST, conv(8, 0)], r"size=0: a whole number of at least 1"),

@@ -162,6 +162,8 @@ class OnnxRuntimeSession:
             self._session = runtime.InferenceSession(model or str(path), options, providers=providers)
         except Exception as error:  # its exceptions have no common base but this
             raise CannotRun(_first_line(error)) from None
+        if provider not in self._session.get_providers():  # its libraries are missing, which is only logged
+            raise CannotRun(f"ONNX Runtime could not start {provider}")
         self._input = self._session.get_inputs()[0].name
         self.output_names: Sequence[str] = [output.name for output in self._session.get_outputs()]
         self._version = runtime.__version__
