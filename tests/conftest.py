@@ -4,8 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
 
-from contextual_anomaly.runtime.progress import configure_logging
+from tests import typecheck  # noqa: F401  # the hook finds it by name
+
+# Before their modules are imported: in tests, types and array shapes of these are checked on every call.
+CHECKED = ["contextual_anomaly.models", "contextual_anomaly.predict", "contextual_anomaly.anomalies"]
+install_import_hook(CHECKED, "tests.typecheck.checked")
+
+from contextual_anomaly.runtime.progress import configure_logging  # noqa: E402
 
 configure_logging()
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -1,4 +1,4 @@
-"""One scene at a time: against the model asked in bulk, and in the words of a person's mistake."""
+"""Predictions for single scenes, against the model's for many; and the messages for a person's mistakes."""
 
 import json
 import shutil
@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.calibration import Calibration, write_calibration
+from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import save
 from contextual_anomaly.predict import Predictor, read_objects
@@ -27,22 +29,22 @@ def files(tmp_path):
 
 
 def test_the_odd_one_comes_first_and_the_missing_one_is_named(files):
-    judge = Predictor.from_files(*files)
-    answer = judge.predict({"fork": 1, "surfboard": 1, "knife": 1})
-    assert answer.objects[0].category == "surfboard"
-    assert answer.missing[0].category == "cell phone"
-    evidence = np.array([[1, 1, 0, 1]], np.float32)
-    exact = judge.model.predict_proba(evidence)[0, 0]
-    said = {prediction.category: prediction.probability for prediction in answer.objects + answer.missing}
-    assert said == pytest.approx(dict(zip(CLASSES, exact.tolist(), strict=True)), rel=1e-5)
+    predictor = Predictor.from_files(*files)
+    prediction = predictor.predict({"fork": 1, "surfboard": 1, "knife": 1})
+    assert prediction.objects[0].category == "surfboard"
+    assert prediction.missing[0].category == "cell phone"
+    presence = np.array([[1, 1, 0, 1]], np.float32)
+    exact = predictor.model.predict_proba(presence)[0, 0]
+    found_probability = {found.category: found.probability for found in prediction.objects + prediction.missing}
+    assert found_probability == pytest.approx(dict(zip(CLASSES, exact.tolist(), strict=True)), rel=1e-5)
     odds = np.log(exact[3] / (1 - exact[3]))
-    assert answer.objects[0].p_value == pytest.approx((1 + (np.linspace(-6, 2, 99) <= odds).sum()) / 100)
-    assert sum(prediction.changed for prediction in answer.objects) < 1
+    assert prediction.objects[0].p_value == pytest.approx((1 + (np.linspace(-6, 2, 99) <= odds).sum()) / 100)
+    assert sum(found.changed for found in prediction.objects) < 1
 
 
 def test_doubtful_objects_say_less(files):
-    judge = Predictor.from_files(files[0])
-    sure, doubtful = (judge.predict({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
+    predictor = Predictor.from_files(files[0])
+    sure, doubtful = (predictor.predict({"fork": p, "knife": p, "surfboard": 1}).objects[0] for p in (1.0, 0.9))
     assert sure.category == doubtful.category == "surfboard"
     assert sure.probability < doubtful.probability
 
@@ -60,16 +62,16 @@ def test_scenes_are_read_as_people_and_programs_write_them(said, objects):
 
 
 def test_a_mistake_is_named(files):
-    judge = Predictor.from_files(files[0])
+    predictor = Predictor.from_files(files[0])
     with pytest.raises(UserError, match="'frok' is no class of model 'm': did you mean fork"):
-        judge.predict({"frok": 1})
+        predictor.predict({"frok": 1})
     with pytest.raises(UserError, match=r"'fork': a probability from 0 to 1 was expected, found 1\.5"):
-        judge.predict({"fork": 1.5})
+        predictor.predict({"fork": 1.5})
     with pytest.raises(UserError, match="a JSON object of class and probability was expected"):
         read_objects('{"fork": ')
 
 
-def test_scenes_of_a_stream_are_answered_one_by_one(files):
+def test_scenes_of_a_stream_are_predictioned_one_by_one(files):
     command = ["contextual-anomaly", "predict", "--model", str(files[0]), "--calibration", str(files[1])]
     done = subprocess.run(
         command, input='fork, knife, surfboard\n\n{"knife": 0.7}\n', text=True, capture_output=True, check=True
@@ -103,5 +105,42 @@ def test_a_run_gives_model_and_calibration(files, finished_run, model):
 def test_what_a_run_does_not_have_is_named(finished_run, tmp_path):
     with pytest.raises(UserError, match=r"there is no model 'third', only first, second\."):
         Predictor.from_run(finished_run, "third")
-    with pytest.raises(UserError, match=r"there is no configuration\.yaml"):
+    with pytest.raises(UserError, match="there are no models"):
         Predictor.from_run(tmp_path)
+
+
+def test_an_unfinished_run_has_models_by_name(finished_run):
+    (finished_run / "configuration.yaml").unlink()
+    assert Predictor.from_run(finished_run, "first").model.family == "oracle"
+    with pytest.raises(UserError, match=r"there is no model 'ensemble', only first, second\."):
+        Predictor.from_run(finished_run)
+
+
+def test_a_run_predicts_in_a_table_and_in_json(finished_run):
+    command = ["contextual-anomaly", "predict", "fork", "knife", "surfboard", "--run", str(finished_run)]
+    table, line = (
+        subprocess.run([*command, *options], text=True, capture_output=True, check=True).stdout
+        for options in ([], ["--json"])
+    )
+    assert table.splitlines()[0].split() == ["in", "the", "scene", "probability", "p-value", "P(added)", "explanation"]
+    first = json.loads(line)["objects"][0]
+    assert first["category"] == "surfboard"
+    assert table.splitlines()[1].split()[:3] == ["surfboard", f"{first['probability']:.4f}", f"{first['p_value']:.4f}"]
+
+
+def test_many_scenes_are_predicted_one_by_one(files):
+    predictor = Predictor.from_files(*files)
+    scenes = [{"fork": 1.0}, {"surfboard": 0.5, "fork": 1.0}]
+    assert list(predictor.predict_many(scenes)) == [predictor.predict(objects) for objects in scenes]
+    stream = predictor.predict_many(iter([scenes[0], {"frok": 1.0}]))
+    assert next(stream) == predictor.predict(scenes[0])  # before the wrong one is looked at
+
+
+def test_the_chosen_bottleneck_of_a_sweep_predicts(tmp_path):
+    weights = {"encoder": np.zeros((2, 4, 2)), "encoder_bias": np.zeros((2, 2)), "decoder": np.zeros((2, 2, 4))}
+    weights["decoder_bias"] = np.array([[-1.0] * 4, [1.0] * 4])
+    weights = {name: tensor.astype(np.float32) for name, tensor in weights.items()}
+    sweep = Autoencoder("sweep", CLASSES, (Variant(1, 0), Variant(2, 0)), weights, leave_one_out=True)
+    save(sweep, tmp_path / "m.safetensors", {"family_settings": '{"chosen_bottleneck": 2}'})
+    assert Predictor.from_files(tmp_path / "m.safetensors").variant == 1
+    assert Predictor.from_files(tmp_path / "m.safetensors", bottleneck=1).variant == 0

@@ -1,4 +1,4 @@
-"""The listing: which present classes are unexpected and which absent ones are missing, the most surprising first."""
+"""List anomalies: present classes that are unexpected and absent ones that are missing, the most surprising first."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -6,148 +6,198 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from jaxtyping import Bool, Float
 
 from contextual_anomaly.coco.links import EXPLORE
-from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.stats.log_odds import expit_in_place
-from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS
+from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS, IMAGES
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Limits as rates of false alarms: the shares of genuine cases that may be flagged."""
+    """List what has a p-value of at most these rates, so that they are the rates of false alarms.
 
-    unexpected: float
-    missing: float
+    Attributes:
+        unexpected: share of genuine objects that may be listed.
+        missing: share of rightly absent classes that may be listed.
+    """
 
-    def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
-        """Return which (image, class) to flag, [N, C] bool."""
+    unexpected: float = 0.01
+    missing: float = 0.001
+
+    def flags(
+        self, present: Bool[np.ndarray, "N C"], probability: Float[np.ndarray, "N C"], p_value: Float[np.ndarray, "N C"]
+    ) -> Bool[np.ndarray, "N C"]:
+        """Return which (image, class) pairs are listed."""
         return np.where(present, p_value <= self.unexpected, p_value <= self.missing)
 
     def __str__(self) -> str:
-        """Return the limits in words, for the listing."""
+        """Return the limits in words."""
         return (
-            f"Unexpected: at most {self.unexpected:.2%} of genuine objects are expected as little. "
-            f"Missing: at most {self.missing:.2%} of rightly absent classes are expected as much."
+            f"Unexpected: at most {self.unexpected:.2%} of genuine objects have a probability as low. "
+            f"Missing: at most {self.missing:.2%} of rightly absent classes have a probability as high."
         )
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Limits on the model's output itself, as in the original paper."""
+    """List by the probability itself, as the original does.
+
+    Attributes:
+        unexpected_below: a present class with a lower probability is listed.
+        missing_above: an absent class with a higher probability is listed.
+    """
 
     unexpected_below: float
     missing_above: float
 
-    def flags(self, present: np.ndarray, probability: np.ndarray, p_value: np.ndarray) -> np.ndarray:
-        """Return which (image, class) to flag, [N, C] bool."""
+    def flags(
+        self, present: Bool[np.ndarray, "N C"], probability: Float[np.ndarray, "N C"], p_value: Float[np.ndarray, "N C"]
+    ) -> Bool[np.ndarray, "N C"]:
+        """Return which (image, class) pairs are listed."""
         return np.where(present, probability < self.unexpected_below, probability > self.missing_above)
 
     def __str__(self) -> str:
-        """Return the limits in words, for the listing."""
+        """Return the limits in words."""
         return (
-            f"Missing: absent and expected above {self.missing_above}. "
-            f"Unexpected: present and expected below {self.unexpected_below}."
+            f"Missing: absent, with a probability above {self.missing_above}. "
+            f"Unexpected: present, with a probability below {self.unexpected_below}."
         )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Anomalies, by falling surprise: minus the log-probability that the model gives to what is there.
+
+    Attributes:
+        table: a row for each anomaly, with the columns of `tables.ANOMALIES`.
+        explanation: what the log-odds of each row are made of.
+        classes: C class names.
+    """
+
+    table: pd.DataFrame
+    explanation: Explanation
+    classes: tuple[str, ...]
+
+    def attributions(self) -> pa.Table:
+        """Return `tables.ATTRIBUTIONS`: the parts of each anomaly's log-odds."""
+        rows = [
+            (image, category, *part)
+            for row, (image, category) in enumerate(zip(self.table["image_id"], self.table["category"], strict=True))
+            for part in self.explanation.parts(row, self.classes)
+        ]
+        columns = list(zip(*rows, strict=True)) if rows else [[]] * len(ATTRIBUTIONS)
+        return pa.table([pa.array(c, t) for c, t in zip(columns, ATTRIBUTIONS.types, strict=True)], schema=ATTRIBUTIONS)
+
+    def to_arrow(self) -> pa.Table:
+        """Return `tables.ANOMALIES`."""
+        return pa.Table.from_pandas(self.table, schema=ANOMALIES, preserve_index=False).replace_schema_metadata(None)
 
 
 def list_anomalies(
     model: ContextModel,
-    variant: int,
-    calibration: Calibration,
     scenes: Scenes,
-    images: pa.Table,
-    limits: Rates | Thresholds,
-    geometry: np.ndarray | None = None,
-    checked: np.ndarray | None = None,
-) -> tuple[pd.DataFrame, Explanation]:
-    """List every (image, class) whose presence or absence contradicts its context.
+    calibration: Calibration,
+    limits: Rates | Thresholds | None = None,
+    *,
+    variant: int = 0,
+    images: pa.Table | None = None,
+    geometry: Geometry | None = None,
+    checked: Bool[np.ndarray, "N C"] | None = None,
+) -> Listing:
+    """List every (image, class) whose presence or absence is surprising given the other classes of the image.
+
+    >>> import numpy as np
+    >>> import contextual_anomaly as ca
+    >>> rng = np.random.default_rng(0)
+    >>> indoors = rng.random((1000, 1)) < 0.5
+    >>> X = rng.random((1000, 4)) < np.where(indoors, [0.8, 0.8, 0.01, 0.01], [0.01, 0.01, 0.8, 0.8])
+    >>> detector = ca.ContextAnomalyDetector("naive_bayes").fit(X)
+    >>> photos = ca.Scenes(
+    ...     image_ids=np.array([1, 2]),
+    ...     counts=np.array([[1, 1, 0, 0], [3, 1, 1, 0]], np.uint16),
+    ...     classes=detector.model_.classes,
+    ...     category_ids=(1, 2, 3, 4),
+    ...     dataset="photos",
+    ... )
+    >>> listing = ca.list_anomalies(detector.model_, photos, detector.calibration_, ca.Rates(unexpected=0.02))
+    >>> listing.table[["image_id", "category", "kind"]]
+       image_id category        kind
+    0         2       x2  unexpected
 
     Args:
-        model: the context model.
-        variant: index of the variant of the model to use.
-        calibration: the calibration of that variant.
-        scenes: the images to list, N scenes of C classes.
-        images: rows of `tables.IMAGES`; images with a COCO address get a link to COCO's explorer.
-        limits: what counts as unexpected and as missing.
-        geometry: [N, A, F] of the scenes, for models that look at it.
+        model: the model.
+        scenes: N images over the model's classes.
+        calibration: of the variant.
+        limits: what is listed; by default `Rates()`.
+        variant: index of the variant that predicts.
+        images: rows of `tables.IMAGES`, for file names, and for links of images with a COCO address.
+        geometry: [N, A, G] of the scenes, for models that use it.
         checked: [N, C] whether annotators looked for the class in the image; where they did not, it cannot be missing.
             None if they looked for every class in every image.
-
-    Returns:
-        columns of `tables.ANOMALIES`, by falling surprise: minus the log of how probable the model finds what is there;
-        and what each flag is made of.
     """
     presence = scenes.presence
-    odds = model.log_odds(presence, geometry)[variant]
-    probability = expit_in_place(odds.copy())
+    log_odds = model.log_odds(presence, geometry)[variant]
+    probability = expit_in_place(log_odds.copy())
     present = presence > 0
-    p_value = np.where(present, calibration.unexpected(odds), calibration.missing(odds))
-    flags = limits.flags(present, probability, p_value)
+    p_value = np.where(present, calibration.unexpected(log_odds), calibration.missing(log_odds))
+    listed = (limits or Rates()).flags(present, probability, p_value)
     if checked is not None:
-        flags &= present | checked
-    row, column = np.nonzero(flags)
-    there = present[row, column]
-    surprise = np.where(there, odds[row, column], -odds[row, column])
+        listed &= present | checked
+    row, column = np.nonzero(listed)
+    surprise = np.where(present[row, column], log_odds[row, column], -log_odds[row, column])
     # Equal surprises stay in the order of images and classes.
     order = np.argsort(surprise, kind="stable")
-    row, column, there = row[order], column[order], there[order]
-    reasons = explain(model, variant, presence[row], column, None if geometry is None else geometry[row])
-    about = images.to_pandas().set_index("image_id").reindex(scenes.image_ids[row])
+    row, column = row[order], column[order]
+    explanation = explain(model, variant, presence[row], column, None if geometry is None else geometry[row])
+    about = (IMAGES.empty_table() if images is None else images).to_pandas().set_index("image_id")
+    about = about.reindex(scenes.image_ids[row])
     links = [
         f"{EXPLORE}{image}" if url else "" for image, url in zip(about.index, about["coco_url"].fillna(""), strict=True)
     ]
-    listing = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "image_id": about.index.to_numpy(),
             "category": np.array(scenes.classes)[column],
-            "kind": np.where(there, "unexpected", "missing"),
+            "kind": np.where(present[row, column], "unexpected", "missing"),
             "probability": probability[row, column],
             "p_value": p_value[row, column],
-            "explanation": [reasons.text(flag, scenes.classes) for flag in range(len(row))],
+            "explanation": [explanation.text(number, scenes.classes) for number in range(len(row))],
             "file_name": about["file_name"].fillna("").to_numpy(),
             "link": links,
             "original_id": [value if isinstance(value, str) else None for value in about["original_id"]],
         }
     ).astype({"category": object, "kind": object, "explanation": object, "original_id": object})
-    return listing, reasons
-
-
-def attributions_table(listing: pd.DataFrame, reasons: Explanation, classes: tuple[str, ...]) -> pa.Table:
-    """`tables.ATTRIBUTIONS` of every flag."""
-    rows = [
-        (image, category, *part)
-        for flag, (image, category) in enumerate(zip(listing["image_id"], listing["category"], strict=True))
-        for part in reasons.parts(flag, classes)
-    ]
-    columns = list(zip(*rows, strict=True)) if rows else [[]] * len(ATTRIBUTIONS)
-    return pa.table([pa.array(c, t) for c, t in zip(columns, ATTRIBUTIONS.types, strict=True)], schema=ATTRIBUTIONS)
-
-
-def as_table(listing: pd.DataFrame) -> pa.Table:
-    """The listing as `tables.ANOMALIES`."""
-    return pa.Table.from_pandas(listing, schema=ANOMALIES, preserve_index=False).replace_schema_metadata(None)
+    return Listing(table, explanation, scenes.classes)
 
 
 def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
-    """The listing for a person: each image once, in the order of its most surprising flag, and what is in it."""
+    """Return the listing as text: each image once, in the order of its most surprising anomaly, and what is in it.
+
+    Args:
+        listing: columns of `tables.ANOMALIES`.
+        scenes: the images.
+        heading: the first lines.
+    """
     lines = [heading, ""]
     if listing.empty:
         return "\n".join([*lines, "Nothing is unexpected and nothing is missing at these limits.", ""])
     place = {image: number for number, image in enumerate(dict.fromkeys(listing["image_id"]))}
     row_of = dict(zip(scenes.image_ids.tolist(), range(len(scenes.image_ids)), strict=True))
-    flags = sorted(listing.itertuples(), key=lambda flag: place[flag.image_id])  # stable: surprise within an image
-    for image, of_image in groupby(flags, key=lambda flag: flag.image_id):
+    anomalies = sorted(listing.to_dict("records"), key=lambda row: place[row["image_id"]])  # stable within an image
+    for image, of_image in groupby(anomalies, key=lambda row: row["image_id"]):
         of_image = list(of_image)
-        there = [scenes.classes[c] for c in np.flatnonzero(scenes.counts[row_of[image]])]
-        name = of_image[0].original_id if isinstance(of_image[0].original_id, str) else image
-        lines.append(f"image {name}  {of_image[0].file_name}  {of_image[0].link}".rstrip())
-        lines.append(f"  shows: {', '.join(there)}")
-        for flag in of_image:
-            explanation = f": {flag.explanation}" if flag.explanation else ""
-            lines.append(f"  {flag.kind}: {flag.category} (probability {flag.probability:.4f}{explanation})")
+        present = [scenes.classes[c] for c in np.flatnonzero(scenes.counts[row_of[image]])]
+        original = of_image[0]["original_id"]
+        name = original if isinstance(original, str) else image
+        lines.append(f"image {name}  {of_image[0]['file_name']}  {of_image[0]['link']}".rstrip())
+        lines.append(f"  shows: {', '.join(present)}")
+        for row in of_image:
+            explanation = f": {row['explanation']}" if row["explanation"] else ""
+            lines.append(f"  {row['kind']}: {row['category']} (probability {row['probability']:.4f}{explanation})")
         lines.append("")
     return "\n".join(lines)

@@ -1,12 +1,13 @@
-"""One scene at a time: which of its objects are odd, which classes are missing, and why. For live use."""
+"""Predict for one scene at a time: which of its objects are unexpected, which classes are missing, and why. For live use."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import yaml
+from jaxtyping import Float, Int
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
@@ -14,51 +15,94 @@ from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.models.store import read_metadata
 from contextual_anomaly.stats.log_odds import expit
+
+DEFAULT_MODEL = "ensemble"
 
 
 @dataclass(frozen=True)
 class ClassPrediction:
-    """What the others say of one class."""
+    """What the other classes of a scene say about one class.
+
+    Attributes:
+        category: the class.
+        probability: P(class present | the others).
+        p_value: share of genuine cases that are as unusual; None without a calibration.
+        changed: P(the class was added to the scene, or removed from it), if at most one class was.
+        explanation: the classes that speak most for it and against it, in log-odds.
+    """
 
     category: str
-    probability: float  # P(present | the others)
-    p_value: float | None  # share of genuine cases that look as odd; None without a calibration
-    changed: float  # P(it was added, or taken out), were at most one class of the scene
+    probability: float
+    p_value: float | None
+    changed: float
     explanation: str
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Of one scene: its objects, the least expected first, and absent classes, the most expected first."""
+    """A prediction for one scene.
+
+    Attributes:
+        objects: its classes, the least probable first.
+        missing: absent classes, the most probable first.
+    """
 
     objects: list[ClassPrediction]
     missing: list[ClassPrediction]
 
     def as_json(self) -> str:
-        """In one line."""
+        """Return the prediction as one line of JSON."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that answers for scenes one by one."""
+    """A context model that predicts for single scenes.
+
+    >>> import contextual_anomaly as ca
+    >>> scenes = [[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1], [1, 0, 0]] * 20
+    >>> detector = ca.ContextAnomalyDetector("naive_bayes").fit(scenes)
+    >>> predictor = ca.Predictor(detector.model_, calibration=detector.calibration_)
+    >>> prediction = predictor.predict({"x0": 1.0, "x2": 0.9}, missing=1)
+    >>> [found.category for found in prediction.objects], prediction.missing[0].category
+    (['x2', 'x0'], 'x1')
+
+    Attributes:
+        model: the model.
+        variant: index of the variant that predicts.
+        calibration: of the variant, for p-values.
+        clean_share: prior probability that nothing was added to a scene or removed from it.
+    """
 
     model: ContextModel
-    variant: int
-    calibration: Calibration | None
-    clean_share: float = 0.9  # of all scenes, before looking at them, those that nothing was added to or taken from
+    variant: int = 0
+    calibration: Calibration | None = None
+    clean_share: float = 0.9
 
     @classmethod
     def from_files(
-        cls, model: str | Path, calibration: str | Path | None = None, bottleneck: int = 10, clean_share: float = 0.9
+        cls,
+        model: str | Path,
+        calibration: str | Path | None = None,
+        bottleneck: int | None = None,
+        clean_share: float = 0.9,
     ) -> "Predictor":
-        """A fitted model and, for p-values, its calibration.
+        """Return a predictor from the files of a fitted model.
+
+        Args:
+            model: the `.safetensors` file.
+            calibration: its calibration (Parquet), for p-values.
+            bottleneck: which variant of a sweep predicts; by default the one that was chosen when it was fitted.
+            clean_share: prior probability that nothing was added to a scene or removed from it.
 
         Raises:
             UserError: a file is missing or not what is expected.
         """
         loaded = load_model(model)
+        if bottleneck is None:
+            bottleneck = json.loads(read_metadata(model).get("family_settings", "{}")).get("chosen_bottleneck")
         known = read_calibration(calibration) if calibration else None
         return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
 
@@ -71,35 +115,59 @@ class Predictor:
             model: the model's name; by default the first of the setting `anomalies.models`.
 
         Raises:
-            UserError: the folder holds no finished run, or no such model.
+            UserError: the folder holds no such model.
         """
-        results = Path(results)
-        path = results / "configuration.yaml"
-        if not path.is_file():
+        folder = Path(results) / "models"
+        available = sorted(file.stem for file in folder.glob("*.safetensors"))
+        if not available:
             raise UserError(
-                f"{results}: there is no configuration.yaml, so this is not the folder of a finished run. Give --run or --model."
+                f"{results}: there are no models, so this is not the folder of a run. Give --run or --model."
             )
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        name = model or settings["anomalies"]["models"][0]
-        weights = results / "models" / f"{name}.safetensors"
-        if not weights.is_file():
-            there = ", ".join(sorted(file.stem for file in weights.parent.glob("*.safetensors")))
-            raise UserError(f"{results}: there is no model {name!r}, only {there or 'none at all'}.")
-        bottleneck = settings["models"].get(name, {}).get("chosen_bottleneck", 10)
-        return cls.from_files(weights, weights.with_suffix(".calibration.parquet"), bottleneck)
+        name = model or _listing_model(Path(results))
+        if name not in available:
+            raise UserError(f"{results}: there is no model {name!r}, only {', '.join(available)}.")
+        calibration = folder / f"{name}.calibration.parquet"
+        return cls.from_files(folder / f"{name}.safetensors", calibration if calibration.is_file() else None)
 
-    def predict(self, objects: dict[str, float], missing: int = 5) -> Prediction:
+    def predict(self, objects: Mapping[str, float], missing: int = 5) -> Prediction:
         """Predict for one scene.
 
         Args:
-            objects: class -> how probable it is, 0 to 1.
-            missing: how many absent classes to name.
+            objects: for each class in the scene, the probability that it is there, 0 to 1.
+            missing: number of absent classes to name.
 
         Raises:
-            UserError: a class is unknown, or a probability is not one.
+            UserError: a class is unknown, or a probability is not between 0 and 1.
         """
+        presence = self._presence(objects)
+        log_odds = self.model.log_odds(presence)[self.variant][0].astype(np.float64)
+        present = np.array([self.model.classes.index(name) for name in objects], np.intp)
+        absent = np.setdiff1d(np.arange(len(self.model.classes)), present)
+        present = present[np.argsort(log_odds[present], kind="stable")]
+        absent = absent[np.argsort(-log_odds[absent], kind="stable")][:missing]
+        return Prediction(
+            self._of_classes(presence, log_odds, present, True), self._of_classes(presence, log_odds, absent, False)
+        )
+
+    def predict_many(self, scenes: Iterable[Mapping[str, float]], missing: int = 5) -> Iterator[Prediction]:
+        """Predict for one scene after another.
+
+        Args:
+            scenes: for each scene, its classes as `predict` takes them.
+            missing: number of absent classes to name.
+
+        Yields:
+            A prediction for each scene, as soon as the scene is there.
+
+        Raises:
+            UserError: a class is unknown, or a probability is not between 0 and 1.
+        """
+        for objects in scenes:
+            yield self.predict(objects, missing)
+
+    def _presence(self, objects: Mapping[str, float]) -> Float[np.ndarray, "1 C"]:
         classes = self.model.classes
-        evidence = np.zeros((1, len(classes)), np.float32)
+        presence = np.zeros((1, len(classes)), np.float32)
         for name, probability in objects.items():
             if name not in classes:
                 close = get_close_matches(name, classes, 3, 0.5)
@@ -107,58 +175,72 @@ class Predictor:
                 raise UserError(f"{name!r} is no class of model {self.model.name!r}: {hint}")
             if not 0 <= probability <= 1:
                 raise UserError(f"{name!r}: a probability from 0 to 1 was expected, found {probability}.")
-            evidence[0, classes.index(name)] = probability
-        odds = self.model.log_odds(evidence)[self.variant][0].astype(np.float64)
-        there = np.array([classes.index(name) for name in objects], np.intp)
-        absent = np.setdiff1d(np.arange(len(classes)), there)
-        there = there[np.argsort(odds[there], kind="stable")]
-        absent = absent[np.argsort(-odds[absent], kind="stable")][:missing]
-        return Prediction(
-            self._predictions(evidence, odds, there, True), self._predictions(evidence, odds, absent, False)
-        )
+            presence[0, classes.index(name)] = probability
+        return presence
 
-    def _predictions(
-        self, evidence: np.ndarray, odds: np.ndarray, asked: np.ndarray, present: bool
+    def _of_classes(
+        self,
+        presence: Float[np.ndarray, "1 C"],
+        log_odds: Float[np.ndarray, " C"],
+        targets: Int[np.ndarray, " F"],
+        present: bool,
     ) -> list[ClassPrediction]:
-        if not len(asked):
+        if not len(targets):
             return []
-        reasons = explain(self.model, self.variant, np.repeat(evidence, len(asked), axis=0), asked)
-        known = self.calibration
-        p_values = [None] * len(asked)
-        if known is not None:
-            p_values = (known.unexpected if present else known.missing)(odds[asked]).tolist()
-        probability = expit(odds[asked])
-        judge = posterior.added if present else posterior.removed
-        changed, _ = judge(odds[None], evidence > 0, self.clean_share)
+        explanation = explain(self.model, self.variant, np.repeat(presence, len(targets), axis=0), targets)
+        p_values: Sequence[float | None] = [None] * len(targets)
+        if self.calibration is not None:
+            p_value = self.calibration.unexpected if present else self.calibration.missing
+            p_values = p_value(log_odds[targets]).tolist()
+        probability = expit(log_odds[targets])
+        infer = posterior.added if present else posterior.removed
+        changed, _ = infer(log_odds[None], presence > 0, self.clean_share)
         return [
             ClassPrediction(
                 category=self.model.classes[c],
                 probability=float(probability[i]),
                 p_value=p_values[i],
                 changed=float(changed[0, c]),
-                explanation=reasons.text(i, self.model.classes),
+                explanation=explanation.text(i, self.model.classes),
             )
-            for i, c in enumerate(asked)
+            for i, c in enumerate(targets)
         ]
 
 
-def read_objects(said: list[str] | str) -> dict[str, float]:
-    """Class -> probability, from names, CLASS=PROBABILITY, names separated by commas, or a JSON object.
+def _listing_model(results: Path) -> str:
+    """Return the first model that lists anomalies by the configuration of a run; `DEFAULT_MODEL` while it is not there."""
+    path = results / "configuration.yaml"
+    if not path.is_file():
+        return DEFAULT_MODEL
+    import yaml
+
+    return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
+
+
+def read_objects(given: list[str] | str) -> dict[str, float]:
+    """Read the classes of a scene.
+
+    Args:
+        given: a list of names and of CLASS=PROBABILITY, or text: names separated by commas, or a JSON object of class and
+            probability.
+
+    Returns:
+        The probability of each class; 1 where none is given.
 
     Raises:
         UserError: it is none of these.
     """
-    if isinstance(said, str):
-        said = said.strip()
-        if said.startswith("{"):
+    if isinstance(given, str):
+        given = given.strip()
+        if given.startswith("{"):
             try:
-                found = json.loads(said)
+                found = json.loads(given)
                 return {str(name): float(value) for name, value in found.items()}
             except (ValueError, TypeError) as error:
-                raise UserError(f"{said}: a JSON object of class and probability was expected ({error}).") from error
-        said = [name.strip() for name in said.split(",") if name.strip()]
+                raise UserError(f"{given}: a JSON object of class and probability was expected ({error}).") from error
+        given = [name.strip() for name in given.split(",") if name.strip()]
     objects = {}
-    for entry in said:
+    for entry in given:
         name, equals, value = entry.rpartition("=")
         try:
             objects[name if equals else entry] = float(value) if equals else 1.0
@@ -167,16 +249,17 @@ def read_objects(said: list[str] | str) -> dict[str, float]:
     return objects
 
 
-def as_table(answer: Prediction) -> str:
-    """For a person at a terminal."""
+def as_table(prediction: Prediction) -> str:
+    """Return a prediction as a table for a terminal."""
     lines = [f"{'in the scene':<20} {'probability':>11} {'p-value':>8} {'P(added)':>11}  explanation"]
-    lines += [_line(prediction) for prediction in answer.objects]
-    if answer.missing:
+    lines += [_line(found) for found in prediction.objects]
+    if prediction.missing:
         lines += ["", f"{'not in it':<20} {'probability':>11} {'p-value':>8} {'P(removed)':>11}  explanation"]
-        lines += [_line(prediction) for prediction in answer.missing]
+        lines += [_line(found) for found in prediction.missing]
     return "\n".join(lines)
 
 
-def _line(prediction: ClassPrediction) -> str:
-    p_value = "" if prediction.p_value is None else f"{prediction.p_value:.4f}"
-    return f"{prediction.category:<20} {prediction.probability:>11.4f} {p_value:>8} {prediction.changed:>11.3f}  {prediction.explanation}".rstrip()
+def _line(found: ClassPrediction) -> str:
+    p_value = "" if found.p_value is None else f"{found.p_value:.4f}"
+    numbers = f"{found.probability:>11.4f} {p_value:>8} {found.changed:>11.3f}"
+    return f"{found.category:<20} {numbers}  {found.explanation}".rstrip()

@@ -61,6 +61,18 @@ def count_instances(annotations: pa.Table, categories: pa.Table, dataset: str) -
 
     Crowd regions count as one instance, as in the original.
 
+    >>> import json
+    >>> from pathlib import Path
+    >>> import contextual_anomaly as ca
+    >>> image = {"id": 7, "file_name": "7.jpg", "width": 640, "height": 480}
+    >>> objects = [{"id": n, "image_id": 7, "category_id": 44, "bbox": [10 * n, 5, 8, 8]} for n in (1, 2)]
+    >>> classes = [{"id": 44, "name": "bottle"}, {"id": 47, "name": "cup"}]
+    >>> text = json.dumps({"images": [image], "annotations": objects, "categories": classes})
+    >>> size = Path("instances.json").write_text(text)
+    >>> annotations, images, categories = ca.read_coco("instances.json")
+    >>> ca.count_instances(annotations, categories, "mine").counts
+    array([[2, 0]], dtype=uint16)
+
     Args:
         annotations: the columns image_id and category_id of `tables.ANNOTATIONS`.
         categories: rows of `tables.CATEGORIES`.
@@ -95,6 +107,14 @@ def write_scenes(scenes: Scenes, path: str | Path) -> None:
 
 def read_scenes(path: str | Path) -> Scenes:
     """The scenes that `write_scenes` wrote.
+
+    >>> import numpy as np
+    >>> import contextual_anomaly as ca
+    >>> from contextual_anomaly.scenes import write_scenes
+    >>> mine = ca.Scenes(np.array([7]), np.array([[2, 0]], np.uint16), ("bottle", "cup"), (44, 47), "mine")
+    >>> write_scenes(mine, "scenes.parquet")
+    >>> ca.read_scenes("scenes.parquet").presence
+    array([[1., 0.]], dtype=float32)
 
     Raises:
         UserError: the file is missing or is not a scenes table.

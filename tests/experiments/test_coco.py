@@ -57,12 +57,9 @@ def test_the_published_anomalies_are_among_our_most_surprising(shared_coco, coco
     val = coco[1]
     theirs = pd.read_csv(shared_coco.parent / "published" / "anomalies_val2017.csv")
     flags = theirs[["image_id", "category", "kind"]]
-    images = pa.table(
-        [val.image_ids, *[[""] * 2971], *[[1] * 2971] * 2, *[[""] * 2971] * 2, [None] * 2971], schema=tables.IMAGES
-    )
     # Every (image, class) is listed, the most surprising first.
     known = calibrate(ten_units, 10, TrainingData(coco[0]), 2)
-    everything, _ = list_anomalies(ten_units, 0, known, val, images, Thresholds(unexpected_below=2, missing_above=-1))
+    everything = list_anomalies(ten_units, val, known, Thresholds(unexpected_below=2, missing_above=-1)).table
     assert len(everything) == 2971 * 79
     everything["place"] = everything.groupby("kind").cumcount() / everything.groupby("kind")["kind"].transform("size")
     found = flags.merge(everything, on=["image_id", "category", "kind"])

@@ -56,6 +56,18 @@ def read_instances(
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Read a COCO instances file.
 
+    >>> import json
+    >>> from pathlib import Path
+    >>> import contextual_anomaly as ca
+    >>> image = {"id": 7, "file_name": "7.jpg", "width": 640, "height": 480}
+    >>> cup = {"id": 1, "image_id": 7, "category_id": 47, "bbox": [10, 20, 30, 40]}
+    >>> classes = [{"id": 47, "name": "cup"}]
+    >>> text = json.dumps({"images": [image], "annotations": [cup], "categories": classes})
+    >>> size = Path("instances.json").write_text(text)
+    >>> annotations, images, categories = ca.read_coco("instances.json")
+    >>> annotations.num_rows, categories["name"].to_pylist()
+    (1, ['cup'])
+
     Args:
         path: the JSON file.
         processes: how many parse; they change no result.

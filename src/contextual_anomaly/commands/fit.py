@@ -13,26 +13,26 @@ def fit(
     scenes: Annotated[Path, typer.Option(help="Scenes of the training split (Parquet).")],
     name: Annotated[str, typer.Option(help="The model's name in tables and report.")],
     settings: Annotated[str, typer.Option(help='Family and settings as JSON, as in config.yaml: {"family": "ease"}.')],
-    output: Annotated[Path, typer.Option(help="The model, as .safetensors.")],
-    history: Annotated[Path, typer.Option(help="How the fit went, step by step, as CSV; empty for closed forms.")],
-    calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to the model (Parquet).")],
+    output: Annotated[Path, typer.Option(help="The model (.safetensors).")],
+    history: Annotated[Path, typer.Option(help="Losses of the fit, step by step (CSV); empty for closed forms.")],
+    calibration: Annotated[Path, typer.Option(help="The calibration: log-odds of held-out scenes (Parquet).")],
     timing: Annotated[Path | None, typer.Option(help="How long the fit took, as JSON; never the same twice.")] = None,
     object_geometry: Annotated[
-        Path | None, typer.Option(help="ObjectGeometry of the training split (Parquet), for models that look at them.")
+        Path | None, typer.Option(help="Object geometry of the training split (Parquet), for models that use it.")
     ] = None,
     categories: Annotated[
         Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
     ] = None,
     estimator: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
     minimum_classes: Annotated[
-        int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+        int, typer.Option(min=1, help="Calibrate on held-out scenes of at least this many classes, as in the listing.")
     ] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use; a GPU is used where JAX sees one.")] = 1,
 ) -> None:
-    """Fit a context model: how strongly each class is expected, given the others.
+    """Fit a context model: how probable each class is, given the others.
 
-    Every fifth image is held out, for choices and for calibration. Families: frequency, naive_bayes, chow_liu, ease,
-    pairwise, mixture, autoencoder, masked, ensemble; config.yaml lists their settings.
+    Every fifth image is held out, for model selection and for calibration. Families: frequency, naive_bayes, chow_liu,
+    ease, pairwise, mixture, autoencoder, masked, ensemble; config.yaml lists their settings.
 
     Example: `contextual-anomaly fit --scenes results/scenes/train.parquet --name mixture
     --settings '{"family": "mixture", "components": [40, 64]}' --output mixture.safetensors
@@ -49,29 +49,25 @@ def fit(
     from contextual_anomaly.models.calibration import calibrate, write_calibration
     from contextual_anomaly.models.data import TrainingData
     from contextual_anomaly.object_geometry import read_object_geometry
-    from contextual_anomaly.runtime.atomic import atomic_write, write_json
+    from contextual_anomaly.runtime.atomic import write_csv, write_json
     from contextual_anomaly.scenes import read_scenes
 
-    chosen = registry.read_settings(settings)
-    examples = read_scenes(scenes)
-    known = read_object_geometry(object_geometry, categories) if object_geometry and categories else None
+    chosen, train = registry.read_settings(settings), read_scenes(scenes)
+    geometry = read_object_geometry(object_geometry, categories) if object_geometry and categories else None
     estimators = [registry.load_model(path) for path in estimator or []]
     for model in estimators:
-        require_same_classes(model, examples.classes, str(scenes))
-    data = TrainingData(examples, known, estimators)
-    logger.info(f"fitting {name} on {np.count_nonzero(~data.held_out):,} images of {examples.dataset}")
+        require_same_classes(model, train.classes, str(scenes))
+    data = TrainingData(train, geometry, estimators)
+    images = f"{np.count_nonzero(~data.held_out):,} images of {train.dataset}"
+    logger.info(f"fitting {name}, {registry.family_of(chosen)}, on {images}")
     start = time.monotonic()
     fitted = registry.fit(data, name, chosen, threads)
     seconds = time.monotonic() - start
     logger.info(f"fitted in {seconds:.2f} s")
     if timing:
         write_json({"fit_seconds": round(seconds, 3)}, timing)
-    made_from = {"family_settings": chosen.model_dump_json(), "dataset": json.dumps(examples.dataset)}
+    made_from = {"family_settings": chosen.model_dump_json(), "dataset": json.dumps(train.dataset)}
     registry.save(fitted.model, output, made_from)
-    write_calibration(
-        calibrate(fitted.model, getattr(chosen, "chosen_bottleneck", None), data, minimum_classes), calibration
-    )
-    with atomic_write(history) as temporary:
-        (pd.DataFrame() if fitted.history is None else fitted.history).to_csv(
-            temporary, index=False, float_format="%.7g"
-        )
+    bottleneck = getattr(chosen, "chosen_bottleneck", None)
+    write_calibration(calibrate(fitted.model, bottleneck, data, minimum_classes), calibration)
+    write_csv(pd.DataFrame() if fitted.history is None else fitted.history, history, digits=7)

@@ -23,8 +23,12 @@ def predict(
         Path | None, typer.Option(help="Calibration of a model that is given as a file (Parquet), for p-values.")
     ] = None,
     bottleneck: Annotated[
-        int, typer.Option(min=1, help="Which variant of a sweep predicts, where the model is given as a file.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Which variant of a sweep predicts, where the model is given as a file. Default: the chosen one.",
+        ),
+    ] = None,
     missing: Annotated[int, typer.Option(min=0, help="How many absent classes to name.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a scene.")] = False,
 ) -> None:
@@ -50,6 +54,6 @@ def predict(
         prediction = predictor.predict(read_objects(objects), missing)
         print(prediction.as_json() if as_json else as_table(prediction), flush=True)
         return
-    for line in sys.stdin:
-        if line.strip():
-            print(predictor.predict(read_objects(line), missing).as_json(), flush=True)
+    scenes = (read_objects(line) for line in sys.stdin if line.strip())
+    for prediction in predictor.predict_many(scenes, missing):
+        print(prediction.as_json(), flush=True)

@@ -11,9 +11,9 @@ def world_oracle(
         Path, typer.Option(help="Scenes of the training split: their classes, and calibration (Parquet).")
     ],
     output: Annotated[Path, typer.Option(help="The model file to write (.safetensors).")],
-    calibration: Annotated[Path, typer.Option(help="What held-out scenes look like to it (Parquet).")],
+    calibration: Annotated[Path, typer.Option(help="Its calibration: log-odds of held-out scenes (Parquet).")],
     minimum_classes: Annotated[
-        int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+        int, typer.Option(min=1, help="Calibrate on held-out scenes of at least this many classes, as in the listing.")
     ] = 2,
 ) -> None:
     """Write the synthetic world's exact conditional as a context model.

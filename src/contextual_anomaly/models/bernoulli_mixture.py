@@ -69,7 +69,7 @@ class BernoulliMixture(Conditional):
         return result
 
     @cached_property
-    def _factors(self) -> list[tuple[np.ndarray, ...]]:
+    def _factors(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
         """The arguments of `_of_certain` for each variant, computed once for all later calls."""
         return [
             (np.log(weight) + np.log1p(-p).sum(1), (np.log(p) - np.log1p(-p)).T, p / (1 - p), (1 - p) / p)
@@ -96,7 +96,7 @@ class BernoulliMixture(Conditional):
         players = np.minimum(present.sum(1), PLAYERS - 1)
         strongest = np.argsort(-alone, axis=1, kind="stable")[:, : PLAYERS - 1]
         values = np.zeros(present.shape)
-        for count in np.unique(players[players > 0]):
+        for count in np.unique(players[players > 0]).tolist():
             scenes = np.flatnonzero(players == count)
             for rows in np.split(scenes, range(64, len(scenes), 64)):
                 chosen = strongest[rows, :count]

@@ -84,6 +84,13 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
 def read_calibration(path: str | Path) -> Calibration:
     """Read what `write_calibration` wrote.
 
+    >>> import contextual_anomaly as ca
+    >>> from contextual_anomaly.models.calibration import write_calibration
+    >>> detector = ca.ContextAnomalyDetector("naive_bayes").fit([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1]] * 9)
+    >>> write_calibration(detector.calibration_, "model.calibration.parquet")
+    >>> ca.read_calibration("model.calibration.parquet").absent_count
+    10
+
     Args:
         path: the Parquet file.
 

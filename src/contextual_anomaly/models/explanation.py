@@ -89,7 +89,7 @@ def _shapley(
     players = np.minimum((presence > 0).sum(1), PLAYERS)
     strongest = np.argsort(-effect, axis=1, kind="stable")[:, :PLAYERS]
     base, attributions = log_odds.copy(), np.zeros(presence.shape)
-    for count in np.unique(players[players > 0]):
+    for count in np.unique(players[players > 0]).tolist():
         sets = shapley.coalitions(count)
         answers_at_once = SCENES_AT_ONCE // len(sets) + 1
         answers = np.flatnonzero(players == count)

@@ -38,7 +38,7 @@ class InputEncoding:
         """1 + F, the inputs of one class."""
         return 1 + len(self.scale)
 
-    def encode(self, presence: Presence, geometry: Geometry | None = None) -> Float32[np.ndarray, "N A 1+F"]:
+    def encode(self, presence: Presence, geometry: Geometry | None = None) -> Float32[np.ndarray, "N inputs width"]:
         """Return the inputs of N scenes.
 
         Args:

@@ -93,6 +93,11 @@ def read_settings(text: str) -> Section:
         raise UserError(f"--settings: {'; '.join(problems)}") from error
 
 
+def family_of(settings: Section) -> str:
+    """Return the family of some settings."""
+    return settings.model_dump()["family"]
+
+
 def fit(data: TrainingData, name: str, settings: Section, threads: int = 1) -> Fitted:
     """Fit a model.
 
@@ -102,16 +107,18 @@ def fit(data: TrainingData, name: str, settings: Section, threads: int = 1) -> F
         settings: the family and its settings, as from `read_settings`.
         threads: processor cores to use; their number changes no result.
     """
-    return family(settings.model_dump()["family"]).fit(data, name, settings, threads)
+    return family(family_of(settings)).fit(data, name, settings, threads)
 
 
 def load_model(path: str | Path) -> ContextModel:
     """Load a context model of any family.
 
     >>> import contextual_anomaly as ca
-    >>> model = ca.load_model("results/models/ensemble.safetensors")
-    >>> model.family
-    'ensemble'
+    >>> detector = ca.ContextAnomalyDetector("naive_bayes").fit([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1]] * 9)
+    >>> ca.save_model(detector.model_, "model.safetensors")
+    >>> model = ca.load_model("model.safetensors")
+    >>> model.family, model.classes
+    ('naive_bayes', ('x0', 'x1', 'x2'))
 
     Args:
         path: a `.safetensors` file that `fit` wrote.
@@ -141,6 +148,10 @@ def full_state(model: ContextModel) -> tuple[dict[str, str], dict[str, np.ndarra
 
 def save(model: ContextModel, path: str | Path, made_from: dict[str, str] | None = None) -> None:
     """Write a model.
+
+    >>> import contextual_anomaly as ca
+    >>> detector = ca.ContextAnomalyDetector("frequency").fit([[1, 0], [0, 1], [1, 1], [1, 0]] * 9)
+    >>> ca.save_model(detector.model_, "frequency.safetensors")
 
     Args:
         model: the model.

@@ -32,7 +32,7 @@ class Ensemble(Conditional):
         classes: tuple[str, ...],
         estimators: list[ContextModel],
         weights: Shaped[np.ndarray, " E"],
-        bias: np.ndarray | float,
+        bias: np.ndarray | np.floating | float,
     ) -> None:
         """Make the ensemble.
 

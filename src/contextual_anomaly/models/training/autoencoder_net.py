@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 
 class AutoencoderNet(nn.Module):
@@ -16,7 +17,7 @@ class AutoencoderNet(nn.Module):
     width: int
 
     @nn.compact
-    def __call__(self, presence: jax.Array) -> jax.Array:
+    def __call__(self, presence: jax.Array | np.ndarray) -> jax.Array:
         """Return the logits of the reconstruction."""
         # Flax's default initializer is LeCun's; the original's Keras used Glorot's uniform one.
         glorot = nn.initializers.glorot_uniform()

@@ -32,7 +32,7 @@ class MaskedNet(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, train: bool = False) -> jax.Array:
+    def __call__(self, inputs: jax.Array | np.ndarray, train: bool = False) -> jax.Array:
         """Return the logits."""
         drop = nn.Dropout(self.dropout, deterministic=not train)
         # Most inputs are 0, so the first weights may be larger than for dense inputs of this number.
@@ -109,7 +109,7 @@ def device_arrays(inputs: SparseInputs) -> tuple[jax.Array, jax.Array, jax.Array
 
 def dense_inputs(
     classes: Integer[Array, "n K"], features: Integer[Array, "n K F"], input_classes: int
-) -> Float32[Array, "n A 1+F"]:
+) -> Float32[Array, "n A G"]:
     """Return [n, A, 1 + F] presence and features of each input class, 0 where it is absent.
 
     Args:
@@ -161,23 +161,24 @@ class _Program:
         def step(carry, batch):
             params, state = carry
             rows, key = batch
-            loss, gradient = jax.value_and_grad(self._loss)(params, *(part[rows] for part in train), key, True)
+            loss, gradient = jax.value_and_grad(self._loss)(params, tuple(part[rows] for part in train), key, True)
             updates, state = self.optimizer.update(gradient, state, params)
             return (optax.apply_updates(params, updates), state), loss
 
         (params, state), losses = jax.lax.scan(step, (params, state), (rows, jax.random.split(noise, self.steps)))
-        loss = self._loss(params, *held_out, order, False)
+        loss = self._loss(params, held_out, order, False)
         better = (loss < least) | (not self.keep_best)
         best = jax.tree.map(lambda old, new: jnp.where(better, new, old), best, params)
         carry = best, params, state, order, number + 1, jnp.minimum(loss, least)
         return carry, jnp.stack([losses.mean(), loss])
 
-    def _loss(self, params, classes, features, presence, key, train: bool) -> Float32[Array, ""]:
+    def _loss(self, params, scenes: tuple[jax.Array, jax.Array, jax.Array], key, train: bool) -> Float32[Array, ""]:
         """Return the mean negative pseudo-log-likelihood, from two passes for each scene.
 
         One pass with all present classes predicts the absent ones. One with a random present class left out predicts
         that class, and stands for all the present ones.
         """
+        classes, features, presence = scenes
         inputs = dense_inputs(classes, features, len(self.encoding.classes))
         presence = presence.astype(jnp.float32)
         mask, forget, choose, share, drop = jax.random.split(key, 5)

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 def run_interleaved(
     step: Callable[[Any, Any], tuple[Any, Any]], states: list[Any], data: Any, epochs: int, threads: int, title: str
-) -> tuple[list[Any], list[list[np.ndarray]]]:
+) -> tuple[list[Any], list[list[Any]]]:
     """Run ``step`` for some epochs on each state; each call occupies one core, or one of several devices.
 
     States advance in alternation, so that all cores finish at about the same time whatever the number of states. With
@@ -34,7 +34,7 @@ def run_interleaved(
     Returns:
         The last states, and what was kept of each state, a list over the epochs.
     """
-    kept: list[list[np.ndarray]] = [[] for _ in states]
+    kept: list[list[Any]] = [[] for _ in states]
     if not epochs:
         return states, kept
     devices = jax.devices()[: len(states)]
