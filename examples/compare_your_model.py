@@ -34,10 +34,10 @@ class MutualInformation(Conditional):
         self.information = np.log((presence.T @ presence + smoothing) / (by_chance + smoothing))
         np.fill_diagonal(self.information, 0)  # a class says nothing about itself
 
-    def log_odds(self, evidence, geometry=None):
+    def log_odds(self, presence, geometry=None):
         """Return the log-odds of each class given the others, float32 [1, N, C]."""
-        others = evidence.sum(axis=1, keepdims=True) - evidence
-        mean = evidence @ self.information / np.maximum(others, 1)
+        others = presence.sum(axis=1, keepdims=True) - presence
+        mean = presence @ self.information / np.maximum(others, 1)
         return (self.bias + mean)[None].astype(np.float32)
 
 
