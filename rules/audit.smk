@@ -17,6 +17,10 @@ if SETTINGS.audit.model == "auto":
 # One file that holds both splits is audited as a whole, each image by models that have not seen it.
 AUDITED_SPLITS = SPLITS if DIVIDED and not DETECTORS else ["val"]
 CROSS_FIT = "--cross-fit" if "train" in AUDITED_SPLITS else ""
+if CROSS_FIT and SETTINGS.audit.model == "auto":
+    # A fit for each part of the images: networks would take too long.
+    quick = [name for name in AUDIT_MODELS if FAMILY[name] != "masked"]
+    AUDIT_MODELS = quick or AUDIT_MODELS
 
 
 wildcard_constraints:

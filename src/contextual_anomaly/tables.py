@@ -128,6 +128,9 @@ FINDINGS = pa.schema(
         "explanation": pa.string(),
         "file_name": pa.string(),
         "link": pa.string(),
+        "split": pa.string(),  # the name of the audited table
+        "original_image_id": pa.string(),  # as the owner's file has it, where that is text
+        "original_annotation_id": pa.string(),
     }
 )
 """One suspected annotation error a row, the likeliest first; boxes in pixels."""

@@ -87,6 +87,7 @@ def test_both_errors_are_found_and_explained(files, tmp_path):
     swapped = findings[findings["kind"] == "swapped"].iloc[0]
     assert (swapped["image_id"], swapped["given_label"], swapped["predicted_label"]) == (2, "kite", "fork")
     assert swapped["annotation_id"] == 2  # the third object of the file, from 0
+    assert swapped["split"] == "images"  # the name of the table
     assert swapped["probability"] > 0.9
     assert swapped["explanation"].startswith("kite: p = 0.0")
     assert "beside" in swapped["explanation"].split(";")[0]
@@ -130,6 +131,10 @@ def test_without_boxes_the_json_holds_labels_alone(files, tmp_path):
     findings = run(files, tmp_path, detector=False)
     content = json.loads((tmp_path / "audit.json").read_text())
     assert len(content["annotations"]) == (findings["kind"] == "swapped").sum()
+    listed = [(f["image_id"], f["predicted_label"], f["kind"]) for f in content["image_findings"]]
+    of_images = findings[findings["kind"] == "overlooked"]
+    assert listed == list(of_images[["image_id", "predicted_label", "kind"]].itertuples(index=False, name=None))
+    assert {f["image_id"] for f in content["image_findings"]} <= {i["id"] for i in content["images"]}
 
 
 def test_the_same_bytes_again(files, tmp_path):

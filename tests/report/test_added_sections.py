@@ -34,11 +34,26 @@ def results(tmp_path):
     precision_recall_curves(methods, annotated).to_csv(folder / "d.precision_recall.csv", index=False)
     risk_coverage_curves(methods, annotated, 0.2).to_csv(folder / "d.risk_coverage.csv", index=False)
 
-    box = (10.0, 5.0, 30.0, 20.0)
+    box, names = (10.0, 5.0, 30.0, 20.0), ("val", None, None)
     rows = [
-        (1, None, "overlooked", "", "plate", 0.97, 0.8, None, 0.9, *box, "p = 0.90 given fork, knife", "1.jpg", ""),
-        (2, 4, "swapped", "kite", "<b>fork", 0.9, 0.7, 0.01, 0.8, *box, "kite: p = 0.01", "2.jpg", ""),
-        (3, 5, "swapped", "kite", "fork", 0.8, 0.7, 0.01, 0.8, *box, "", "../outside.jpg", ""),
+        (
+            1,
+            None,
+            "overlooked",
+            "",
+            "plate",
+            0.97,
+            0.8,
+            None,
+            0.9,
+            *box,
+            "p = 0.90 given fork, knife",
+            "1.jpg",
+            "",
+            *names,
+        ),
+        (2, 4, "swapped", "kite", "<b>fork", 0.9, 0.7, 0.01, 0.8, *box, "kite: p = 0.01", "2.jpg", "", *names),
+        (3, 5, "swapped", "kite", "fork", 0.8, 0.7, 0.01, 0.8, *box, "", "../outside.jpg", "", *names),
     ]
     frame = pd.DataFrame(rows, columns=tables.FINDINGS.names)
     table = pa.Table.from_pandas(frame, tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)

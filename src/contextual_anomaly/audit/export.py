@@ -6,10 +6,12 @@ import pandas as pd
 
 
 def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFrame, info: dict[str, str]) -> bytes:
-    """The findings that have a box as JSON in COCO's schema, ids from one by falling score.
+    """Return the findings as JSON in COCO's schema, numbered from 1 by falling probability.
 
     An overlooked object has the class that was detected, a swapped label the one annotated; probability, kind and
-    explanation stand beside, as ``score`` of a result file and as ``attributes``, which labelling tools show.
+    explanation stand beside, as ``score`` of a result file and as ``attributes``, which labelling tools show. Tools take
+    an annotation without a box for a broken one, so that findings of an image alone are a list of their own,
+    ``image_findings``, which tools pass over.
 
     Args:
         findings: columns of `tables.FINDINGS`.
@@ -17,15 +19,17 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
     """
     boxed = findings[findings["x"].notna()]
     ids = categories.set_index("name")["category_id"]
-    shown = images[images["image_id"].isin(boxed["image_id"])]
+    shown = images[images["image_id"].isin(findings["image_id"])]
     content = {
         "info": {"description": "Suspected annotation errors", **info},
         "licenses": [],
         "images": [
-            {"id": i, "file_name": name, "width": width, "height": height}
-            for i, name, width, height in zip(
-                *(shown[c].tolist() for c in ("image_id", "file_name", "width", "height")), strict=True
-            )
+            {
+                "id": int(row.image_id),
+                "file_name": row.file_name,
+                **{side: int(getattr(row, side)) for side in ("width", "height") if pd.notna(getattr(row, side))},
+            }
+            for row in shown.itertuples()
         ],
         "categories": [
             {"id": i, "name": name, "supercategory": above}
@@ -43,14 +47,31 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
                 "iscrowd": 0,
                 "segmentation": [],
                 "score": round(float(row.probability), 4),
-                "attributes": {
-                    "kind": row.kind,
-                    "predicted_label": row.predicted_label,
-                    "probability": round(float(row.probability), 4),
-                    "explanation": row.explanation,
-                },
+                "attributes": _attributes(row),
             }
             for number, row in enumerate(boxed.itertuples(), 1)
         ],
+        "image_findings": [
+            {
+                "image_id": int(row.image_id),
+                "category_id": int(ids[row.predicted_label or row.given_label]),
+                **_attributes(row),
+            }
+            for row in findings[findings["x"].isna()].itertuples()
+        ],
     }
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def _attributes(row) -> dict:
+    """Return what a person who reviews a finding wants to read."""
+    known = {} if pd.isna(row.annotation_id) else {"annotation_id": int(row.annotation_id)}
+    return {
+        "kind": row.kind,
+        **known,
+        "given_label": row.given_label,
+        "predicted_label": row.predicted_label,
+        "probability": round(float(row.probability), 4),
+        "explanation": row.explanation,
+        "split": row.split,
+    }

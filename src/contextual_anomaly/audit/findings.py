@@ -28,7 +28,7 @@ class Audited:
 
     Attributes:
         objects: columns of `tables.ANNOTATIONS`, sorted by image_id.
-        categories, images: columns as in `tables`.
+        categories, images: columns as in `tables`; images also have their split.
         image_ids: [N] ascending, of the images that are audited.
         classes: C names, those of the context model.
         detections: columns of `tables.DETECTIONS`, sorted by image_id; None where context alone judges.
@@ -213,5 +213,19 @@ def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
     about = audited.images.set_index("image_id").loc[findings["image_id"]]
     url = about["coco_url"].fillna("").to_numpy() != ""
     links = np.where(url, EXPLORE + about.index.astype(str), "")
-    named = findings.assign(explanation=texts, file_name=about["file_name"].to_numpy(), link=links)
+    named = findings.assign(
+        explanation=texts,
+        file_name=about["file_name"].to_numpy(),
+        link=links,
+        split=about["split"].to_numpy(),
+        original_image_id=about["original_id"].to_numpy(),
+        original_annotation_id=_originals(findings, audited.objects),
+    )
     return named[FINDINGS.names].reset_index(drop=True)
+
+
+def _originals(findings: pd.DataFrame, objects: pd.DataFrame) -> list[str | None]:
+    """Return the annotation ids as the owner's file has them, None where they are numbers there."""
+    known = objects.dropna(subset="original_id")
+    original = dict(zip(known["annotation_id"], known["original_id"], strict=True))
+    return [original.get(annotation) for annotation in findings["annotation_id"]]

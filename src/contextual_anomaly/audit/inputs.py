@@ -115,9 +115,9 @@ def read_audited(
 
 
 def _concatenated(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
-    """Return the rows of all tables, sorted by image."""
-    rows = pa.concat_tables(tables.read_table(path, schema).replace_schema_metadata(None) for path in paths)
-    return rows.sort_by("image_id").to_pandas() if len(paths) > 1 else rows.to_pandas()
+    """Return the rows of all tables, sorted by image, with the names of their files as split."""
+    parts = [tables.read_table(path, schema).to_pandas().assign(split=path.stem) for path in paths]
+    return pd.concat(parts).sort_values("image_id", kind="stable", ignore_index=True) if len(parts) > 1 else parts[0]
 
 
 def _with_context(audited: Audited, model: ContextModel, variant: int, train: Scenes, cross_fit_from: Path | None):
