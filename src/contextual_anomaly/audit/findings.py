@@ -35,6 +35,7 @@ class Audited:
         context: None where the detector alone judges.
         fold: [N] images are judged by what was fitted on those of the other folds.
         overlooked, swapped: what is believed about the share of errors before looking at the data.
+        context_gain: in words, how much context knows here.
     """
 
     objects: pd.DataFrame
@@ -47,6 +48,7 @@ class Audited:
     fold: np.ndarray
     overlooked: ErrorPrior
     swapped: ErrorPrior
+    context_gain: str = ""
 
     def columns_of(self, table: pd.DataFrame) -> np.ndarray:
         """Return each row's class among those of the context model, -1 where it is none of them."""

@@ -133,6 +133,7 @@ def _with_context(audited: Audited, model: ContextModel, variant: int, train: Sc
         model_of = audited.fold
     context = Context(models, variant, train.frequency, len(train.image_ids), model_of)
     gain = context.informs(counts)
+    audited = replace(audited, context_gain=str(gain))
     if gain.useful:
         logger.info(f"context by {model.name}: {gain}")
         return replace(audited, context=context)

@@ -37,7 +37,8 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
         folder: Folder of the images; None leaves the gallery out.
         count: Images of each kind in the gallery.
     """
-    findings = tables.read_table(run.folder / f"audit/{auditor}.parquet", tables.FINDINGS).to_pandas()
+    table = tables.read_table(run.folder / f"audit/{auditor}.parquet", tables.FINDINGS)
+    findings, made_from = table.to_pandas(), tables.metadata_of(table)
     evaluation = run.csv(f"audit/{auditor}.evaluation.csv")
     parts = []
     for kind, title in KINDS.items():
@@ -54,6 +55,8 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
         )
     return {
         "name": auditor,
+        "judged_by": made_from.get("judged_by", ""),
+        "context": made_from.get("context", ""),
         "parts": parts,
         "evaluation": html_table(_evaluation(evaluation)) if len(evaluation) else None,
     }
