@@ -11,6 +11,8 @@ from safetensors.numpy import load_file
 
 from contextual_anomaly.scenes import Scenes, write_scenes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scenes(tmp_path):

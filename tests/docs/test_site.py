@@ -14,6 +14,8 @@ import yaml
 import contextual_anomaly
 from contextual_anomaly.runtime import renamed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 

@@ -21,6 +21,8 @@ from contextual_anomaly.config import read_config
 
 from .snippets import PAGES, ROOT, all_blocks, blocks, commands, shell_text
 
+pytestmark = pytest.mark.slow
+
 SHELL = all_blocks("bash", "console")
 APPLICATION = get_command(application(COMMANDS))
 # Words of the shell that set something up or feed a pipe; there is nothing of ours in them to check.

@@ -9,6 +9,8 @@ from contextual_anomaly.models.inputs import sparse_inputs
 from contextual_anomaly.models.training.masked import MaskedNet, dense_inputs, device_arrays
 from contextual_anomaly.scenes import Scenes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("geometry", [False, True])
 def test_every_answer_is_a_forward_pass_without_the_class(data, geometry):

@@ -10,6 +10,8 @@ import pytest
 
 from contextual_anomaly.report.page import installed_versions
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """What a browser would fetch, link to and show."""

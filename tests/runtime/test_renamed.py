@@ -1,5 +1,6 @@
 """Names of before version 0.2 lead to an error that gives the new one."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -45,6 +46,13 @@ def test_the_new_names_exist_and_the_old_ones_do_not():
                 candidates = [c for c in candidates if isinstance(c, dict)]
                 candidates = [v for c in candidates for k, v in c.items() if key in ("*", k)]
             assert bool(candidates) is there, path
+
+
+def test_the_changelog_lists_the_same_names():
+    text = (Path(__file__).resolve().parents[2] / "CHANGELOG.md").read_text()
+    rows = re.findall(r"^\| `([\w.-]+)`[^|]*\| `([\w.-]+)` \|$", text.partition("**Options of")[0], re.MULTILINE)
+    ours = {old.replace("*", "NAME"): new.replace("*", "NAME") for old, new in {**SETTINGS, **COMMANDS}.items()}
+    assert dict(rows) == ours
 
 
 def test_settings_that_are_no_sections_are_left_to_the_configuration():

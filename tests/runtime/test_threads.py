@@ -68,6 +68,7 @@ def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
     assert limit_threads(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
 
 
+@pytest.mark.slow
 def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
     made, kept = [], []
     for run, seed in enumerate((0, 0, 1)):

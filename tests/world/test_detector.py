@@ -18,6 +18,8 @@ from contextual_anomaly.world.detector import network
 from contextual_anomaly.world.detector.build import build_detector
 from contextual_anomaly.world.detector.training import _giou, assign
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(world, tmp_path_factory):

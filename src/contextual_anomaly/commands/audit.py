@@ -6,38 +6,43 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    Bottleneck,
+    CategoryTable,
+    Folds,
+    FoldSeed,
+    OptionalDetections,
+    OptionalImageReport,
+    SameAsCsv,
+    TrainScenes,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def audit(
     annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
+    categories: CategoryTable,
     images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
     model: Annotated[
         list[Path],
         typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
     ],
-    train_scenes: Annotated[
-        Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
-    ],
+    train_scenes: TrainScenes,
     output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
-    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    csv: SameAsCsv,
     coco: Annotated[Path, typer.Option(help="The same as COCO JSON, for pycocotools and labelling tools.")],
     selection_table: Annotated[
         Path | None, typer.Option(help="How well each model predicts held-out images, as CSV.")
     ] = None,
-    detections: Annotated[
-        Path | None, typer.Option(help="Boxes of a detector (Parquet). Without, context alone judges.")
-    ] = None,
-    image_report: Annotated[
-        Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
-    ] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
+    detections: OptionalDetections = None,
+    image_report: OptionalImageReport = None,
+    bottleneck: Bottleneck = 64,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Findings less likely than this are not listed.")
     ] = 0.2,
     max_issues: Annotated[int, typer.Option(min=1, help="List at most so many findings.")] = 500,
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
+    folds: Folds = 5,
     error_rate: Annotated[
         float,
         typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
@@ -46,7 +51,7 @@ def audit(
         bool,
         typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the division into folds.")] = 0,
+    seed: FoldSeed = 0,
 ) -> None:
     """List probable annotation errors, the likeliest first, each with its probability and an explanation.
 

@@ -6,33 +6,37 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import (
+    Bottleneck,
+    CategoryTable,
+    Folds,
+    OptionalDetections,
+    OptionalImageReport,
+    Resamples,
+    TrainScenes,
+)
+
 logger = logging.getLogger(__name__)
 
 
 def evaluate_audit(
     annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
-    categories: Annotated[Path, typer.Option(help="Classes of the split (Parquet).")],
+    categories: CategoryTable,
     images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
     model: Annotated[
         list[Path],
         typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
     ],
-    train_scenes: Annotated[
-        Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")
-    ],
+    train_scenes: TrainScenes,
     output: Annotated[Path, typer.Option(help="How well planted errors are ranked, as CSV.")],
-    detections: Annotated[
-        Path | None, typer.Option(help="Boxes of a detector (Parquet). Without, context alone judges.")
-    ] = None,
-    image_report: Annotated[
-        Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
-    ] = None,
-    bottleneck: Annotated[int, typer.Option(min=1, help="Which variant of a sweep judges.")] = 64,
+    detections: OptionalDetections = None,
+    image_report: OptionalImageReport = None,
+    bottleneck: Bottleneck = 64,
     share: Annotated[
         float, typer.Option(min=0.001, max=0.3, help="Share of objects taken out, and share given a wrong label.")
     ] = 0.05,
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")] = 5,
-    n_resamples: Annotated[int, typer.Option(min=2, help="Resamples of the images for the 95 % intervals.")] = 1000,
+    folds: Folds = 5,
+    n_resamples: Resamples = 1000,
     error_rate: Annotated[
         float,
         typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),

@@ -12,6 +12,8 @@ from contextual_anomaly.models.families.autoencoder import Settings, fit
 from contextual_anomaly.models.training.autoencoder import OBJECTIVES, SweepConfig, train_sweep
 from contextual_anomaly.scenes import Scenes, write_scenes
 
+pytestmark = pytest.mark.slow
+
 
 def scenes_of(images, classes, seed=0):
     rng = np.random.default_rng(seed)
