@@ -6,7 +6,7 @@ Run `make run` first, then: python examples/ask_a_model.py laptop keyboard surfb
 import argparse
 from pathlib import Path
 
-from contextual_anomaly.predict import Predictor
+import contextual_anomaly as ca
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     for entry in arguments.objects:
         name, _, score = entry.partition("=")
         scores[name] = float(score or 1)
-    prediction = Predictor.from_run(arguments.run, arguments.model).predict(scores, missing=3)
+    prediction = ca.Predictor.from_run(arguments.run, arguments.model).predict(scores, missing=3)
     for found in prediction.objects:
         mark = "unexpected" if found.p_value is not None and found.p_value <= arguments.false_alarms else ""
         print(f"{found.category:<16} {found.probability:.4f} {mark:<10} {found.explanation}")

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+import contextual_anomaly as ca
 from contextual_anomaly.experiments import corrected
 from contextual_anomaly.experiments.differences import compare_models
 from contextual_anomaly.models.base import Conditional, Variant
-from contextual_anomaly.models.registry import load_model
-from contextual_anomaly.scenes import Scenes, read_scenes
 
 
 class MutualInformation(Conditional):
@@ -24,7 +23,7 @@ class MutualInformation(Conditional):
     family = name = "mutual_information"
     variants = (Variant(),)
 
-    def __init__(self, scenes: Scenes, smoothing: float = 10.0):
+    def __init__(self, scenes: ca.Scenes, smoothing: float = 10.0):
         """Count the classes of the training scenes, and the pairs of classes."""
         presence = scenes.presence.astype(np.float64)
         share = (presence.sum(axis=0) + 1) / (len(presence) + 2)
@@ -49,10 +48,10 @@ def main() -> None:
     parser.add_argument("--n-resamples", type=int, default=1000, help="resamples of the bootstrap")
     arguments = parser.parse_args()
 
-    train = read_scenes(arguments.run / "scenes" / "train.parquet")
-    val = read_scenes(arguments.run / "scenes" / "val.parquet")
+    train = ca.read_scenes(arguments.run / "scenes" / "train.parquet")
+    val = ca.read_scenes(arguments.run / "scenes" / "val.parquet")
     models = {"yours": MutualInformation(train)}
-    models |= {name: load_model(arguments.run / "models" / f"{name}.safetensors") for name in arguments.models}
+    models |= {name: ca.load_model(arguments.run / "models" / f"{name}.safetensors") for name in arguments.models}
 
     trials = {}
     for name, model in models.items():

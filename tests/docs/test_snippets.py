@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from typer.main import get_command
 
 from contextual_anomaly.cli import COMMANDS, application
 from contextual_anomaly.config import read_config
+from contextual_anomaly.models import registry
 
 from .snippets import PAGES, ROOT, all_blocks, blocks, commands, shell_text
 
@@ -33,7 +35,7 @@ def test_every_block_says_what_it_is_and_marks_give_a_reason():
     every = [block for page in PAGES for block in blocks(page)]
     fences = sum(len(re.findall(r"^```\w", page.read_text(encoding="utf-8"), re.MULTILINE)) for page in PAGES)
     assert fences == len(every)
-    assert {block.language for block in every} <= {"python", "bash", "console", "yaml", "text"}
+    assert {block.language for block in every} <= {"python", "bash", "console", "yaml", "text", "toml"}
     assert all(block.reason for block in every if block.mark)
     assert sum(block.mark == "not run" for block in every) <= 5
 
@@ -165,6 +167,12 @@ def test_yaml_blocks_are_settings(block, tmp_path):
             path.write_text("{}")
         values["dataset"]["local_copy"] = str(tmp_path)
     read_config(values)
+
+
+@pytest.mark.parametrize("block", all_blocks("toml"), ids=str)
+def test_toml_blocks_are_valid(block):
+    points = tomllib.loads(block.code)["project"]["entry-points"]
+    assert list(points) == [registry.ENTRY_POINTS]
 
 
 def merge(into: dict, other: dict) -> None:
