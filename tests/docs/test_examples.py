@@ -1,10 +1,12 @@
-"""The programs of `examples/` run on a small run, and say what the workflow says."""
+"""The programs of `examples/` run on a small run or on made-up data, and say what is known to be right."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -55,3 +57,42 @@ def test_comparing_a_model_gives_the_figures_of_the_workflow(example, run_folder
     # Each of the two models has a difference from yours for each experiment.
     differences = re.findall(r"^(\w+) +\w+ +[+-]\d\.\d{3} \[", text, re.MULTILINE)
     assert sorted(set(differences)) == ["frequency", "mixture"]
+
+
+def write_tables_and_roads(path: Path, images: int, seed: int, swapped: int = 0) -> list[int]:
+    """Write COCO JSON of images with cutlery or vehicles, never both, and return the annotations with a wrong label.
+
+    Args:
+        swapped: how many labels of images with three objects become one of the other kind.
+    """
+    rng = np.random.default_rng(seed)
+    names = ("fork", "knife", "spoon", "car", "bus", "bicycle")
+    annotations = []
+    for image in range(images):
+        first = 3 * int(rng.integers(2))
+        for category in [first + k for k in range(3) if rng.random() < 0.8] or [first]:
+            annotations.append({"image_id": image, "category_id": category + 1, "bbox": [10, 10, 20, 20]})
+    for number, annotation in enumerate(annotations):
+        annotation["id"] = 100 + number
+    of_image: dict[int, list[dict]] = {}
+    for annotation in annotations:
+        of_image.setdefault(annotation["image_id"], []).append(annotation)
+    full = [image for image, found in of_image.items() if len(found) == 3]
+    wrong = [of_image[int(image)][0] for image in rng.choice(full, swapped, replace=False)]
+    for annotation in wrong:
+        annotation["category_id"] = (annotation["category_id"] - 1 + 3) % 6 + 1
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 100} for i in range(images)],
+        "annotations": annotations,
+        "categories": [{"id": k + 1, "name": name} for k, name in enumerate(names)],
+    }
+    path.write_text(json.dumps(content))
+    return [annotation["id"] for annotation in wrong]
+
+
+def test_auditing_a_data_set_finds_the_labels_that_were_swapped(example, tmp_path):
+    write_tables_and_roads(tmp_path / "train.json", 1000, 1)
+    wrong = write_tables_and_roads(tmp_path / "val.json", 300, 2, swapped=8)
+    text = example("audit_a_dataset.py", tmp_path / "train.json", tmp_path / "val.json")
+    found = [int(number) for number in re.findall(r"^0\.\d+ swapped, \d+\.jpg, annotation (\d+): ", text, re.MULTILINE)]
+    assert sorted(found[:8]) == sorted(wrong)
