@@ -37,13 +37,13 @@ def find_issues(train: Path, val: Path, folder: Path, family: str) -> pd.DataFra
     for name, table, schema in audited_tables:
         tables.write_table(table, schema, folder / f"{name}.parquet")
     files = AuditFiles(
-        annotations=folder / "annotations.parquet",
+        annotations=[folder / "annotations.parquet"],
         categories=folder / "categories.parquet",
-        images=folder / "images.parquet",
-        model=folder / "model.safetensors",
+        images=[folder / "images.parquet"],
+        models=[folder / "model.safetensors"],
         train_scenes=folder / "scenes.parquet",
     )
-    audited = read_audited(files, bottleneck=10, folds=5, seed=0, error_rate=0.01, cross_fitted=False)
+    audited, _ = read_audited(files, bottleneck=10, folds=5, seed=0, error_rate=0.01, cross_fitted=False)
     return explained(audited, listed(audit(audited, min_probability=0.2), max_issues=50))
 
 
