@@ -1,16 +1,17 @@
 """Sphinx builds the site from these settings: `make docs`."""
 
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent / "src")]
 
+import contextual_anomaly  # noqa: E402  # of this checkout
+
 project = "Contextual Anomaly"
 author = "Contextual Anomaly contributors"
 copyright = author
-release = version = installed_version("contextual-anomaly")
+release = version = contextual_anomaly.__version__
 
 extensions = [
     "myst_parser",

@@ -339,9 +339,8 @@ def api_page() -> str:
     for name in names:
         value = getattr(contextual_anomaly, name)
         kind = "autoclass" if inspect.isclass(value) else "autofunction" if callable(value) else "autodata"
-        options = "\n   :members:\n   :inherited-members: BaseException, dict, tuple" if kind == "autoclass" else ""
-        target = f"{value.__module__}.{value.__qualname__}" if kind != "autodata" else f"contextual_anomaly.{name}"
-        parts.append(f"### {name}\n\n```{{eval-rst}}\n.. {kind}:: {target}{options}\n```\n")
+        options = "\n   :members:" if kind == "autoclass" else ""
+        parts.append(f"### {name}\n\n```{{eval-rst}}\n.. {kind}:: contextual_anomaly.{name}{options}\n```\n")
     parts += ["## Tables\n", textwrap.dedent(
         """\
         The stages share these tables; `contextual_anomaly.tables` holds each schema once, and checks it on write and on

@@ -144,10 +144,12 @@ def test_the_readme_is_short():
 
 
 def test_the_version_has_one_source():
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    source = (ROOT / project["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    declared = re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE)
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert citation["version"] == declared
-    assert contextual_anomaly.__version__ == declared
+    assert declared == [contextual_anomaly.__version__] == [str(citation["version"])]
 
 
 def test_the_readmes_table_is_that_of_the_results_page():
