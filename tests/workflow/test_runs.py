@@ -34,6 +34,7 @@ def test_a_local_copy_is_judged_by_the_same_workflow(finished, fresh, tmp_path):
     (copy / "val2017").mkdir()
     (fresh.folder / "own.yaml").write_text(
         f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
+        "scenes: {include_person: false}\n"
     )
     files = ("results/anomalies/published.csv", "results/experiments/corrected/frequency.summary.csv")
     fresh.snakemake(*files, "results/audit/context.json", settings=("own.yaml",))
@@ -50,11 +51,12 @@ def test_a_broken_annotation_file_stops_with_its_record(fresh, tmp_path, instanc
     for split in ("train", "val"):
         (copy / f"annotations/instances_{split}2017.json").write_text(json.dumps(instances))
     (fresh.folder / "own.yaml").write_text(
-        f"dataset: {{name: my own, kind: own, local_copy: {copy}}}\ndetection: {{detectors: []}}\n"
+        f"dataset: {{name: my own, kind: own, local_copy: {copy}, strict: true}}\ndetection: {{detectors: []}}\n"
+        "scenes: {include_person: false}\n"
     )
     done = fresh.snakemake("prepare", settings=("own.yaml",), check=False)
     assert done.returncode != 0
-    assert "annotations record 1 (id 2): image_id 99 is not among the images." in done.stdout
+    assert "image_id 99 is not among the images" in done.stdout
     assert not [path for path in (fresh.folder / "results").rglob("*.parquet") if "logs" not in path.parts]
 
 
