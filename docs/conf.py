@@ -30,6 +30,7 @@ suppress_warnings = ["myst.header"]
 
 # Docstrings write code in single backticks, as Markdown does.
 default_role = "code"
+toc_object_entries = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
