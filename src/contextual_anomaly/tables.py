@@ -157,6 +157,11 @@ def class_scores_schema(classes: int) -> pa.Schema:
     return pa.schema({"image_id": pa.int64(), "score": pa.list_(pa.float32(), classes)})
 
 
+def empty_table(schema: pa.Schema) -> pa.Table:
+    """Return a table without rows; `Schema.empty_table` would import pandas."""
+    return pa.Table.from_batches([], schema)
+
+
 def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: dict[str, str] | None = None) -> None:
     """Write ``table`` as zstd Parquet, aside and then renamed, after checking it against ``schema``.
 

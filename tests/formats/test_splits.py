@@ -127,5 +127,5 @@ def test_what_was_looked_for_is_told_from_what_was_not(write_json, tmp_path):
         np.array([1, 3]), np.array([[0, 1, 1], [0, 1, 1]], np.uint16), ("cat", "cup", "fork"), (9, 1, 2), "x"
     )
     np.testing.assert_array_equal(checked_classes(path, scenes), [[True, True, True], [False, True, True]])
-    tables.write_table(tables.CHECKED.empty_table(), tables.CHECKED, path, {"exhaustive": "true"})
+    tables.write_table(tables.empty_table(tables.CHECKED), tables.CHECKED, path, {"exhaustive": "true"})
     assert checked_classes(path, scenes) is None

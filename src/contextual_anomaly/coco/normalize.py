@@ -66,7 +66,7 @@ def read_records(
     _other_kinds_of_annotations(lists["annotations"], report)
     images = _images(lists["images"], report, image_folder, "size" in lacks)
     categories = _categories(lists["categories"], report)
-    annotations = tables.ANNOTATIONS.empty_table()
+    annotations = tables.empty_table(tables.ANNOTATIONS)
     # Where a list is missing or these are other annotations, what the objects lack follows from that.
     if not report.refusals.keys() - {"image_id_twice", "category_id_twice"}:
         annotations = _annotations(lists["annotations"], images, categories, report, lacks)
@@ -519,12 +519,13 @@ def make_table(schema: pa.Schema, *columns: Any) -> pa.Table:
     arrays = []
     for column, type in zip(columns, schema.types, strict=True):
         if pa.types.is_string(type):
-            if column is None or all(value is None for value in column):
+            texts = [] if column is None else list(column)
+            if texts.count(None) == len(texts):
                 arrays.append(pa.nulls(rows, type))
-            elif any(value is None for value in column):
-                arrays.append(pa.chunked_array([list(column)], type))
+            elif None in texts:
+                arrays.append(pa.chunked_array([texts], type))
             else:
-                arrays.append(from_texts(list(column)))
+                arrays.append(from_texts(texts))
         else:
             arrays.append(from_numpy(np.asarray(column), type))
     return pa.table(arrays, schema=schema)

@@ -11,6 +11,7 @@ import mmap
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from contextual_anomaly.coco.normalize import (
     checked_table,
     make_table,
     note_not_exhaustive,
-    order_of_ids,
     read_records,
     wrong_size,
 )
@@ -295,7 +295,7 @@ def _checked(objects: Objects, lists: _Lists) -> pa.Table | None:
 
 
 def _image_table(images: list[Image]) -> pa.Table:
-    images = sorted(images, key=lambda i: i.id)
+    images = sorted(images, key=attrgetter("id"))
     return make_table(
         tables.IMAGES,
         [i.id for i in images],
@@ -320,5 +320,5 @@ def _category_table(categories: list[Category]) -> pa.Table:
 
 
 def _has_duplicates(ids: np.ndarray) -> bool:
-    values = ids[order_of_ids(ids)]
+    values = np.sort(ids)  # NumPy sorts numbers several at once, faster than it finds their order
     return bool((values[1:] == values[:-1]).any())

@@ -127,7 +127,10 @@ class Objects:
             return map(attrgetter(name), annotations)  # half the time of a loop
 
         box = np.fromiter(chain.from_iterable(column("bbox")), np.float64, 4 * n).reshape(n, 4)
-        area = np.array(list(column("area")), np.float64)  # None becomes NaN
+        try:
+            area = np.fromiter(column("area"), np.float64, n)
+        except TypeError:  # not all have one
+            area = np.array(list(column("area")), np.float64)  # None becomes NaN
         with np.errstate(over="ignore", invalid="ignore"):
             # As the tables hold it, in single precision: what is 0 or infinite there is no size.
             single, own_area = np.ascontiguousarray(box.T, np.float32), (box[:, 2] * box[:, 3]).astype(np.float32)
@@ -142,7 +145,7 @@ class Objects:
             category_id=np.fromiter(column("category_id"), np.int32, n),
             box=single,
             area=area,
-            iscrowd=np.fromiter(map(bool, column("iscrowd")), bool, n),
+            iscrowd=np.fromiter(column("iscrowd"), bool, n),
             wrong_rows=wrong_rows,
             wrong_boxes=box[wrong_rows],
         )

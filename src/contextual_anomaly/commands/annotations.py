@@ -63,7 +63,7 @@ def annotations(
         f"{reading.categories.num_rows} classes"
     )
     exhaustive = {"exhaustive": "true" if reading.checked is None else "false"}
-    looked_for = tables.CHECKED.empty_table() if reading.checked is None else reading.checked
+    looked_for = tables.empty_table(tables.CHECKED) if reading.checked is None else reading.checked
     written = [
         (reading.annotations, tables.ANNOTATIONS, annotations),
         (reading.images, tables.IMAGES, images),
