@@ -34,6 +34,7 @@ rule audit_annotations:
         annotations=expand(ANNOTATIONS, split=AUDITED_SPLITS),
         categories=CATEGORIES.format(split="val"),
         images=expand(IMAGES, split=AUDITED_SPLITS),
+        checked=expand(CHECKED, split=AUDITED_SPLITS),
         models=expand(MODEL, model=AUDIT_MODELS),
         train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
@@ -61,6 +62,7 @@ rule audit_annotations:
             [
                 repeated("--annotations", input.annotations),
                 repeated("--images", input.images),
+                repeated("--checked", input.checked),
                 repeated("--model", input.models),
             ]
         ),
@@ -88,6 +90,7 @@ rule evaluate_audit:
         annotations=expand(ANNOTATIONS, split=AUDITED_SPLITS),
         categories=CATEGORIES.format(split="val"),
         images=expand(IMAGES, split=AUDITED_SPLITS),
+        checked=expand(CHECKED, split=AUDITED_SPLITS),
         models=expand(MODEL, model=AUDIT_MODELS),
         train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
@@ -112,6 +115,7 @@ rule evaluate_audit:
             [
                 repeated("--annotations", input.annotations),
                 repeated("--images", input.images),
+                repeated("--checked", input.checked),
                 repeated("--model", input.models),
             ]
         ),

@@ -1,5 +1,6 @@
 # The public names, for type checkers; `__init__.py` imports them when they are first used.
 from contextual_anomaly.anomalies import Rates, Thresholds, list_anomalies
+from contextual_anomaly.audit.label_issues import find_label_issues
 from contextual_anomaly.coco.reader import read_instances as read_coco
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
@@ -22,6 +23,7 @@ __all__ = [
     "UserError",
     "__version__",
     "count_instances",
+    "find_label_issues",
     "list_anomalies",
     "load_model",
     "read_calibration",

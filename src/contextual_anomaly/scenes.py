@@ -150,15 +150,38 @@ def checked_classes(path: str | Path, scenes: Scenes) -> np.ndarray | None:
     Raises:
         UserError: the file is missing or of another schema.
     """
+    table = read_checked(path)
+    return None if table is None else checked_mask(table, scenes)
+
+
+def read_checked(path: str | Path) -> pa.Table | None:
+    """Return a table of `tables.CHECKED`, or None where every class was looked for in every image.
+
+    Args:
+        path: the file (Parquet).
+
+    Raises:
+        UserError: the file is missing or of another schema.
+    """
     table = tables.read_table(path, tables.CHECKED)
-    if tables.metadata_of(table).get("exhaustive") == "true":
-        return None
+    return None if tables.metadata_of(table).get("exhaustive") == "true" else table
+
+
+def checked_mask(table: pa.Table, scenes: Scenes) -> np.ndarray:
+    """Return [N, C] bool: the pairs of image and class in a table of `tables.CHECKED`, and the classes that are there.
+
+    Args:
+        table: images or classes that the scenes lack are passed over.
+        scenes: N images over C classes.
+    """
+    checked = scenes.counts > 0
+    if not checked.size:
+        return checked
     image, category = to_numpy(table["image_id"]), to_numpy(table["category_id"])
     row = np.minimum(np.searchsorted(scenes.image_ids, image), len(scenes.image_ids) - 1)
     order = np.argsort(scenes.category_ids)
     column = order[np.minimum(np.searchsorted(scenes.category_ids, category, sorter=order), len(order) - 1)]
     known = (scenes.image_ids[row] == image) & (np.array(scenes.category_ids)[column] == category)
-    checked = scenes.counts > 0
     checked[row[known], column[known]] = True
     return checked
 

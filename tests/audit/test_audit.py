@@ -127,6 +127,26 @@ def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
     assert pd.read_csv(tmp_path / "audit.csv")["explanation"].tolist() == findings["explanation"].tolist()
 
 
+@pytest.mark.parametrize("detector", [False, True])
+def test_a_class_that_nobody_looked_for_in_an_image_is_not_overlooked_there(files, tmp_path, detector):
+    """The plate of image 1 is found by all means, unless plates were looked for in the other images alone."""
+    checked = tmp_path / "checked.parquet"
+
+    def overlooked(pairs: list[tuple[int, int]], exhaustive: str) -> set:
+        images, categories = zip(*pairs, strict=True)
+        table = pa.table({"image_id": images, "category_id": categories}, tables.CHECKED)
+        tables.write_table(table, tables.CHECKED, checked, {"exhaustive": exhaustive})
+        findings = run(files, tmp_path, detector, checked=[checked])
+        findings = findings[findings["kind"] == "overlooked"]
+        return set(zip(findings["image_id"], findings["predicted_label"], strict=True))
+
+    everything = [(image, category) for image in range(1, 61) for category in IDS]
+    assert (1, "plate") in overlooked(everything, "false")
+    assert (1, "plate") in overlooked([(1, 2)], "true")  # what stands in it does not matter
+    assert (1, "plate") not in overlooked([pair for pair in everything if pair != (1, 5)], "false")
+    assert (2, "fork") in overlooked([pair for pair in everything if pair != (1, 5)], "false") or detector
+
+
 def test_without_boxes_the_json_holds_labels_alone(files, tmp_path):
     findings = run(files, tmp_path, detector=False)
     content = json.loads((tmp_path / "audit.json").read_text())
@@ -152,6 +172,8 @@ def test_at_most_so_many_are_listed(files, tmp_path):
 def test_mistakes_are_said(files, tmp_path):
     with pytest.raises(UserError, match="--detections and --image-report go together"):
         run(files, tmp_path, image_report=None)
+    with pytest.raises(UserError, match="--checked is given once for each --images"):
+        run(files, tmp_path, checked=[files / "annotations.parquet"] * 2)
     assert not list(tmp_path.iterdir())
 
 

@@ -36,6 +36,8 @@ class Audited:
         fold: [N] images are judged by what was fitted on those of the other folds.
         overlooked, swapped: what is believed about the share of errors before looking at the data.
         context_gain: in words, how much context knows here.
+        checked: [N, C] bool, whether annotators looked for the class in the image; where they did not, no object of it
+            is overlooked. None where they looked for every class in every image.
     """
 
     objects: pd.DataFrame
@@ -49,6 +51,7 @@ class Audited:
     overlooked: ErrorPrior
     swapped: ErrorPrior
     context_gain: str = ""
+    checked: np.ndarray | None = None
 
     def columns_of(self, table: pd.DataFrame) -> np.ndarray:
         """Return each row's class among those of the context model, -1 where it is none of them."""
@@ -154,7 +157,15 @@ def _overlooked_detections(
 ) -> pd.DataFrame:
     image, column = audited.rows_of(detections), audited.columns_of(detections)
     judged = judge_detections(
-        objects, counts, detections, image, column, audited.context, audited.fold[image], audited.overlooked
+        objects,
+        counts,
+        detections,
+        image,
+        column,
+        audited.context,
+        audited.fold[image],
+        audited.overlooked,
+        audited.checked,
     )
     logger.info(f"{judged.error_rate:.2%} of the objects seem to be overlooked")
     kept = judged.candidate & (judged.probability >= least)
@@ -175,8 +186,9 @@ def _overlooked_detections(
 
 def _overlooked_classes(audited: Audited, context: Context, counts: np.ndarray, least: float) -> pd.DataFrame:
     """Without a detector: classes that context finds likely and that are nowhere annotated in the image."""
-    probability, by_context = judge_absent(counts, context, audited.fold, audited.overlooked)
-    image, column = np.nonzero((counts == 0) & (probability >= least))
+    probability, by_context = judge_absent(counts, context, audited.fold, audited.overlooked, audited.checked)
+    may_be_overlooked = (counts == 0) if audited.checked is None else (counts == 0) & audited.checked
+    image, column = np.nonzero(may_be_overlooked & (probability >= least))
     return _frame(
         audited,
         OVERLOOKED,

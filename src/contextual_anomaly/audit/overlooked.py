@@ -37,6 +37,7 @@ def judge_detections(
     context: Context | None,
     fold: np.ndarray,
     prior: ErrorPrior,
+    checked: np.ndarray | None = None,
 ) -> Overlooked:
     """Judge each detection by a regression that was fitted on other images.
 
@@ -52,6 +53,8 @@ def judge_detections(
         column: [D] class, -1 where the context model does not know it.
         context: None leaves context out.
         fold: [D] of the detection's image.
+        prior: of the share of objects that are overlooked.
+        checked: [N, C] bool, whether annotators looked for the class in the image; None where they looked for all in all.
     """
     pair = box_pairs(detections, objects)
     same = detections["category_id"].to_numpy()[pair.first] == objects["category_id"].to_numpy()[pair.second]
@@ -63,7 +66,8 @@ def judge_detections(
     right = own >= SAME_OBJECT
     # In the place of an object of another class it is a question of the label.
     apart = (other < SAME_OBJECT) & ~in_crowd
-    candidate = (own < NEAR) & apart
+    looked_for = np.ones(size, bool) if checked is None else (column < 0) | checked[image, column]
+    candidate = (own < NEAR) & apart & looked_for
     # Parts of an object and boxes around a group are not objects of their own.
     beside = same & ~crowd & (pair.iou < SAME_OBJECT)
     part = largest(size, pair.first[beside], pair.inside[beside])
@@ -97,7 +101,11 @@ def judge_detections(
 
 
 def judge_absent(
-    counts: np.ndarray, context: Context, fold: np.ndarray, prior: ErrorPrior
+    counts: np.ndarray,
+    context: Context,
+    fold: np.ndarray,
+    prior: ErrorPrior,
+    checked: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Judge each class that is not annotated in an image by context alone.
 
@@ -106,10 +114,13 @@ def judge_absent(
 
     Args:
         counts: [N, C] annotated objects of each image and class.
+        context: the context model.
         fold: [N].
+        prior: of the share of objects that are overlooked.
+        checked: [N, C] bool, whether annotators looked for the class in the image; None where they looked for all in all.
 
     Returns:
-        probability [N, C] that an object of the class was overlooked, 0 where the class is annotated; [N, C] that the
+        probability [N, C] that an object of the class was overlooked, 0 where the class is annotated or was not checked; [N, C] that the
         image holds the class, by context.
     """
     present = counts > 0
@@ -120,12 +131,14 @@ def judge_absent(
         for k in np.unique(fold):
             others, judged = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
             others = others[:: max(1, len(others) * counts.shape[1] // CELLS)]
-            shape = (len(others), counts.shape[1])
-            features = np.stack([np.ones(shape), odds[others], np.broadcast_to(context.base, shape)], -1).reshape(-1, 3)
-            exposure = np.broadcast_to(single, shape).ravel()
+            teaches = np.ones((len(others), counts.shape[1]), bool) if checked is None else checked[others]
+            row, column = np.nonzero(teaches)
+            features = np.stack([np.ones(len(row)), odds[others[row], column], context.base[column]], -1)
             start = np.array([0.0, 1.0, 0.0])
-            weights, error = fit_logistic(features, present[others].ravel(), exposure, start, prior, known=True)
+            weights, error = fit_logistic(features, present[others][teaches], single[column], start, prior, known=True)
             there = expit(weights[0] + weights[1] * odds[judged] + weights[2] * context.base)
             probability[judged] = probability_overlooked(there, single, error)
     probability[present] = 0
+    if checked is not None:
+        probability[~checked] = 0
     return probability, expit(odds)

@@ -8,6 +8,10 @@ import typer
 AnnotationTable = Annotated[Path, typer.Option(help="Annotations of the split (Parquet).")]
 CategoryTable = Annotated[Path, typer.Option(help="Classes of the split (Parquet).")]
 ImageTable = Annotated[Path, typer.Option(help="Images of the split (Parquet).")]
+CheckedTables = Annotated[
+    list[Path] | None,
+    typer.Option(help="Which classes were looked for in which image (Parquet), once for each --images."),
+]
 TrainScenes = Annotated[Path, typer.Option(help="Scenes of the training split, for how common classes are (Parquet).")]
 ValScenes = Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")]
 Geometry = Annotated[Path | None, typer.Option(help="Object geometry of the scenes (Parquet), for models that use it.")]

@@ -9,6 +9,7 @@ import typer
 from contextual_anomaly.commands._options import (
     Bottleneck,
     CategoryTable,
+    CheckedTables,
     Folds,
     FoldSeed,
     OptionalDetections,
@@ -37,6 +38,7 @@ def audit(
     ] = None,
     detections: OptionalDetections = None,
     image_report: OptionalImageReport = None,
+    checked: CheckedTables = None,
     bottleneck: Bottleneck = 64,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Findings less likely than this are not listed.")
@@ -74,7 +76,7 @@ def audit(
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
+    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
     audited, selection = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     findings = explained(audited, listed(all_findings(audited, min_score), max_issues))
     counts = findings["kind"].value_counts()

@@ -9,6 +9,7 @@ import typer
 from contextual_anomaly.commands._options import (
     Bottleneck,
     CategoryTable,
+    CheckedTables,
     Folds,
     OptionalDetections,
     OptionalImageReport,
@@ -31,6 +32,7 @@ def evaluate_audit(
     output: Annotated[Path, typer.Option(help="How well planted errors are ranked, as CSV.")],
     detections: OptionalDetections = None,
     image_report: OptionalImageReport = None,
+    checked: CheckedTables = None,
     bottleneck: Bottleneck = 64,
     share: Annotated[
         float, typer.Option(min=0.001, max=0.3, help="Share of objects taken out, and share given a wrong label.")
@@ -61,7 +63,7 @@ def evaluate_audit(
     from contextual_anomaly.audit.label_noise import evaluate
     from contextual_anomaly.runtime.atomic import atomic_write
 
-    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report)
+    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
     audited, _ = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     table = evaluate(audited, share, seed, n_resamples)
     with atomic_write(output) as temporary:

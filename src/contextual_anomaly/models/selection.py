@@ -6,10 +6,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.models.settings import Section
 
 logger = logging.getLogger(__name__)
+
+QUICK_FAMILIES = ("frequency", "naive_bayes", "chow_liu", "ease", "pairwise", "mixture")
+"""Families that learn from scenes alone and are fitted in seconds."""
 
 MAX_HELD_OUT = 20_000
 """Held-out images that are asked about at most."""
@@ -44,3 +49,19 @@ def select(models: Sequence[ContextModel], data: TrainingData) -> tuple[ContextM
         value = table["log_likelihood"].iloc[order[0]]
         logger.info(f"{best.name} predicts held-out images best of {len(models)} models: {value:.3f} nats an image")
     return best, table.iloc[order].reset_index(drop=True)
+
+
+def fit_best(data: TrainingData, threads: int = 1) -> tuple[ContextModel, Section, pd.DataFrame]:
+    """Fit each of `QUICK_FAMILIES` with its default settings, and select one of them.
+
+    Args:
+        data: the training scenes.
+        threads: processor cores to use; their number changes no result.
+
+    Returns:
+        The selected model, its settings, and the table of `select`.
+    """
+    settings = {name: registry.family(name).Settings(family=name) for name in QUICK_FAMILIES}
+    models = [registry.fit(data, name, of_family, threads).model for name, of_family in settings.items()]
+    best, table = select(models, data)
+    return best, settings[best.name], table
