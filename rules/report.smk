@@ -45,6 +45,9 @@ rule write_report:
         rescored=expand(rules.rescore.output, detector=DETECTORS),
         judged=expand(rules.evaluate_rescoring.output, detector=DETECTORS),
         audited=expand(rules.audit_annotations.output.table, auditor=AUDITORS),
+        audit_selections=expand(
+            rules.audit_annotations.output.selection, auditor=AUDITORS
+        ),
         checked=expand(rules.evaluate_audit.output.table, auditor=AUDITORS),
         detected=expand(rules.merge_detections.output.images, detector=DETECTORS),
         settings=rules.configuration.output.settings,

@@ -165,6 +165,13 @@ def test_the_same_bytes_again(files, tmp_path):
     assert [(tmp_path / name).read_bytes() for name in names] == first
 
 
+def test_one_model_and_no_cross_fitting_is_recorded(files, tmp_path):
+    run(files, tmp_path, selection_table=tmp_path / "selection.csv")
+    metadata = tables.metadata_of(tables.read_table(tmp_path / "audit.parquet", tables.FINDINGS))
+    assert (metadata["judged_by"], metadata["cross_fitted"]) == ("oracle and the detector", "false")
+    assert pd.read_csv(tmp_path / "selection.csv")["model"].tolist() == ["oracle"]
+
+
 def test_at_most_so_many_are_listed(files, tmp_path):
     assert len(run(files, tmp_path, min_score=0.0, max_issues=3)) == 3
 

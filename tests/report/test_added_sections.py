@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
@@ -108,3 +109,31 @@ def test_without_a_folder_there_are_tables_alone(results):
     section = audit.chapter(results, "d", None, 5)
     assert not any(part["gallery"] for part in section["parts"])
     assert section["parts"][1]["table"]["rows"][0][2] == "<b>fork"
+
+
+def shown(section: dict) -> str:
+    """Return the text of the audit's chapter."""
+    environment = Environment(
+        loader=PackageLoader("contextual_anomaly.report"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("audit.html").render(audits=[section])
+
+
+def test_how_the_model_was_chosen_and_whether_it_was_cross_fitted_is_said(results):
+    plain = shown(audit.chapter(results, "d", None, 5))
+    assert "cross-fitting" not in plain
+    assert "predicts held-out images best" not in plain
+    selection = {"model": ["mine", "other"], "family": ["pairwise", "ease"], "log_likelihood": [-1.5, -2.25]}
+    selection = pd.DataFrame(selection | {"standard_error": 0.125, "images": 1234})
+    selection.to_csv(results.folder / "audit/d.selection.csv", index=False)
+    path = results.folder / "audit/d.parquet"
+    table = tables.read_table(path, tables.FINDINGS)
+    metadata = {"judged_by": "mine", "context": "+1 nats an image", "cross_fitted": "true"}
+    tables.write_table(table.replace_schema_metadata(None), tables.FINDINGS, path, metadata)
+    text = shown(audit.chapter(results, "d", None, 5))
+    assert "mine was fitted again for each fold of the images" in text
+    assert "Why mine: of 2 context models, it predicts held-out images best" in text
+    for cell in ("-2.250", "0.125", "1,234"):
+        assert cell in text
+    selection.head(1).to_csv(results.folder / "audit/d.selection.csv", index=False)
+    assert "Why mine" not in shown(audit.chapter(results, "d", None, 5))

@@ -87,7 +87,12 @@ def audit(
         f"may be wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
-    made_from = {"judged_by": by, "context": audited.context_gain, "min_score": str(min_score)}
+    made_from = {
+        "judged_by": by,
+        "context": audited.context_gain,
+        "cross_fitted": str(cross_fit).lower(),
+        "min_score": str(min_score),
+    }
     tables.write_table(table, tables.FINDINGS, output, made_from)
     if selection_table:
         with atomic_write(selection_table) as temporary:

@@ -40,6 +40,7 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
     table = tables.read_table(run.folder / f"audit/{auditor}.parquet", tables.FINDINGS)
     findings, made_from = table.to_pandas(), tables.metadata_of(table)
     evaluation = run.csv(f"audit/{auditor}.evaluation.csv")
+    selection = run.optional_csv(f"audit/{auditor}.selection.csv")
     parts = []
     for kind, title in KINDS.items():
         rows = findings[findings["kind"] == kind]
@@ -57,6 +58,9 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
         "name": auditor,
         "judged_by": made_from.get("judged_by", ""),
         "context": made_from.get("context", ""),
+        "cross_fitted": made_from.get("cross_fitted") == "true",
+        "chosen": "" if selection is None else selection["model"].iloc[0],
+        "selection": None if selection is None or len(selection) < 2 else html_table(_selection(selection)),
         "parts": parts,
         "evaluation": html_table(_evaluation(evaluation)) if len(evaluation) else None,
     }
@@ -69,6 +73,19 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
     if rows["detector_score"].isna().all():
         columns.remove("detector_score")
     return rows[columns].rename(columns=lambda name: str(name).removesuffix("_id").replace("_", " "))
+
+
+def _selection(selection: pd.DataFrame) -> pd.DataFrame:
+    """Return how well each context model predicts held-out images, the best first."""
+    return pd.DataFrame(
+        {
+            "model": selection["model"],
+            "family": selection["family"],
+            "log-likelihood": [f"{value:.3f}" for value in selection["log_likelihood"]],
+            "standard error": [f"{value:.3f}" for value in selection["standard_error"]],
+            "held-out images": [f"{n:,}" for n in selection["images"]],
+        }
+    )
 
 
 def _evaluation(evaluation: pd.DataFrame) -> pd.DataFrame:
