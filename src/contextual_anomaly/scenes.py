@@ -76,6 +76,7 @@ def count_instances(annotations: pa.Table, categories: pa.Table, dataset: str) -
     Args:
         annotations: the columns image_id and category_id of `tables.ANNOTATIONS`.
         categories: rows of `tables.CATEGORIES`.
+        dataset: the data set's name.
     """
     classes, category_ids = categories["name"].to_pylist(), categories["category_id"].to_pylist()
     image_id = to_numpy(annotations["image_id"])
@@ -208,6 +209,9 @@ def class_counts(
     """How often each class occurs.
 
     Args:
+        split: the split's name.
+        annotations: its objects, of `tables.ANNOTATIONS`.
+        categories: its classes, of `tables.CATEGORIES`.
         counted: what `count_instances` makes of the annotations.
         scenes: what models learn from.
 

@@ -53,6 +53,11 @@ def read_in_parts(
     """Parse the file ``path``, which is mapped as ``text`` and whose JSON begins at byte ``start``.
 
     Args:
+        path: the file; other processes map it themselves.
+        text: the file, as mapped here.
+        start: the first byte after a byte order mark.
+        processes: how many parse, this one among them.
+        part_bytes: of the text that a process parses at a time.
         meanwhile: what to do with images and categories while others parse the annotations.
 
     Returns:

@@ -503,8 +503,12 @@ def annotation_table(
     """Objects in the order of their images; within an image in the order of the file.
 
     Args:
-        image_id, category_id, area, iscrowd, ids: [n].
-        box: [4, n]; NaN where an object has none.
+        image_id: [n] int64.
+        category_id: [n] int32.
+        box: [4, n] float32, x, y, width and height in pixels; NaN where an object has none.
+        area: [n] float32, in square pixels; NaN where it is not known.
+        iscrowd: [n] bool.
+        ids: [n] int64, of the annotations.
         original: [n] ids as text, or None where all are numbers.
     """
     order = order_of_ids(image_id)

@@ -100,6 +100,10 @@ def read_coco(
     """Read a COCO instances file, and note in ``report`` all that is unusual; see `read_instances`.
 
     Args:
+        path: the JSON file.
+        report: its name is that of the file in messages; what is noticed is added to it.
+        processes: how many parse; they change no result.
+        part_bytes: of the text that a process parses at a time.
         image_folder: where the size of an image is looked up that the file does not give.
         strict: whether what would be left out or read in part is refused.
         recognise: turns decoded JSON of another kind into COCO's, and says what the format lacks (see `read_records`).

@@ -1,5 +1,7 @@
 """Annotations as pycocotools takes them, from tables alone."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from pycocotools.coco import COCO
@@ -12,7 +14,7 @@ def with_box(annotations: pd.DataFrame) -> pd.DataFrame:
 
 def numbered(table: pd.DataFrame, image_ids: np.ndarray) -> pd.DataFrame:
     """The rows of ``image_ids`` alone, each image by its number among them: pycocotools takes ids as float64."""
-    number = pd.Index(image_ids).get_indexer(table["image_id"])
+    number = pd.Index(image_ids).get_indexer(pd.Index(table["image_id"]))
     return table.assign(image_id=number)[number >= 0]
 
 
@@ -21,7 +23,7 @@ def truth_of(annotations: pd.DataFrame, categories: pd.DataFrame, numbers: range
     truth = COCO()
     box = annotations[["x", "y", "width", "height"]].to_numpy(np.float64).tolist()
     fields = (annotations[name].tolist() for name in ("image_id", "category_id", "area", "iscrowd"))
-    truth.dataset = {
+    dataset: Any = {  # without file names and supercategories, which pycocotools never looks at
         "info": {},
         "images": [{"id": i} for i in numbers],
         "categories": [
@@ -33,5 +35,6 @@ def truth_of(annotations: pd.DataFrame, categories: pd.DataFrame, numbers: range
             for number, (b, image, category, area, crowd) in enumerate(zip(box, *fields, strict=True), 1)
         ],
     }
+    truth.dataset = dataset
     truth.createIndex()
     return truth
