@@ -12,6 +12,7 @@ from snakemake.utils import update_config
 
 from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.registry import module_of_family
 from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
 from contextual_anomaly.workflow.closing import closing_message
 from contextual_anomaly.workflow.source_digest import source_digest
@@ -166,9 +167,7 @@ def source(command, *models):
     families = {
         FAMILY[name] for model in models for name in (model, *estimators(model))
     }
-    return source_digest(
-        command, *sorted(f"models.families.{family}" for family in families)
-    )
+    return source_digest(command, *sorted(map(module_of_family, families)))
 
 
 def uses_geometry(model):

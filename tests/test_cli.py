@@ -56,7 +56,7 @@ def test_a_shell_completes_commands():
 def test_the_old_name_of_predict_still_works(tmp_path):
     done = run("ask", "cup", "--run", tmp_path)
     assert done.returncode == 2
-    assert "there is no configuration.yaml" in done.stderr
+    assert "there are no models, so this is not the folder of a run" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -49,5 +49,6 @@ def test_tables_carry_it_too(instances, write_json, tmp_path):
         ["contextual-anomaly", "annotations", write_json(instances), *targets], check=True, capture_output=True
     )
     metadata = pq.read_schema(tmp_path / "images.parquet").metadata
-    assert json.loads(metadata[b"settings"]) == {"command": "annotations"}
+    defaults = {"split": "train", "divide": False, "strict": False}
+    assert json.loads(metadata[b"settings"]) == {"command": "annotations"} | defaults
     assert metadata[b"contextual_anomaly_version"]

@@ -57,7 +57,7 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(pretended, setting, exp
         ("models/training/masked.py",
          {"fit": 3, "list_anomalies": 1} | CORRECTED | {"experiment_corrected": 3} | BY_MASKED | REPORT),
         ("commands/evaluate_detector.py", {"evaluate_detector": 1} | REPORT),
-        ("report/__init__.py", REPORT),
+        ("report/page.py", REPORT),
         ("download/transfer.py", {}),
         ("config.py", {}),
     ],

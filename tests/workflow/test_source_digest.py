@@ -59,7 +59,53 @@ def test_what_is_not_used_does_not(package, name):
 
 def test_a_module_loaded_by_name_is_given(package):
     root, digest = package
-    before = digest("draw", "models.oracle")
+    oracle = "contextual_anomaly.models.oracle"
+    before = digest("draw", oracle)
     assert before != digest("draw")
     (root / "models/oracle.py").write_text("edited = True")
-    assert digest("draw", "models.oracle") != before
+    assert digest("draw", oracle) != before
+
+
+def test_the_package_of_a_module_counts_where_it_holds_code(package):
+    root, digest = package
+    (root / "commands/draw.py").write_text("from contextual_anomaly.world.shapes import UserError")
+    before = digest("draw")
+    (root / "world/__init__.py").write_text('"""What there is."""\n')
+    assert digest("draw") == before
+    (root / "world/__init__.py").write_text("x = 1")
+    assert digest("draw") != before
+
+
+@pytest.fixture
+def other_distribution(tmp_path_factory, monkeypatch):
+    """The package of another distribution, which Python finds."""
+    folder = tmp_path_factory.mktemp("other")
+    there = folder / "other_families_of_models"
+    there.mkdir()
+    for name, text in {
+        "__init__.py": "",
+        "family.py": "from contextual_anomaly.models import oracle\nfrom .parts import x\nimport json, no_such_module",
+        "parts.py": "x = 1",
+        "unused.py": "",
+    }.items():
+        (there / name).write_text(text)
+    monkeypatch.syspath_prepend(folder)
+    return there
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("family.py", True), ("parts.py", True), ("__init__.py", True), ("unused.py", False)]
+)
+def test_a_module_of_another_distribution_is_followed_within_its_package(package, other_distribution, name, counts):
+    _, digest = package
+    before = digest("draw", "other_families_of_models.family")
+    with (other_distribution / name).open("a") as file:
+        file.write("\nedited = True")
+    assert (digest("draw", "other_families_of_models.family") != before) == counts
+
+
+def test_a_module_of_another_distribution_brings_what_it_imports_from_here(package, other_distribution):
+    root, digest = package
+    before = digest("draw", "other_families_of_models.family")
+    (root / "models/oracle.py").write_text("edited = True")
+    assert digest("draw", "other_families_of_models.family") != before

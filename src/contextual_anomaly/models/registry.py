@@ -48,6 +48,22 @@ def family_names() -> tuple[str, ...]:
     return (*FAMILIES, *sorted(external_families()))
 
 
+def module_of_family(name: str) -> str:
+    """Return the name of the module of a family, without importing it.
+
+    Args:
+        name: one of `family_names`.
+
+    Raises:
+        UserError: there is no such family.
+    """
+    if name in FAMILIES:
+        return f"contextual_anomaly.models.families.{name}"
+    if name in external_families():
+        return external_families()[name].module
+    raise UserError(f"model family {name!r} is unknown, expected one of {', '.join(family_names())}.")
+
+
 @cache
 def family(name: str) -> ModuleType:
     """Return the module of a family.
@@ -58,11 +74,7 @@ def family(name: str) -> ModuleType:
     Raises:
         UserError: there is no such family.
     """
-    if name in FAMILIES:
-        return import_module(f"contextual_anomaly.models.families.{name}")
-    if name in external_families():
-        return external_families()[name].load()
-    raise UserError(f"model family {name!r} is unknown, expected one of {', '.join(family_names())}.")
+    return import_module(module_of_family(name))
 
 
 def configurable_families() -> dict[str, ModuleType]:

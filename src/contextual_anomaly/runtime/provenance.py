@@ -16,12 +16,17 @@ _made_by: dict[str, str] = {}
 def recorded(command: Callable) -> Callable:
     """``command``, remembering its settings for the files that it writes.
 
-    Paths are left out, and so are the numbers of threads and of shards: none may change a byte of a result.
+    Paths are left out, and so are the numbers of threads and of shards: none may change a byte of a result. An option
+    without a value is left out as well, for it may be a path that was not given.
     """
 
     @wraps(command)
     def run(**options):
-        settings = {name: value for name, value in options.items() if name not in SPREAD and not _is_path(value)}
+        settings = {
+            name: value
+            for name, value in options.items()
+            if name not in SPREAD and value is not None and not _is_path(value)
+        }
         text = json.dumps({"command": command.__name__, **settings}, sort_keys=True, default=str)
         _made_by.update(settings=text, settings_sha256=sha256(text.encode()).hexdigest())
         return command(**options)
