@@ -1,28 +1,24 @@
 """`python benchmarks/workflow.py [--runs N]`: what the workflow adds to the work of its commands, on the synthetic world.
 
-A whole run into an empty folder, less the time in which at least one command was at work, as their logs say; then the
-same run again, which finds nothing to do.
+A whole run into an empty folder, less the time in which at least one command was at work, as their usage files say; then
+the same run again, which finds nothing to do.
 """
 
 import argparse
-import re
+import json
 import shutil
 import sys
 from pathlib import Path
 
 from measure import ROOT, WORK, middle, report, run
 
-FINISHED = re.compile(r"^finished in ([\d.]+) s", re.MULTILINE)
-
 
 def at_work(logs: Path) -> float:
-    """Seconds in which at least one command ran: a log is written last when its command ends."""
+    """Return the seconds in which at least one command ran: a command writes its usage file when it ends."""
     spans = []
-    for log in logs.glob("*.log"):
-        found = FINISHED.search(log.read_text())
-        if found:
-            end = log.stat().st_mtime
-            spans.append((end - float(found[1]), end))
+    for usage in logs.glob("*.usage.json"):
+        end = usage.stat().st_mtime
+        spans.append((end - json.loads(usage.read_text())["seconds"], end))
     total, until = 0.0, 0.0
     for begin, end in sorted(spans):
         total += max(0.0, end - max(begin, until))
@@ -53,7 +49,7 @@ def main() -> None:
         folder.mkdir(parents=True)
         whole.append(run(*snakemake))
         added.append(whole[-1].seconds - at_work(logs))
-    steps = len(list(logs.glob("*.log")))
+    steps = len(list(logs.glob("*.usage.json")))
     if whole:
         report(
             "workflow overhead, synthetic world", "", sorted(added)[len(added) // 2], runs=options.runs,

@@ -9,7 +9,7 @@ from jaxtyping import install_import_hook
 from tests import typecheck  # noqa: F401  # the hook finds it by name
 
 # Before their modules are imported: in tests, types and array shapes of these are checked on every call.
-CHECKED = ["contextual_anomaly.models", "contextual_anomaly.predict", "contextual_anomaly.anomalies"]
+CHECKED = [f"contextual_anomaly.{name}" for name in ("models", "predict", "anomalies", "stats", "experiments")]
 install_import_hook(CHECKED, "tests.typecheck.checked")
 
 from contextual_anomaly.runtime.progress import configure_logging  # noqa: E402

@@ -54,10 +54,10 @@ def test_time_at_work_is_counted_once_where_commands_overlap(tmp_path):
     from workflow import at_work
 
     for name, end, seconds in (("a", 110.0, 10.0), ("b", 112.0, 5.0), ("c", 130.0, 1.5)):
-        log = tmp_path / f"{name}.log"
-        log.write_text(f"something\nfinished in {seconds:.2f} s, peak memory 5 MB\n")
-        os.utime(log, (end, end))
-    (tmp_path / "d.log").write_text("no line of that kind")
+        usage = tmp_path / f"{name}.usage.json"
+        usage.write_text(json.dumps({"command": "fit", "seconds": seconds, "peak_memory_mb": 5.0}))
+        os.utime(usage, (end, end))
+    (tmp_path / "d.log").write_text("finished in 99.00 s, peak memory 5 MB\n")  # what is written for people
     assert at_work(tmp_path) == pytest.approx(12 + 1.5)
 
 

@@ -68,6 +68,37 @@ def test_an_edit_reruns_the_stages_that_use_the_module(pretended, module, expect
     assert pretended.planned() == {}
 
 
+OTHER_FAMILY = """
+from typing import Literal
+from contextual_anomaly.models.families.frequency import fit, load
+from contextual_anomaly.models.settings import Section
+
+
+class Settings(Section):
+    family: Literal["of_another_distribution"]
+"""
+
+
+def test_a_family_of_another_distribution_is_fitted_and_its_edit_seen(fresh, tmp_path):
+    site = tmp_path / "site"
+    info = site / "other-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[contextual_anomaly.families]\nof_another_distribution = other_family\n")
+    (site / "other_family.py").write_text(OTHER_FAMILY)
+    (fresh.folder / "other.yaml").write_text(
+        yaml.safe_dump({"models": {"mine": {"family": "of_another_distribution"}}})
+    )
+    target = ("results/models/mine.safetensors", "--configfile", "small.yaml", "other.yaml")
+    found = {"small": False, "PYTHONPATH": f"{fresh.folder / 'src'}:{site}"}
+    fresh.snakemake(*target, **found)
+    assert "Nothing to be done" in fresh.snakemake("--dry-run", *target, **found).stdout
+    (site / "other_family.py").write_text(f"{OTHER_FAMILY}\n# edited\n")
+    planned = fresh.snakemake("--dry-run", *target, **found).stdout
+    assert re.search(r"^fit +1$", planned, re.MULTILINE)
+    assert re.search(r"^total +1$", planned, re.MULTILINE)
+
+
 def test_a_named_target_runs_alone(fresh):
     assert set(fresh.planned("prepare")) == {"world_annotations", "annotations", "scenes", "prepare"}
 
