@@ -107,6 +107,17 @@ def test_broken_images_are_named_and_the_rest_goes_on(tmp_path, dataset, weights
     assert all(name in told for name in names[1:5])
 
 
+def test_a_size_that_the_annotations_do_not_give_is_not_compared(tmp_path, dataset, weights):
+    _, images, _ = dataset
+    known = _detect(dataset, weights, tmp_path / "known")
+    table = tables.read_table(images, tables.IMAGES).to_pandas()
+    table[["width", "height"]] = 0
+    tables.write_table(pa.Table.from_pandas(table, tables.IMAGES, preserve_index=False), tables.IMAGES, images)
+    unknown = _detect(dataset, weights, tmp_path / "unknown")
+    assert (unknown.report["problem"] == "").all()
+    pd.testing.assert_frame_equal(unknown.detections.to_pandas(), known.detections.to_pandas())
+
+
 @pytest.mark.parametrize("orientation", [6, 8, 3])
 def test_boxes_lie_where_the_annotations_have_them(tmp_path, dataset, weights, orientation):
     """Image 1 is stored with 67 × 95 pixels and has an EXIF orientation; its annotations are of the frame as stored."""

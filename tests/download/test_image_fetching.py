@@ -109,6 +109,13 @@ def test_a_failure_that_may_pass_ends_in_an_error_and_loses_nothing(site, images
     assert [path for path, _ in site.requests] == [path_of(5)]
 
 
+def test_a_size_that_the_annotations_do_not_give_is_not_compared(site, images, get, tmp_path):
+    images.loc[:9, ["width", "height"]] = 0
+    site.files[path_of(0)] = jpeg(0, width=50)
+    assert get(images)["status"].tolist() == ["present"] * 20
+    assert (tmp_path / "out" / images["file_name"][0]).read_bytes() == jpeg(0, width=50)
+
+
 @pytest.mark.parametrize("content", [b"<html>busy</html>", b"", jpeg(3)[:200], jpeg(3)[:-2], jpeg(3, width=16), BOMB])
 def test_what_is_not_the_image_is_not_kept(site, images, get, tmp_path, content):
     site.files[path_of(3)] = content

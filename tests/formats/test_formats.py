@@ -214,6 +214,15 @@ def test_open_images_says_which_classes_were_looked_for(tmp_path):
     names = dict(zip(*(reading.categories[c].to_pylist() for c in ("category_id", "name")), strict=True))
     assert [names[c] for c in reading.checked["category_id"].to_pylist()] == ["cup", "fork", "cat"]
 
+    without_pictures = read_annotations(of).reading
+    assert [tuple(row.values())[2:4] for row in without_pictures.images.to_pylist()] == [(1, 1)]
+    shares = {label: [round(side, 4) for side in box] for _, label, box in named(without_pictures)}
+    assert shares == {"cup": [0.1, 0.1, 0.3, 0.4], "fork": [0.5, 0.5, 0.2, 0.2]}
+    relative = without_pictures.report.problems["image_size_relative"]
+    assert (relative.count, relative.first_record) == (1, "a.jpg")
+    assert "1 × 1" in relative.action
+    assert "image_size_relative" not in reading.report.problems
+
     alone = read_annotations(tmp_path / "validation-annotations-human-imagelabels.csv").reading
     assert [(image, label) for image, label, _ in named(alone)] == [("a.jpg", "cup")]
     assert alone.checked.num_rows == 3

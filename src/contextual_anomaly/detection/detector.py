@@ -303,7 +303,8 @@ class _Found(NamedTuple):
 
 def _remark(row: dict, image: ReadImage) -> str:
     """Return what the image report says of an image that can be read."""
-    if (image.width, image.height) == (row["width"], row["height"]) or not row["width"]:
+    known = row["width"] > 0 and row["height"] > 0  # the annotations may not give the size
+    if not known or (image.width, image.height) == (row["width"], row["height"]):
         return image.remark
     differs = f"is {image.width} × {image.height} pixels, the annotations say {row['width']} × {row['height']}"
     return f"{image.remark}; {differs}" if image.remark else differs

@@ -10,7 +10,7 @@ from contextual_anomaly.coco.pictures import find_picture, picture_size
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import number
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.formats.records import Records, corners
+from contextual_anomaly.formats.records import Records, corners, note_relative_size
 
 IMAGE = ("image", "imageid", "image_id", "filename", "file_name", "file", "path", "image_path", "img", "image_name")
 CLASS = ("class", "label", "category", "labelname", "class_name", "classname", "category_name", "object", "tag")
@@ -102,7 +102,10 @@ def _open_images(
         name = row["ImageID"]
         if name not in known:
             picture = find_picture(image_folder, name) or find_picture(image_folder, f"{name}.jpg")
-            size = (picture_size(picture) if picture else None) or (1, 1) if boxes else (None, None)
+            size = (picture_size(picture) if picture else None) if boxes else (None, None)
+            if size is None:
+                note_relative_size(report, f"{name}.jpg")
+                size = (1, 1)
             known[name] = found.image(f"{name}.jpg", width=size[0], height=size[1], neg_category_ids=[])
         return known[name]
 

@@ -47,6 +47,13 @@ class Records:
         return {"images": self.images, "annotations": self.annotations, "categories": self.categories}
 
 
+def note_relative_size(report: ReadingReport, name: str) -> None:
+    """Note that boxes are shares of an image whose picture is not there to tell its size."""
+    report.note(
+        "image_size_relative", name, "the picture is not there", "boxes stay shares of the image, of size 1 × 1"
+    )
+
+
 def corners(left: Any, top: Any, right: Any, bottom: Any) -> list[float] | None:
     """Return x, y, width and height of a box that is given by two corners; None where one is no number."""
     try:

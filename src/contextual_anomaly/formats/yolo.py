@@ -9,7 +9,7 @@ from contextual_anomaly.coco.pictures import picture_size
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import integer, number
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.formats.records import IMAGE_SUFFIXES, Records
+from contextual_anomaly.formats.records import IMAGE_SUFFIXES, Records, note_relative_size
 
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "test")}
 NAMES = ("classes.txt", "obj.names", "_darknet.labels", "labels.txt", "predefined_classes.txt")
@@ -64,7 +64,7 @@ def read_yolo(of: YoloSet, split: str | None, report: ReadingReport) -> tuple[di
     for label, picture, name in pairs:
         size = picture_size(picture) if picture else None
         if size is None:
-            report.note("image_size_relative", name, "the picture is not there", "boxes stay shares of the image")
+            note_relative_size(report, name)
         width, height = size or (1, 1)
         image = found.image(name, key=str(label), width=width, height=height)
         lines = label.read_text(encoding="utf-8", errors="replace").splitlines() if label.is_file() else []

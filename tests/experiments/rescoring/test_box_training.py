@@ -68,3 +68,25 @@ def test_features_are_relative_to_the_image():
     assert np.isfinite(features).all()
     assert features[0, 0] == pytest.approx(0)  # log-odds of 0.5, as they are
     np.testing.assert_allclose(features[0, 2:8], features[2, 2:8], atol=1e-6)  # twice the size in twice the image
+
+
+def test_features_of_images_of_unknown_size_are_neutral():
+    rng = np.random.default_rng(0)
+    boxes = pd.DataFrame(
+        {"image_id": np.repeat([1, 2, 3], 4), "category_id": 3, "score": rng.uniform(0.1, 0.9, 12)}
+        | {"lift": rng.normal(size=12), "x": rng.uniform(0, 50, 12), "y": rng.uniform(0, 50, 12)}
+        | {"width": rng.uniform(1, 50, 12), "height": rng.uniform(1, 50, 12)}
+    )
+    width, height = np.repeat([100, 0, 150], 4), np.repeat([100, 0, 120], 4)
+    features = box_features(boxes, width, height)
+    of_image, others = [2, 4, 5, 6, 7], [0, 1, 3, 8]
+    np.testing.assert_allclose(features[4:8, of_image], 0, atol=1e-6)
+    sized = box_features(boxes, np.maximum(width, 1000), np.maximum(height, 1000))
+    np.testing.assert_allclose(features[:, others], sized[:, others], rtol=1e-6)
+    # In the rest, the known images differ as they do without the unknown one, but for the scale.
+    alone = box_features(boxes.drop(range(4, 8)), np.delete(width, range(4, 8)), np.delete(height, range(4, 8)))
+    for column in of_image:
+        assert np.corrcoef(np.delete(features[:, column], range(4, 8)), alone[:, column])[0, 1] == pytest.approx(1)
+    unknown = box_features(boxes, np.zeros(12, int), np.zeros(12, int))
+    assert np.isfinite(unknown).all()
+    np.testing.assert_array_equal(unknown[:, of_image], 0)

@@ -13,13 +13,16 @@ def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> 
     """Return the features [D, F] float32 of D boxes.
 
     The first is the detector's log-odds as they are. The others are standardised: the lift by context, size, shape,
-    position, width, height, and rank among the boxes of the same image and class.
+    position, width, height, and rank among the boxes of the same image and class. Where the size of an image is not known,
+    what is relative to it is 0, the mean of the other boxes.
 
     Args:
         boxes: columns of `schemas.RESCORED_BOXES`.
-        width: [D] of each box's image, in pixels.
-        height: [D] of each box's image, in pixels.
+        width: [D] of each box's image, in pixels; 0 where it is not known.
+        height: [D] of each box's image, in pixels; 0 where it is not known.
     """
+    known = (width > 0) & (height > 0)
+    width, height = np.where(known, width, np.nan), np.where(known, height, np.nan)
     w, h = boxes["width"] / width, boxes["height"] / height
     same = boxes.groupby(["image_id", "category_id"])["score"]
     columns = [
@@ -34,6 +37,9 @@ def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> 
         np.log(same.rank(ascending=False, method="first")),
     ]
     features = np.stack(columns, 1).astype(np.float32)
+    if not known.all():
+        mean = features[known].mean(0) if known.any() else np.zeros(features.shape[1], np.float32)
+        features[~known] = np.where(np.isnan(features[~known]), mean, features[~known])
     spread = features[:, 1:].std(0)
     features[:, 1:] = (features[:, 1:] - features[:, 1:].mean(0)) / np.where(spread > 0, spread, 1)
     return features
