@@ -8,6 +8,7 @@ import pytest
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
+from contextual_anomaly.models.store import write_model
 
 SETTINGS = {
     "frequency": {},
@@ -109,3 +110,15 @@ def test_wrong_settings_are_named():
     ):
         with pytest.raises(UserError, match=message):
             registry.read_settings(text)
+
+
+def test_a_model_of_an_older_version_is_to_be_fitted_again(fitted, tmp_path):
+    """Files of masked networks once lacked the classes of the inputs."""
+    path = tmp_path / "old.safetensors"
+    metadata, tensors = registry.full_state(fitted["masked"])
+    del metadata["input_classes"]
+    write_model(path, tensors, metadata)
+    with pytest.raises(
+        UserError, match=r"old\.safetensors: a model of another version .*'input_classes'.* Fit it again"
+    ):
+        registry.load_model(path)

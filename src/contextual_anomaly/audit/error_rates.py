@@ -45,6 +45,7 @@ def fit_conditional_logit(
         given: [M] class as annotated.
         wrong: [C] share of each class among wrong labels.
         start: [F] weights where the data say nothing.
+        prior: of the share of wrong labels.
 
     Returns:
         weights [F] and the share e of wrong labels.
@@ -91,6 +92,7 @@ def fit_logistic(
         annotated: [M] bool.
         exposure: [M] 0 to 1, by how much a forgotten object makes an annotation disappear.
         start: [F] weights where the data say nothing.
+        prior: of the share of forgotten objects.
         known: take the prior's rate for e, where the data cannot tell it from weights that are too steep.
 
     Returns:
@@ -136,7 +138,8 @@ def probability_overlooked(there: np.ndarray, exposure: np.ndarray | float, erro
 
     Args:
         there: [M] probability of the object, before looking at the annotations.
-        exposure, error: as in `fit_logistic`.
+        exposure: [M] 0 to 1, by how much a forgotten object makes an annotation disappear.
+        error: share of forgotten objects.
     """
     forgotten = error * exposure * there
     return forgotten / np.maximum(forgotten + 1 - there, 1e-300)

@@ -12,6 +12,7 @@ def explanations(attributions: np.ndarray, probability: np.ndarray, classes: tup
     Args:
         attributions: [Q, C] what each class of the image adds to the log-odds of the class in question.
         probability: [Q] of that class, by context.
+        classes: C names.
     """
     return [_in_words(p, of_question, classes) for p, of_question in zip(probability, attributions, strict=True)]
 

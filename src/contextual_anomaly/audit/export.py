@@ -1,6 +1,8 @@
 """Findings as a COCO annotation file, for pycocotools and the tools that people label with."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +17,9 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
 
     Args:
         findings: columns of `tables.FINDINGS`.
-        images, categories: columns as in `tables`; only images with a finding are written.
+        images: columns of `tables.IMAGES`; only those with a finding are written.
+        categories: columns of `tables.CATEGORIES`.
+        info: further entries of the section "info".
     """
     boxed = findings[findings["x"].notna()]
     ids = categories.set_index("name")["category_id"]
@@ -29,7 +33,7 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
                 "file_name": row.file_name,
                 **{side: int(getattr(row, side)) for side in ("width", "height") if pd.notna(getattr(row, side))},
             }
-            for row in shown.itertuples()
+            for row in _rows(shown)
         ],
         "categories": [
             {"id": i, "name": name, "supercategory": above}
@@ -49,7 +53,7 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
                 "score": round(float(row.probability), 4),
                 "attributes": _attributes(row),
             }
-            for number, row in enumerate(boxed.itertuples(), 1)
+            for number, row in enumerate(_rows(boxed), 1)
         ],
         "image_findings": [
             {
@@ -57,13 +61,18 @@ def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFra
                 "category_id": int(ids[row.predicted_label or row.given_label]),
                 **_attributes(row),
             }
-            for row in findings[findings["x"].isna()].itertuples()
+            for row in _rows(findings[findings["x"].isna()])
         ],
     }
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-def _attributes(row) -> dict:
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows as tuples with names, whose types are known at run time alone."""
+    return frame.itertuples(index=False)
+
+
+def _attributes(row: Any) -> dict:
     """Return what a person who reviews a finding wants to read."""
     known = {} if pd.isna(row.annotation_id) else {"annotation_id": int(row.annotation_id)}
     return {

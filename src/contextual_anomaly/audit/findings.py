@@ -78,6 +78,7 @@ def audit(audited: Audited, min_probability: float = 0.0) -> pd.DataFrame:
     """Return every annotation, and every detection or absent class that no annotation accounts for, as a finding.
 
     Args:
+        audited: what is audited, and by what.
         min_probability: findings less likely than this are left out.
 
     Returns:
@@ -238,8 +239,8 @@ def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
     return named[FINDINGS.names].reset_index(drop=True)
 
 
-def _originals(findings: pd.DataFrame, objects: pd.DataFrame) -> list[str | None]:
-    """Return the annotation ids as the owner's file has them, None where they are numbers there."""
+def _originals(findings: pd.DataFrame, objects: pd.DataFrame) -> np.ndarray:
+    """Return [n] object, the annotation ids as the owner's file has them, None where they are numbers there."""
     known = objects.dropna(subset="original_id")
     original = dict(zip(known["annotation_id"], known["original_id"], strict=True))
-    return [original.get(annotation) for annotation in findings["annotation_id"]]
+    return np.array([original.get(annotation) for annotation in findings["annotation_id"]], object)

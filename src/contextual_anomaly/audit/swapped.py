@@ -99,8 +99,10 @@ def _judge(
     """Judge each object by weights that were fitted on the objects of other images.
 
     Args:
+        objects: M annotated objects.
         context: None leaves context out.
         seen: object, class and score of what a detector sees in the objects' places; None leaves the detector out.
+        prior: of the share of wrong labels.
     """
     size, classes = len(objects.column), objects.counts.shape[1]
     result = {name: np.zeros(size) for name in ("probability", "odds", "score", "given", "other", "likelihood")}

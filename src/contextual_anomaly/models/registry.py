@@ -136,14 +136,20 @@ def load_model(path: str | Path) -> ContextModel:
         path: a `.safetensors` file that `fit` wrote.
 
     Raises:
-        UserError: the file is missing, unreadable, or of an unknown family.
+        UserError: the file is missing, unreadable, of an unknown family, or of another version.
     """
     metadata, tensors = read_model(path)
     if metadata["family"] not in family_names():
         raise UserError(
             f"{path}: model family {metadata['family']!r} is unknown, expected one of {', '.join(family_names())}."
         )
-    return from_state(metadata, tensors)
+    try:
+        return from_state(metadata, tensors)
+    except KeyError as error:
+        raise UserError(
+            f"{path}: a model of another version of this package, it lacks {error}. Fit it again: delete the file and run "
+            "the workflow, or `contextual-anomaly fit`."
+        ) from error
 
 
 def from_state(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ContextModel:
