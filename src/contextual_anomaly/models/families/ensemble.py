@@ -4,13 +4,18 @@ import json
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float64, Shaped
 from pydantic import Field
 
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import Conditional, ContextModel, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Name, Section
+from contextual_anomaly.stats.log_odds import expit
+
+PENALTY = 10.0
+"""Weight of the squared distance of the weights from the mean of the estimators, in nats: few held-out scenes cannot tell
+weights, and many make it vanish."""
 
 
 class Settings(Section):
@@ -67,13 +72,28 @@ class Ensemble(Conditional):
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """Fit the weights by logistic regression on the held-out scenes, which no estimator was fitted on."""
-    from sklearn.linear_model import LogisticRegression
-
     presence = data.held_out_presence
     geometry = None if data.object_geometry is None else data.geometry(data.held_out)
     log_odds = [estimator.log_odds(presence, geometry).mean(0).ravel() for estimator in data.estimators]
-    stacked = LogisticRegression(C=np.inf).fit(np.stack(log_odds, axis=1), presence.ravel() > 0)
-    return Fitted(Ensemble(name, data.classes, data.estimators, stacked.coef_[0], stacked.intercept_[0]))
+    weights = _stack(np.stack(log_odds, axis=1), presence.ravel() > 0)
+    return Fitted(Ensemble(name, data.classes, data.estimators, weights[:-1], weights[-1]))
+
+
+def _stack(log_odds: Shaped[np.ndarray, "n E"], present: Shaped[np.ndarray, " n"]) -> Float64[np.ndarray, " E+1"]:
+    """Return the weights of E estimators and the bias: logistic regression with a penalty towards their mean."""
+    from scipy.optimize import minimize
+
+    inputs = np.column_stack([log_odds, np.ones(len(log_odds))]).astype(np.float64)
+    mean = np.append(np.full(log_odds.shape[1], 1 / log_odds.shape[1]), 0.0)
+    sign = np.where(present, 1.0, -1.0)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = sign * (inputs @ weights)
+        value = np.logaddexp(0, -margin).sum() + PENALTY * ((weights - mean) ** 2).sum()
+        slope = 2 * PENALTY * (weights - mean) - inputs.T @ (sign * expit(-margin))
+        return value / len(inputs), slope / len(inputs)
+
+    return minimize(loss, mean, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-8}).x
 
 
 def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> Ensemble:
