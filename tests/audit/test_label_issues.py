@@ -157,6 +157,9 @@ def test_one_class_an_image_says_nothing_and_one_image_is_too_few(own, caplog):
     alone = {**content, "annotations": list(first.values())}
     assert ca.find_label_issues(own(alone), min_score=0.0).empty
     assert "have two or more classes" in caplog.text
+    of_one = [{**one, "category_id": 1} for one in content["annotations"]]
+    one_class = {**content, "annotations": of_one, "categories": content["categories"][:1]}
+    assert ca.find_label_issues(own(one_class), min_score=0.0).empty
     with pytest.raises(ca.UserError, match="1 image with objects; an audit needs two or more"):
         ca.find_label_issues(own({**content, "annotations": content["annotations"][:2]}))
 

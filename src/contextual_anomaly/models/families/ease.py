@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from contextual_anomaly.models.data import Fitted, TrainingData
+from contextual_anomaly.models.data import Fitted, TrainingData, log_odds_of_share
 from contextual_anomaly.models.linear import Linear, load_linear
 from contextual_anomaly.models.settings import Positive, Section
 
@@ -30,6 +30,8 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     weights = -precision / np.diag(precision)
     np.fill_diagonal(weights, 0)
     held_out = data.held_out_presence
+    if len(np.unique(held_out)) < 2:  # every class in every image, or none in any: nothing to scale by
+        return Fitted(Linear("ease", name, data.classes, log_odds_of_share(presence), np.zeros_like(weights)))
     scaling = LogisticRegression(C=np.inf).fit((held_out @ weights).reshape(-1, 1), held_out.ravel() > 0)
     bias = np.full(len(data.classes), scaling.intercept_[0])
     return Fitted(Linear("ease", name, data.classes, bias, scaling.coef_[0, 0] * weights))
