@@ -92,8 +92,8 @@ def test_from_nothing_over_a_network_that_breaks_off_to_the_report(fresh, finish
     said = fresh.snakemake(settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
     site.files[pictures[2]] = gone
 
-    assert f"{len(archive) // 2:,} bytes are here, going on" in said
-    assert "404 Not Found" in said  # the first address, and the picture that is gone
+    assert f"{len(archive) // 2:,} bytes are here, continuing in" in said
+    assert "404 Not Found" in said  # the picture that is gone
     name = Path(pictures[2]).name
     assert f"{name}: missing" in said
     html = (fresh.folder / "results/report.html").read_text()
@@ -148,7 +148,7 @@ def test_another_version_of_the_rule_fetches_nothing_anew(fresh, world):
     before = len(site.requests)
     said = fresh.snakemake(f"data/{ARCHIVE}", "--verbose", settings=(settings,), CONTEXTUAL_ANOMALY_DATA="").stdout
     assert "Code has changed" in said
-    assert "checksum right, was there" in said
+    assert "checksum verified, was there" in said
     assert requested(site, before) == []
 
 
