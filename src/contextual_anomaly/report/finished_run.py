@@ -100,6 +100,8 @@ class FinishedRun:
         """
         rows = []
         for path in sorted((self.folder / "logs").rglob("*.usage.json")):
+            if not path.stat().st_size:
+                continue  # Snakemake leaves an empty file where it takes a step's results from its cache.
             usage = self._json(path)
             step = path.name.removesuffix(".usage.json").replace(".", " ")
             rows.append((step, usage.get("seconds"), usage.get("peak_memory_mb")))
