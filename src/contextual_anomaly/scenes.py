@@ -1,6 +1,7 @@
 """Scenes: which classes, and how many of each, every image holds."""
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pyarrow as pa
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import from_numpy, to_numpy
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,56 @@ def same_categories(first: pa.Table, first_path: str | Path, second: pa.Table, s
         )
 
 
+CLASS_COUNTS = ("split", "category_id", "name", "supercategory", "original_id", "images", "instances", "scenes")
+"""The columns of `class_counts`."""
+
+
+@dataclass(frozen=True)
+class EncodedSplit:
+    """One split: its tables, and its scenes before and after images and classes are left out."""
+
+    name: str
+    annotations: pa.Table
+    categories: pa.Table
+    counted: Scenes  # all classes and annotated images
+    unfiltered: Scenes  # the classes that count, and the images that hold one
+    filtered: Scenes  # of these, the images of enough classes
+
+    def class_counts(self) -> list[dict]:
+        """Return `class_counts` of the split."""
+        return class_counts(self.name, self.annotations, self.categories, self.counted, self.filtered)
+
+
+def encode_split(
+    name: str,
+    annotations: pa.Table,
+    categories: pa.Table,
+    dataset: str,
+    include_person: bool,
+    minimum_classes: int,
+) -> EncodedSplit:
+    """Encode each image of a split as the number of instances of each class.
+
+    Args:
+        name: the split's name.
+        annotations: its objects, of `tables.ANNOTATIONS`.
+        categories: its classes, of `tables.CATEGORIES`.
+        dataset: the data set's name.
+        include_person: whether the class person counts.
+        minimum_classes: images of fewer different classes are left out of what is filtered.
+
+    Raises:
+        UserError: no image is left.
+    """
+    counted = count_instances(annotations, categories, dataset)
+    unfiltered = (counted if include_person else counted.without("person")).of_at_least(1)
+    filtered = unfiltered.of_at_least(minimum_classes)
+    logger.info(
+        f"{name}: {len(filtered.image_ids):,} images of {minimum_classes} or more of {len(filtered.classes)} classes"
+    )
+    return EncodedSplit(name, annotations, categories, counted, unfiltered, filtered)
+
+
 def class_counts(
     split: str, annotations: pa.Table, categories: pa.Table, counted: Scenes, scenes: Scenes
 ) -> list[dict]:
@@ -216,7 +269,7 @@ def class_counts(
         scenes: what models learn from.
 
     Returns:
-        for each class: split, category_id, name, supercategory, images (that hold it), instances, scenes (that hold it).
+        for each class: split, category_id, name, supercategory, original_id, images (that hold it), instances, scenes (that hold it).
     """
     images = counted.frequency.tolist()
     column = np.searchsorted(counted.category_ids, to_numpy(annotations["category_id"]))

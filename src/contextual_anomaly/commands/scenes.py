@@ -1,14 +1,11 @@
 """`contextual-anomaly scenes`: which classes every image holds."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from contextual_anomaly.commands._options import Threads
-
-logger = logging.getLogger(__name__)
 
 
 def scenes(
@@ -48,56 +45,34 @@ def scenes(
     --train-scenes scenes_train.parquet --val-scenes scenes_val.parquet --train-scenes-unfiltered train_unfiltered.parquet
     --val-scenes-unfiltered val_unfiltered.parquet --class-counts class_counts.csv`
     """
-    import csv
     from concurrent.futures import ThreadPoolExecutor
     from dataclasses import asdict
 
     from contextual_anomaly import scenes as encoding
     from contextual_anomaly import tables
-    from contextual_anomaly.formats import data_summary as summary_of
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.formats.data_summary import DATA_COLUMNS, summarize_splits
+    from contextual_anomaly.runtime.atomic import write_rows
 
     categories = tables.read_table(train_categories, tables.CATEGORIES)
     other = tables.read_table(val_categories, tables.CATEGORIES)
     encoding.same_categories(categories, train_categories, other, val_categories)
-    pictures = {
-        split: tables.read_table(path, tables.IMAGES, ("image_id", "file_name", "width", "height"))
-        for split, path in (("train", train_images), ("val", val_images))
-        if path
-    }
-    rows, written, found = [], [], []
+    splits, written = [], []
     with ThreadPoolExecutor(threads) as pool:
-        for split, source, target, every in (
+        for split, source, target, unfiltered in (
             ("train", train_annotations, train_scenes, train_scenes_unfiltered),
             ("val", val_annotations, val_scenes, val_scenes_unfiltered),
         ):
             objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id", "width"))
-            counted = encoding.count_instances(objects, categories, dataset)
-            of_every_image = (counted if include_person else counted.without("person")).of_at_least(1)
-            written.append(pool.submit(encoding.write_scenes, of_every_image, every))
-            encoded = of_every_image.of_at_least(minimum_classes)
-            written.append(pool.submit(encoding.write_scenes, encoded, target))
-            logger.info(
-                f"{split}: {len(encoded.image_ids):,} images of {minimum_classes} or more of "
-                f"{len(encoded.classes)} classes"
-            )
-            rows.extend(encoding.class_counts(split, objects, categories, counted, encoded))
-            if split in pictures:
-                found += summary_of.summarize_split(split, objects, categories, pictures[split], counted, encoded)
+            encoded = encoding.encode_split(split, objects, categories, dataset, include_person, minimum_classes)
+            written.append(pool.submit(encoding.write_scenes, encoded.unfiltered, unfiltered))
+            written.append(pool.submit(encoding.write_scenes, encoded.filtered, target))
+            splits.append(encoded)
         for writing in written:
-            writing.result()
-    if "val" in pictures:
-        found += [summary_of.pictures_not_found("val", pictures["val"], image_folder)] if image_folder else []
-        found += [summary_of.images_in_both(pictures["train"], pictures["val"])] if "train" in pictures else []
-    for count in found:
-        if count.example and count.count:
-            logger.info(f"{count.split}: {count.count:,} {count.item}, such as {count.example}")
-    summary = [asdict(count) for count in found]
-    for path, lines in ((class_counts, rows), (data_summary, summary)):
-        if path:
-            with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(
-                    file, lines[0].keys() if lines else summary_of.DATA_COLUMNS, lineterminator="\n"
-                )
-                writer.writeheader()
-                writer.writerows(lines)
+            writing.result()  # raises what went wrong
+    write_rows([row for split in splits for row in split.class_counts()], encoding.CLASS_COUNTS, class_counts)
+    if data_summary:
+        of_image = ("image_id", "file_name", "width", "height")
+        paths = {name: path for name, path in (("train", train_images), ("val", val_images)) if path}
+        images = {name: tables.read_table(path, tables.IMAGES, of_image) for name, path in paths.items()}
+        counts = summarize_splits(splits, images, image_folder)
+        write_rows([asdict(count) for count in counts], DATA_COLUMNS, data_summary)

@@ -1,5 +1,7 @@
 """What the splits hold, and what is left out of them: nothing of it in silence."""
 
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pyarrow as pa
 
 from contextual_anomaly.coco.pictures import find_picture
 from contextual_anomaly.runtime.arrow import to_numpy
-from contextual_anomaly.scenes import Scenes
+from contextual_anomaly.scenes import EncodedSplit
 
+logger = logging.getLogger(__name__)
 DATA_COLUMNS = ("split", "item", "count", "example")
 
 
@@ -23,19 +26,29 @@ class DataCount:
     example: str = ""
 
 
-def summarize_split(
-    split: str, annotations: pa.Table, categories: pa.Table, images: pa.Table, counted: Scenes, encoded: Scenes
+def summarize_splits(
+    splits: Iterable[EncodedSplit], images: Mapping[str, pa.Table], image_folder: Path | None = None
 ) -> list[DataCount]:
-    """Count what a split holds, and what the scenes leave out of it.
+    """Count what the splits hold and what is left out of them, and log what is worth a look.
 
     Args:
-        split: its name.
-        annotations: image_id, category_id and width of `tables.ANNOTATIONS`.
-        categories: rows of `tables.CATEGORIES`.
-        images: rows of `tables.IMAGES`.
-        counted: what `count_instances` makes of the annotations.
-        encoded: what models learn from.
+        splits: train and val, or one of them.
+        images: rows of `tables.IMAGES` by the split's name; splits without are left out.
+        image_folder: of the validation images; those that are not there are counted.
     """
+    counts = [count for split in splits if split.name in images for count in _summarize(split, images[split.name])]
+    if "val" in images and image_folder:
+        counts.append(pictures_not_found("val", images["val"], image_folder))
+    if {"train", "val"} <= images.keys():
+        counts.append(images_in_both(images["train"], images["val"]))
+    for count in counts:
+        if count.example and count.count:
+            logger.info(f"{count.split}: {count.count:,} {count.item}, such as {count.example}")
+    return counts
+
+
+def _summarize(of: EncodedSplit, images: pa.Table) -> list[DataCount]:
+    split, annotations, categories, counted, encoded = of.name, of.annotations, of.categories, of.counted, of.filtered
     names = dict(zip(images["image_id"].to_pylist(), images["file_name"].to_pylist(), strict=True))
     image_ids = to_numpy(images["image_id"])
     without = image_ids[~np.isin(image_ids, counted.image_ids)].tolist()

@@ -1,10 +1,11 @@
 """Files that appear whole or not at all."""
 
+import csv
 import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -63,6 +64,14 @@ def write_csv(table: "pd.DataFrame", path: str | Path, digits: int = 6) -> None:
     """Write a data frame as CSV, floats with so many significant digits, as `atomic_write` does."""
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, float_format=f"%.{digits}g")
+
+
+def write_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str], path: str | Path) -> None:
+    """Write rows with these columns as CSV without pandas, as `atomic_write` does."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def write_json(value: object, path: str | Path) -> None:
