@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from contextual_anomaly.models.calibration import Calibration, write_calibration
 from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import save
-from contextual_anomaly.predict import Predictor, read_objects
+from contextual_anomaly.predict import ClassPrediction, Prediction, Predictor, as_table, read_objects
 
 CLASSES = ("fork", "knife", "cell phone", "surfboard")
 
@@ -134,6 +135,29 @@ def test_many_scenes_are_predicted_one_by_one(files):
     assert list(predictor.predict_many(scenes)) == [predictor.predict(objects) for objects in scenes]
     stream = predictor.predict_many(iter([scenes[0], {"frok": 1.0}]))
     assert next(stream) == predictor.predict(scenes[0])  # before the wrong one is looked at
+
+
+def test_a_small_share_is_not_shown_as_zero():
+    found = ClassPrediction("kite", 0.00003, 0.0123, 0.5, "")
+    assert as_table(Prediction([found], [])).splitlines()[1].split() == ["kite", "3.0e-05", "0.0123", "0.500"]
+
+
+def test_without_explanations_all_else_is_the_same(files):
+    predictor = Predictor.from_files(*files)
+    full, short = (predictor.predict({"fork": 1, "knife": 1}, explain=explain) for explain in (True, False))
+    assert all(found.explanation for found in full.objects)
+    bare = [replace(found, explanation="") for found in full.objects + full.missing]
+    assert short.objects + short.missing == bare
+
+
+def test_a_scene_smaller_than_those_of_the_calibration_has_no_p_values(files, tmp_path):
+    known = Calibration(np.linspace(-6, 2, 99), np.linspace(0, 2, 50), 999, minimum_classes=2)
+    write_calibration(known, tmp_path / "two.parquet")
+    predictor = Predictor.from_files(files[0], tmp_path / "two.parquet")
+    for scene in ({}, {"fork": 1.0}):
+        prediction = predictor.predict(scene)
+        assert [found.p_value for found in prediction.objects + prediction.missing] == [None] * 4
+    assert predictor.predict({"fork": 1.0, "knife": 0.5}).objects[0].p_value is not None
 
 
 def test_the_chosen_bottleneck_of_a_sweep_predicts(tmp_path):

@@ -28,9 +28,10 @@ class ClassPrediction:
     Attributes:
         category: the class.
         probability: P(class present | the others).
-        p_value: share of genuine cases that are as unusual; None without a calibration.
+        p_value: share of genuine cases that are as unusual; None without a calibration, and where the scene has fewer
+            classes than the scenes of the calibration.
         changed: P(the class was added to the scene, or removed from it), if at most one class was.
-        explanation: the classes that speak most for it and against it, in log-odds.
+        explanation: the classes that speak most for it and against it, in log-odds; empty where none was asked for.
     """
 
     category: str
@@ -129,12 +130,14 @@ class Predictor:
         calibration = folder / f"{name}.calibration.parquet"
         return cls.from_files(folder / f"{name}.safetensors", calibration if calibration.is_file() else None)
 
-    def predict(self, objects: Mapping[str, float], missing: int = 5) -> Prediction:
+    def predict(self, objects: Mapping[str, float], missing: int = 5, explain: bool = True) -> Prediction:
         """Predict for one scene.
 
         Args:
             objects: for each class in the scene, the probability that it is there, 0 to 1.
             missing: number of absent classes to name.
+            explain: whether each class gets an explanation. An ensemble is explained by Shapley values, whose cost grows
+                with the number of classes in the scene: without, an answer takes less than a millisecond.
 
         Raises:
             UserError: a class is unknown, or a probability is not between 0 and 1.
@@ -146,15 +149,19 @@ class Predictor:
         present = present[np.argsort(log_odds[present], kind="stable")]
         absent = absent[np.argsort(-log_odds[absent], kind="stable")][:missing]
         return Prediction(
-            self._of_classes(presence, log_odds, present, True), self._of_classes(presence, log_odds, absent, False)
+            self._of_classes(presence, log_odds, present, True, explain),
+            self._of_classes(presence, log_odds, absent, False, explain),
         )
 
-    def predict_many(self, scenes: Iterable[Mapping[str, float]], missing: int = 5) -> Iterator[Prediction]:
+    def predict_many(
+        self, scenes: Iterable[Mapping[str, float]], missing: int = 5, explain: bool = True
+    ) -> Iterator[Prediction]:
         """Predict for one scene after another.
 
         Args:
             scenes: for each scene, its classes as `predict` takes them.
             missing: number of absent classes to name.
+            explain: whether each class gets an explanation.
 
         Yields:
             A prediction for each scene, as soon as the scene is there.
@@ -163,7 +170,7 @@ class Predictor:
             UserError: a class is unknown, or a probability is not between 0 and 1.
         """
         for objects in scenes:
-            yield self.predict(objects, missing)
+            yield self.predict(objects, missing, explain)
 
     def _presence(self, objects: Mapping[str, float]) -> Float[np.ndarray, "1 C"]:
         classes = self.model.classes
@@ -184,12 +191,17 @@ class Predictor:
         log_odds: Float[np.ndarray, " C"],
         targets: Int[np.ndarray, " F"],
         present: bool,
+        explained: bool,
     ) -> list[ClassPrediction]:
         if not len(targets):
             return []
-        explanation = explain(self.model, self.variant, np.repeat(presence, len(targets), axis=0), targets)
+        texts = [""] * len(targets)
+        if explained:
+            explanation = explain(self.model, self.variant, np.repeat(presence, len(targets), axis=0), targets)
+            texts = [explanation.text(i, self.model.classes) for i in range(len(targets))]
         p_values: Sequence[float | None] = [None] * len(targets)
-        if self.calibration is not None:
+        # A smaller scene than those of the calibration is not exchangeable with them.
+        if self.calibration is not None and np.count_nonzero(presence) >= self.calibration.minimum_classes:
             p_value = self.calibration.unexpected if present else self.calibration.missing
             p_values = p_value(log_odds[targets]).tolist()
         probability = expit(log_odds[targets])
@@ -201,7 +213,7 @@ class Predictor:
                 probability=float(probability[i]),
                 p_value=p_values[i],
                 changed=float(changed[0, c]),
-                explanation=explanation.text(i, self.model.classes),
+                explanation=texts[i],
             )
             for i, c in enumerate(targets)
         ]
@@ -260,6 +272,11 @@ def as_table(prediction: Prediction) -> str:
 
 
 def _line(found: ClassPrediction) -> str:
-    p_value = "" if found.p_value is None else f"{found.p_value:.4f}"
-    numbers = f"{found.probability:>11.4f} {p_value:>8} {found.changed:>11.3f}"
+    p_value = "" if found.p_value is None else _four_digits(found.p_value)
+    numbers = f"{_four_digits(found.probability):>11} {p_value:>8} {found.changed:>11.3f}"
     return f"{found.category:<20} {numbers}  {found.explanation}".rstrip()
+
+
+def _four_digits(share: float) -> str:
+    """Write a share with four decimals, and one that these would make zero with an exponent."""
+    return f"{share:.4f}" if share >= 0.0001 or not share else f"{share:.1e}"

@@ -30,11 +30,15 @@ def predict(
         ),
     ] = None,
     missing: Annotated[int, typer.Option(min=0, help="How many absent classes to name.")] = 5,
+    explain: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Name the classes that speak for it and against it; slower.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a scene.")] = False,
 ) -> None:
     """Say how probable each object is given the others, and which absent classes are most probable.
 
-    The p-value is the share of genuine cases that look as unusual. P(added) and P(removed) are the probabilities that
+    The p-value is the share of genuine cases that look as unusual; scenes of fewer classes than those of the
+    calibration, of none or one mostly, have none. P(added) and P(removed) are the probabilities that
     this class was added to the scene or removed from it, if at most one class was.
 
     Without objects, scenes are read from standard input, one a line, as class names separated by commas or as a JSON
@@ -51,9 +55,9 @@ def predict(
     else:
         predictor = Predictor.from_run(run, model)
     if objects:
-        prediction = predictor.predict(read_objects(objects), missing)
+        prediction = predictor.predict(read_objects(objects), missing, explain)
         print(prediction.as_json() if as_json else as_table(prediction), flush=True)
         return
     scenes = (read_objects(line) for line in sys.stdin if line.strip())
-    for prediction in predictor.predict_many(scenes, missing):
+    for prediction in predictor.predict_many(scenes, missing, explain):
         print(prediction.as_json(), flush=True)

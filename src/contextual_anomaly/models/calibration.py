@@ -27,11 +27,13 @@ class Calibration:
         present: [n] of the present classes, ascending.
         absent: [m] the largest of the absent classes, ascending.
         absent_count: number of absent classes from which the largest were taken.
+        minimum_classes: the scenes have so many classes or more; of smaller ones it says nothing.
     """
 
     present: Float[np.ndarray, " n"]
     absent: Float[np.ndarray, " m"]
     absent_count: int
+    minimum_classes: int = 1
 
     def unexpected(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return p-values of present classes: the share of genuine objects with log-odds as low or lower."""
@@ -65,7 +67,7 @@ def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, m
     present = presence > 0
     absent = np.sort(log_odds[~present])
     kept = max(1, int(TAIL * len(absent)))
-    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent))
+    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent), minimum_classes)
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
@@ -78,7 +80,8 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
     kind = ["unexpected"] * len(calibration.present) + ["missing"] * len(calibration.absent)
     log_odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
     table = pa.table([pa.array(kind), pa.array(log_odds)], schema=tables.CALIBRATION)
-    tables.write_table(table, tables.CALIBRATION, path, {"absent_count": str(calibration.absent_count)})
+    counts = {"absent_count": calibration.absent_count, "minimum_classes": calibration.minimum_classes}
+    tables.write_table(table, tables.CALIBRATION, path, {name: str(count) for name, count in counts.items()})
 
 
 def read_calibration(path: str | Path) -> Calibration:
@@ -99,4 +102,10 @@ def read_calibration(path: str | Path) -> Calibration:
     """
     table = tables.read_table(path, tables.CALIBRATION)
     log_odds, present = table["log_odds"].to_numpy(), np.array(table["kind"].to_pylist()) == "unexpected"
-    return Calibration(log_odds[present], log_odds[~present], int(tables.metadata_of(table)["absent_count"]))
+    counts = tables.metadata_of(table)
+    return Calibration(
+        log_odds[present],
+        log_odds[~present],
+        int(counts["absent_count"]),
+        int(counts.get("minimum_classes", 1)),  # files of earlier versions do not say
+    )
