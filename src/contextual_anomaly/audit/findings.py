@@ -53,6 +53,13 @@ class Audited:
     context_gain: str = ""
     checked: np.ndarray | None = None
 
+    @property
+    def judged_by(self) -> str:
+        """The context model and the detector, as far as they judge."""
+        context = [self.context.name] if self.context else []
+        detector = ["the detector"] if self.detections is not None else []
+        return " and ".join([*context, *detector]) or "nobody"
+
     def columns_of(self, table: pd.DataFrame) -> np.ndarray:
         """Return each row's class among those of the context model, -1 where it is none of them."""
         ids = self.categories.set_index("name")["category_id"].reindex(list(self.classes))

@@ -98,9 +98,8 @@ def find_label_issues(
     require_classes(data.categories, chosen, str(annotations))
     audited = prepare(data, chosen, bottleneck, None, folds, seed, error_rate, settings)
     issues = explained(audited, listed(audit(audited, min_score), max_issues))
-    judges = [audited.context.name] if audited.context else []
     issues.attrs = {
-        "judged_by": " and ".join([*judges, *(["the detector"] if data.detections is not None else [])]) or "nobody",
+        "judged_by": audited.judged_by,
         "context": audited.context_gain,
         "cross_fitted": settings is not None,
         "selection": selection.to_dict("records"),
@@ -156,7 +155,7 @@ def _coco_results(path: Path) -> pd.DataFrame:
         return (
             frame.set_axis(tables.DETECTIONS.names, axis=1)
             if len(frame)
-            else tables.DETECTIONS.empty_table().to_pandas()
+            else tables.empty_table(tables.DETECTIONS).to_pandas()
         )
     except OSError as error:
         raise UserError(f"{path}: a result file of COCO was expected ({error.strerror}).") from error

@@ -26,7 +26,7 @@ LeaveOneOutModel = Annotated[
 Bottleneck = Annotated[int, typer.Option(min=1, help="Of a sweep, the variant to use.")]
 CalibrationTable = Annotated[Path, typer.Option(help="The model's log-odds on held-out scenes (Parquet).")]
 CalibrationClasses = Annotated[
-    int, typer.Option(min=1, help="Calibrate on held-out scenes of this many classes or more, as are judged.")
+    int, typer.Option(min=1, help="Calibrate on held-out scenes of at least this many classes, as in the listing.")
 ]
 
 Detections = Annotated[Path, typer.Option(help="Boxes of the detector (Parquet).")]
@@ -48,3 +48,20 @@ Threads = Annotated[int, typer.Option(min=1, help="Processor cores to use.")]
 
 FiguresTable = Annotated[Path, typer.Option(help="One figure a row (Parquet).")]
 SameAsCsv = Annotated[Path, typer.Option(help="The same as CSV.")]
+
+AuditedAnnotations = Annotated[
+    list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")
+]
+AuditedImages = Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")]
+AuditModels = Annotated[
+    list[Path],
+    typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
+]
+ErrorRate = Annotated[
+    float,
+    typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
+]
+CrossFit = Annotated[
+    bool,
+    typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
+]

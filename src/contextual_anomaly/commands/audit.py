@@ -7,9 +7,14 @@ from typing import Annotated
 import typer
 
 from contextual_anomaly.commands._options import (
+    AuditedAnnotations,
+    AuditedImages,
+    AuditModels,
     Bottleneck,
     CategoryTable,
     CheckedTables,
+    CrossFit,
+    ErrorRate,
     Folds,
     FoldSeed,
     OptionalDetections,
@@ -22,13 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 def audit(
-    annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
+    annotations: AuditedAnnotations,
     categories: CategoryTable,
-    images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
-    model: Annotated[
-        list[Path],
-        typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
-    ],
+    images: AuditedImages,
+    model: AuditModels,
     train_scenes: TrainScenes,
     output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
     csv: SameAsCsv,
@@ -45,14 +47,8 @@ def audit(
     ] = 0.2,
     max_issues: Annotated[int, typer.Option(min=1, help="List at most so many findings.")] = 500,
     folds: Folds = 5,
-    error_rate: Annotated[
-        float,
-        typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
-    ] = 0.02,
-    cross_fit: Annotated[
-        bool,
-        typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
-    ] = False,
+    error_rate: ErrorRate = 0.02,
+    cross_fit: CrossFit = False,
     seed: FoldSeed = 0,
 ) -> None:
     """List probable annotation errors, the likeliest first, each with its probability and an explanation.
@@ -74,30 +70,26 @@ def audit(
     from contextual_anomaly.audit.findings import audit as all_findings
     from contextual_anomaly.audit.findings import explained, listed
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.runtime.atomic import atomic_write, write_csv
 
     files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
     audited, selection = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     findings = explained(audited, listed(all_findings(audited, min_score), max_issues))
     counts = findings["kind"].value_counts()
-    judges = [audited.context.name] if audited.context else []
-    by = " and ".join([*judges, *(["the detector"] if detections else [])]) or "nobody"
     logger.info(
-        f"{by}: {counts.get('overlooked', 0):,} objects that may be overlooked and {counts.get('swapped', 0):,} labels that "
+        f"{audited.judged_by}: {counts.get('overlooked', 0):,} objects that may be overlooked and {counts.get('swapped', 0):,} labels that "
         f"may be wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
     made_from = {
-        "judged_by": by,
+        "judged_by": audited.judged_by,
         "context": audited.context_gain,
         "cross_fitted": str(cross_fit).lower(),
         "min_score": str(min_score),
     }
     tables.write_table(table, tables.FINDINGS, output, made_from)
     if selection_table:
-        with atomic_write(selection_table) as temporary:
-            selection.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic_write(csv) as temporary:
-        findings.to_csv(temporary, index=False, float_format="%.6g")
+        write_csv(selection, selection_table)
+    write_csv(findings, csv)
     with atomic_write(coco) as temporary:
-        temporary.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": by}))
+        temporary.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": audited.judged_by}))

@@ -7,9 +7,14 @@ from typing import Annotated
 import typer
 
 from contextual_anomaly.commands._options import (
+    AuditedAnnotations,
+    AuditedImages,
+    AuditModels,
     Bottleneck,
     CategoryTable,
     CheckedTables,
+    CrossFit,
+    ErrorRate,
     Folds,
     OptionalDetections,
     OptionalImageReport,
@@ -21,13 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_audit(
-    annotations: Annotated[list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")],
+    annotations: AuditedAnnotations,
     categories: CategoryTable,
-    images: Annotated[list[Path], typer.Option(help="Images of the split (Parquet), in the same order.")],
-    model: Annotated[
-        list[Path],
-        typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
-    ],
+    images: AuditedImages,
+    model: AuditModels,
     train_scenes: TrainScenes,
     output: Annotated[Path, typer.Option(help="How well planted errors are ranked, as CSV.")],
     detections: OptionalDetections = None,
@@ -39,21 +41,15 @@ def evaluate_audit(
     ] = 0.05,
     folds: Folds = 5,
     n_resamples: Resamples = 1000,
-    error_rate: Annotated[
-        float,
-        typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),
-    ] = 0.02,
-    cross_fit: Annotated[
-        bool,
-        typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
-    ] = False,
+    error_rate: ErrorRate = 0.02,
+    cross_fit: CrossFit = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is planted, of the folds and of the bootstrap.")] = 0,
 ) -> None:
     """Plant errors into the annotations and see how high the audit ranks them: by detector, by context, and by both.
 
     AUROC is the probability that a planted error has a higher probability than what was left alone; precision at k the
-    share of planted ones among the k first, where k were planted; listed are findings of probability 0.5 or more. Errors that the annotations had before count against both,
-    so that the figures are a floor. Example:
+    share of planted ones among the k first, where k were planted; listed are findings of probability 0.5 or more. Errors
+    that the annotations had before count against both, so that the figures are a floor. Example:
 
     `contextual-anomaly evaluate-audit --annotations results/annotations/val.parquet
     --categories results/categories/val.parquet --images results/images/val.parquet
@@ -61,13 +57,12 @@ def evaluate_audit(
     """
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
     from contextual_anomaly.audit.label_noise import evaluate
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.runtime.atomic import write_csv
 
     files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
     audited, _ = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     table = evaluate(audited, share, seed, n_resamples)
-    with atomic_write(output) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(table, output)
     for row in table.itertuples():
         logger.info(
             f"{row.kind}, by {row.by}: {row.measure} {row.value:.3f} [{row.low:.3f}, {row.high:.3f}], "

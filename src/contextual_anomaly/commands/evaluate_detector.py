@@ -30,7 +30,7 @@ def evaluate_detector(
     from contextual_anomaly import tables
     from contextual_anomaly.detection import evaluation
     from contextual_anomaly.detection.detections import read_detected_image_ids
-    from contextual_anomaly.runtime.atomic import atomic_write
+    from contextual_anomaly.runtime.atomic import write_csv
 
     measures = evaluation.evaluate(
         tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(),
@@ -38,8 +38,7 @@ def evaluate_detector(
         tables.read_table(detections, tables.DETECTIONS).to_pandas(),
         read_detected_image_ids(image_report),
     )
-    with atomic_write(output) as temporary:
-        measures.to_csv(temporary, index=False, float_format="%.6g")
+    write_csv(measures, output)
     overall = measures[measures["category"] == ""].set_index("metric")
     logger.info(
         f"AP {overall['value']['AP']:.3f}, AP50 {overall['value']['AP50']:.3f} on {overall['images']['AP']:,} images"

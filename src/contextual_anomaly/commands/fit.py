@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import CalibrationClasses, Geometry, GeometryCategories
+
 logger = logging.getLogger(__name__)
 
 
@@ -17,16 +19,10 @@ def fit(
     history: Annotated[Path, typer.Option(help="Losses of the fit, step by step (CSV); empty for closed forms.")],
     calibration: Annotated[Path, typer.Option(help="The calibration: log-odds of held-out scenes (Parquet).")],
     timing: Annotated[Path | None, typer.Option(help="How long the fit took, as JSON; never the same twice.")] = None,
-    object_geometry: Annotated[
-        Path | None, typer.Option(help="Object geometry of the training split (Parquet), for models that use it.")
-    ] = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
-    ] = None,
+    object_geometry: Geometry = None,
+    categories: GeometryCategories = None,
     estimator: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
-    minimum_classes: Annotated[
-        int, typer.Option(min=1, help="Calibrate on held-out scenes of at least this many classes, as in the listing.")
-    ] = 2,
+    minimum_classes: CalibrationClasses = 2,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use; a GPU is used where JAX sees one.")] = 1,
 ) -> None:
     """Fit a context model: how probable each class is, given the others.

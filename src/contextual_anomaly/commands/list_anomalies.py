@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import Geometry, GeometryCategories
+
 logger = logging.getLogger(__name__)
 
 
@@ -20,12 +22,8 @@ def list_anomalies(
     attributions: Annotated[
         Path, typer.Option(help="Attributions: what each class adds to the log-odds of each anomaly (Parquet).")
     ],
-    object_geometry: Annotated[
-        Path | None, typer.Option(help="Object geometry of the scenes (Parquet), for models that use it.")
-    ] = None,
-    categories: Annotated[
-        Path | None, typer.Option(help="The data set's classes (Parquet), with --object-geometry.")
-    ] = None,
+    object_geometry: Geometry = None,
+    categories: GeometryCategories = None,
     checked: Annotated[
         Path | None,
         typer.Option(help="Which classes were looked for in which image (Parquet); others are not missing."),

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.commands._options import CalibrationClasses
+
 
 def world_oracle(
     scenes: Annotated[
@@ -12,9 +14,7 @@ def world_oracle(
     ],
     output: Annotated[Path, typer.Option(help="The model file to write (.safetensors).")],
     calibration: Annotated[Path, typer.Option(help="Its calibration: log-odds of held-out scenes (Parquet).")],
-    minimum_classes: Annotated[
-        int, typer.Option(min=1, help="Calibrate on held-out scenes of at least this many classes, as in the listing.")
-    ] = 2,
+    minimum_classes: CalibrationClasses = 2,
 ) -> None:
     """Write the synthetic world's exact conditional as a context model.
 

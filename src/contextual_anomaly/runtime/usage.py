@@ -1,11 +1,10 @@
 """Time and memory that a command took, as data."""
 
-import json
 import resource
 import sys
 from pathlib import Path
 
-from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.atomic import write_json
 
 BYTES_IN_MAXRSS = 1 if sys.platform == "darwin" else 1024
 """macOS counts `ru_maxrss` in bytes, Linux in kibibytes."""
@@ -40,5 +39,4 @@ def write_usage(path: Path, command: str, seconds: float) -> None:
         seconds: its wall time.
     """
     usage = {"command": command, "seconds": round(seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(usage) + "\n", encoding="utf-8")
+    write_json(usage, path)
