@@ -6,6 +6,8 @@ from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 
+from contextual_anomaly.runtime.cache import cache_folder
+
 ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """NumPy's matrix products, whichever library does them: on several cores they are rounded differently."""
 
@@ -32,13 +34,11 @@ def limit_threads(command: Callable) -> Callable:
 
 def compiled_programs() -> Path | None:
     """The folder of compiled programs, if there is any: of this processor, for a home may be shared by different ones."""
-    try:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # a user without a home, as in some containers
+    if (cache := cache_folder()) is None:
         return None
     about = [os.uname().machine]
     if (cpu := Path("/proc/cpuinfo")).exists():
         told = cpu.read_text().partition("\n\n")[0].splitlines()  # of the first core
         about += [line for line in told if line.startswith(("model name", "flags", "Features"))]
     kind = sha256("\n".join(about).encode()).hexdigest()[:8]
-    return caches / "contextual-anomaly" / "jax" / kind
+    return cache / "jax" / kind

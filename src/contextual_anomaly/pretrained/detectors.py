@@ -1,0 +1,209 @@
+"""Detectors by name: fetched once into the user's cache, and verified by size and checksum.
+
+YOLOX (Ge, Liu, Wang, Li, Sun 2021, arXiv 2107.08430), Apache License 2.0, trained on train2017 of COCO.
+"""
+
+import logging
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.cache import cache_folder
+from contextual_anomaly.runtime.choices import DetectorFamily
+
+logger = logging.getLogger(__name__)
+
+_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+
+
+@dataclass(frozen=True)
+class NamedDetector:
+    """A detector that can be fetched.
+
+    Attributes:
+        name: what it is called here.
+        family: the form of its output.
+        address: where its authors publish the ONNX file.
+        size: of the file, in bytes.
+        sha256: of the file, 64 hexadecimal digits.
+        other_exports: checksums of other files that hold the same network, from other exports to ONNX. They are
+            recognised, and never fetched.
+        licence: of the weights.
+        trained_on: images that it has seen, on which it is better than on others.
+    """
+
+    name: str
+    family: DetectorFamily
+    address: str
+    size: int
+    sha256: str
+    other_exports: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    trained_on: str = "COCO train2017"
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the address."""
+        return self.address.rpartition("/")[2]
+
+
+DETECTORS = {
+    detector.name: detector
+    for detector in (
+        NamedDetector(
+            "yolox-nano",
+            DetectorFamily.yolox,
+            f"{_RELEASE}/yolox_nano.onnx",
+            3_659_407,
+            "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+            other_exports=("e8af074932d4ed7e232278e3055cefcdea3edf178874a3694ae292649fb464dd",),
+        ),
+        NamedDetector(
+            "yolox-tiny",
+            DetectorFamily.yolox,
+            f"{_RELEASE}/yolox_tiny.onnx",
+            20_219_662,
+            "427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7",
+        ),
+        NamedDetector(
+            "yolox-s",
+            DetectorFamily.yolox,
+            f"{_RELEASE}/yolox_s.onnx",
+            35_858_002,
+            "c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
+        ),
+    )
+}
+"""All detectors that have a name. Sizes and checksums agree in several independent public sources."""
+
+DEFAULT = "yolox-nano"
+
+
+def named(name: str) -> NamedDetector:
+    """Return a detector by its name.
+
+    Raises:
+        UserError: there is no such detector.
+    """
+    if name not in DETECTORS:
+        raise UserError(f"detector {name!r} is unknown, expected one of {', '.join(DETECTORS)}, or an ONNX file.")
+    return DETECTORS[name]
+
+
+def identify(weights: str | Path) -> str | None:
+    """Return the name of the detector that a file holds, by its checksum.
+
+    Args:
+        weights: an ONNX file.
+
+    Returns:
+        None for a file that is none of `DETECTORS`.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    digest = _sha256(require_file(weights, "the weights of a detector (ONNX)"))
+    return next((d.name for d in DETECTORS.values() if digest in (d.sha256, *d.other_exports)), None)
+
+
+def cache_path(name: str) -> Path:
+    """Return where a detector lies once it is fetched.
+
+    Args:
+        name: one of `DETECTORS`.
+
+    Raises:
+        UserError: there is no such detector, or the user has no cache folder.
+    """
+    file_name = named(name).file_name
+    folder = cache_folder()
+    if folder is None:
+        raise UserError(
+            f"detector {name}: there is no place to keep it, because neither XDG_CACHE_HOME nor HOME is set. Set "
+            "XDG_CACHE_HOME to a folder, or give the detector's file."
+        )
+    return folder / "detectors" / file_name
+
+
+def find(name: str, folder: str | Path | None = None) -> Path | None:
+    """Return a verified file of a detector that is on this machine already.
+
+    Args:
+        name: one of `DETECTORS`.
+        folder: looked at before the cache, such as the local copy of a data set.
+
+    Returns:
+        None where there is none. A file in ``folder`` may be another export of the same network.
+
+    Raises:
+        UserError: there is no such detector.
+    """
+    detector = named(name)
+    local = None if folder is None else Path(folder) / detector.file_name
+    if local is not None and local.is_file():
+        if identify(local) == name:
+            return local
+        logger.warning(f"{local}: this is not {name}, its SHA-256 checksum differs; it is not used.")
+    if cache_folder() is None:
+        return None
+    path = cache_path(name)
+    there = path.is_file() and path.stat().st_size == detector.size and _sha256(path) == detector.sha256
+    return path if there else None
+
+
+def fetch(name: str, folder: str | Path | None = None) -> Path:
+    """Return a verified file of a detector; what is on this machine already is not downloaded again.
+
+    Args:
+        name: one of `DETECTORS`.
+        folder: looked at before the cache, such as the local copy of a data set.
+
+    Raises:
+        UserError: there is no such detector, no place to keep it, or it cannot be downloaded; the message says what to
+            fetch from where, and where to put it.
+    """
+    if found := find(name, folder):
+        return found
+    # The downloader needs requests, which takes longer to import than the rest.
+    from contextual_anomaly.download.transfer import RemoteFile, RetryPolicy, new_session
+    from contextual_anomaly.download.transfer import fetch as download
+    from contextual_anomaly.runtime.locks import only_one
+    from contextual_anomaly.runtime.progress import track_bytes
+
+    detector, path = named(name), cache_path(name)
+    retry = RetryPolicy(max_retries=2)
+    logger.info(f"{name}: fetching {detector.size / 1e6:.1f} MB from {detector.address} ({detector.licence})")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(path), track_bytes(detector.file_name) as progress:
+            remote = RemoteFile((detector.address,), detector.size, detector.sha256)
+            download(remote, path, new_session(retry), retry, progress)
+    except UserError as error:
+        raise UserError(f"{error}\n{how_to_fetch(name)}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}).\n{how_to_fetch(name)}") from error
+    return path
+
+
+def how_to_fetch(name: str) -> str:
+    """Return what to do where there is no network: what to fetch from where, and where to put it.
+
+    Args:
+        name: one of `DETECTORS`.
+
+    Raises:
+        UserError: there is no such detector, or the user has no cache folder.
+    """
+    detector = named(name)
+    return (
+        f"Without network: fetch {detector.address} ({detector.size:,} bytes, SHA-256 {detector.sha256}) on another "
+        f"machine and put it at {cache_path(name)}, or give the file in place of the detector's name."
+    )
+
+
+def _sha256(path: Path) -> str:
+    """Return the checksum of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
