@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.object_geometry import FEATURES, geometry_features, read_object_geometry
+from contextual_anomaly.object_geometry import FEATURES, features_of_boxes, geometry_features, read_object_geometry
 
 
 def images(width=100):
@@ -57,3 +57,29 @@ def test_an_object_without_a_box_counts_and_says_nothing_of_size_and_place(tmp_p
     both, alone = table.to_pylist()
     assert (both["count"], both["largest"], both["smallest"]) == (2, pytest.approx(0.5), pytest.approx(0.5))
     assert (alone["count"], alone["largest"], alone["center_y"]) == (1, None, None)
+
+
+def test_one_image_has_the_features_of_the_table_of_many(tmp_path):
+    rng = np.random.default_rng(0)
+    of_class, size = rng.integers(0, 3, 20), (100, 50)
+    boxes = (rng.random((20, 4)) * [90, 40, 30, 20]).astype(np.float32)
+    ids = pa.array(range(1, 21))
+    columns = [pa.array([4] * 20), pa.array(of_class + 1), *boxes.T, [1.0] * 20, [False] * 20, ids, [None] * 20]
+    objects = pa.table(columns, schema=tables.ANNOTATIONS)
+    tables.write_table(geometry_features(objects, images()), tables.OBJECT_GEOMETRY, tmp_path / "l.parquet")
+    named = pa.table([[1, 2, 3, 4], ["a", "b", "c", "d"], ["x"] * 4, [None] * 4], schema=tables.CATEGORIES)
+    tables.write_table(named, tables.CATEGORIES, tmp_path / "c.parquet")
+    of_many = read_object_geometry(tmp_path / "l.parquet", tmp_path / "c.parquet").dense(np.array([4]))[0]
+    np.testing.assert_allclose(features_of_boxes(of_class, list(boxes), size, 4), of_many, atol=1e-6)
+
+
+def test_one_image_of_unknown_size_or_without_boxes_has_counts_alone():
+    column = np.array([0, 0, 1, -1])
+    boxes = [(0, 0, 5, 5), None, None, (0, 0, 5, 5)]
+    known, unknown = (features_of_boxes(column, boxes, size, 3) for size in ((10, 10), None))
+    assert known[0, 1] == pytest.approx(np.log(3))
+    assert known[0, 2] == known[0, 3] == pytest.approx(0.5)  # the object without a box does not count for its size
+    assert np.isnan(known[1, 2:]).all()
+    assert not known[2].any()
+    np.testing.assert_array_equal(unknown[:, :2], known[:, :2])
+    assert np.isnan(unknown[:2, 2:]).all()

@@ -1,5 +1,6 @@
 """Object geometry: of each class in an image, how many objects there are, how large, and where."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,52 @@ def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
     return pa.Table.from_pandas(summed, schema=tables.OBJECT_GEOMETRY, preserve_index=False).replace_schema_metadata(
         None
     )
+
+
+def features_of_boxes(
+    column: Int[np.ndarray, " K"],
+    boxes: Sequence[Sequence[float] | None],
+    size: tuple[int, int] | None,
+    classes: int,
+) -> Float32[np.ndarray, "A G"]:
+    """Summarise the boxes of one image, as `geometry_features` and `ObjectGeometry.dense` do for many.
+
+    Args:
+        column: [K] the class of each object, as its place among A; objects of negative place are passed over.
+        boxes: K boxes as x, y, width and height in pixels; None where an object has none.
+        size: width and height of the image in pixels; None where it is not known.
+        classes: A.
+
+    Returns:
+        [A, 1 + F]: presence of each class and its features; NaN where no object of the class has a box.
+    """
+    features = np.zeros((classes, 1 + len(FEATURES)), np.float32)
+    kept = np.flatnonzero(column >= 0)
+    if not len(kept):
+        return features
+    corner = np.full((len(kept), 4), np.nan, np.float32)
+    if size is not None and min(size) > 0:
+        for row, number in enumerate(kept.tolist()):
+            box = boxes[number]
+            if box is not None:
+                corner[row] = box
+    x, y, width, height = corner.T
+    image_width, image_height = (np.float32(side) for side in size or (1, 1))
+    width_share, height_share = np.clip(width / image_width, 0, 1), np.clip(height / image_height, 0, 1)
+    side = np.sqrt(width_share * height_share)
+    center_y = np.clip((y + height / 2) / image_height, 0, 1) - 0.5
+    off_center = np.abs(np.clip((x + width / 2) / image_width, 0, 1) - 0.5)
+    of_class = column[kept]
+    for place in np.unique(of_class):
+        own = of_class == place
+        boxed = own & ~np.isnan(side)
+        features[place, :2] = 1, np.log1p(np.count_nonzero(own))
+        if not boxed.any():
+            features[place, 2:] = np.nan
+            continue
+        means = (values[boxed].mean() for values in (height_share, width_share, center_y, off_center))
+        features[place, 2:] = side[boxed].max(), side[boxed].min(), *means
+    return features
 
 
 def read_object_geometry(path: str | Path, categories: str | Path) -> ObjectGeometry:

@@ -43,7 +43,8 @@ class InputEncoding:
 
         Args:
             presence: [N, C], 0 or 1 or a probability, by which the features are multiplied.
-            geometry: [N, A, 1 + F]; None takes all objects as typical, and only predicted classes as present.
+            geometry: [N, A, 1 + F]; None takes all objects as typical, and only predicted classes as present. Of classes
+                that are not predicted, its presence may be a probability.
         """
         inputs = np.zeros((len(presence), len(self.classes), self.width), np.float32)
         if geometry is None or self.width == 1:
@@ -52,7 +53,7 @@ class InputEncoding:
         inputs[..., 0] = geometry[..., 0]
         inputs[:, self.targets, 0] = presence
         features = np.nan_to_num((geometry[..., 1:] - self.mean) / self.scale)  # a feature that is not known is typical
-        inputs[..., 1:] = features * (inputs[..., :1] * geometry[..., :1])
+        inputs[..., 1:] = features * (inputs[..., :1] * (geometry[..., :1] > 0))
         return inputs
 
 
