@@ -1,6 +1,12 @@
 """Unpacking: the wanted members and no others, and nothing outside of the folder."""
 
+import os
+import random
+import shutil
 import stat
+import subprocess
+import sys
+import time
 import zipfile
 
 import pytest
@@ -40,10 +46,11 @@ def test_only_the_wanted_folder_is_written_and_replaces_what_was_there(archive, 
     (tmp_path / "out/old").write_text("old")
     assert unpack_folder(path, "val2017/", tmp_path / "out") == 2
     assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == [
+        ".manifest.json",
         "1.jpg",
         "sub/2.jpg",
     ]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zip", "out"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".out.lock", "a.zip", "out"]
 
 
 OUTSIDE = [
@@ -102,7 +109,7 @@ def test_a_damaged_member_is_named_and_nothing_is_written(archive, tmp_path):
     for target, unpack in ((tmp_path / "1.jpg", unpack_file), (tmp_path / "out", unpack_folder)):
         with pytest.raises(UserError, match=r"'val2017/1\.jpg' cannot be read"):
             unpack(path, "val2017/1.jpg" if unpack is unpack_file else "val2017/", target)
-    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".out.lock", "a.zip"]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
@@ -120,3 +127,39 @@ def test_an_archive_with_a_password_is_said(archive, tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"'a\.json' cannot be read .*password"):
         unpack_file(path, "a.json", tmp_path / "a.json")
+
+
+def test_two_unpack_into_one_folder_and_are_killed_at_random(archive, tmp_path):
+    contents = {f"{i}.jpg": os.urandom(2000) for i in range(300)}
+    path = archive(*((f"val2017/{name}", content) for name, content in contents.items()))
+    program = (
+        "import sys; from pathlib import Path; from contextual_anomaly.download.archive import unpack_folder;"
+        " unpack_folder(Path(sys.argv[1]), 'val2017/', Path(sys.argv[2]))"
+    )
+    moments, folder = random.Random(5), tmp_path / "shared" / "val2017"
+
+    def start() -> list[subprocess.Popen]:
+        return [subprocess.Popen([sys.executable, "-c", program, path, folder]) for _ in range(2)]
+
+    for _ in range(5):
+        first, second = start()
+        time.sleep(moments.uniform(0.1, 0.6))
+        first.kill()
+        first.wait()
+        assert second.wait() == 0
+        assert {p.name: p.read_bytes() for p in folder.glob("*.jpg")} == contents
+        shutil.rmtree(folder)
+    assert [process.wait() for process in start()] == [0, 0]
+    assert {p.name: p.read_bytes() for p in folder.glob("*.jpg")} == contents
+    assert sorted(p.name for p in folder.parent.iterdir()) == [".val2017.lock", "val2017"]
+
+
+def test_what_is_unpacked_already_is_left_as_it_is_and_what_is_not_is_mended(archive, tmp_path):
+    path = archive(("val2017/1.jpg", b"1"), ("val2017/2.jpg", b"2"))
+    unpack_folder(path, "val2017/", tmp_path / "out")
+    before = (tmp_path / "out/1.jpg").stat()
+    unpack_folder(path, "val2017/", tmp_path / "out")
+    assert (tmp_path / "out/1.jpg").stat() == before
+    (tmp_path / "out/1.jpg").write_bytes(b"3")
+    unpack_folder(path, "val2017/", tmp_path / "out")
+    assert (tmp_path / "out/1.jpg").read_bytes() == b"1"

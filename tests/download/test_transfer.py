@@ -286,7 +286,7 @@ def test_two_processes_take_turns(tmp_path, capsys):
         order.append("second in")
     thread.join()
     assert order == ["first in", "first out", "second in"]
-    assert "another process is at it" in capsys.readouterr().err
+    assert "another process is making it" in capsys.readouterr().err
 
 
 def test_progress_ends_at_the_whole(site, tmp_path):

@@ -23,7 +23,7 @@ def world(finished, tmp_path_factory) -> tuple[Site, bytes]:
     site = Site()
     with serving(site):
         folder = finished.folder / "results/world"
-        for picture in (folder / "val2017").iterdir():
+        for picture in (folder / "val2017").glob("*.jpg"):
             site.files[f"/val2017/{picture.name}"] = picture.read_bytes()
         archive = tmp_path_factory.mktemp("archive") / ARCHIVE
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as package:

@@ -64,10 +64,12 @@ def detect(
     """
     from contextual_anomaly import tables
     from contextual_anomaly.detection.detector import Detector, images_of, shard_of
+    from contextual_anomaly.runtime.atomic import require_whole
 
     classes = tables.read_table(categories, tables.CATEGORIES).to_pandas() if categories else None
     listed = tables.read_table(image_table, tables.IMAGES).to_pandas() if image_table else images_of(images)
     rows = shard_of(listed, images, shard, shards)
+    require_whole(images, rows["file_name"])
     detector = Detector.load(
         weights,
         family,

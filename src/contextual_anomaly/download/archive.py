@@ -5,12 +5,13 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write, is_whole, read_manifest, require_file
+from contextual_anomaly.runtime.locks import only_one
 from contextual_anomaly.runtime.paths import escapes_directory
 from contextual_anomaly.runtime.progress import track
 
@@ -34,7 +35,9 @@ def unpack_file(archive: Path, member: str, target: Path) -> None:
 
 
 def unpack_folder(archive: Path, folder: str, target: Path) -> int:
-    """Write the files of one folder of the archive into ``target``, which is replaced as a whole.
+    """Write the files of one folder of the archive into ``target``, which is replaced as a whole, with a manifest.
+
+    Any number of processes may do so at once: one unpacks, the others wait and find its files.
 
     Returns:
         The number of files.
@@ -47,18 +50,24 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
         wanted = [entry for name, entry in members.items() if name.startswith(prefix)]
         if not wanted:
             raise UserError(f"{archive}: there is no folder {prefix!r} in it; it has {', '.join(list(members)[:5])} …")
-        temporary = target.with_name(f".{target.name}.part")
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
-            for entry in track(wanted, f"unpacking {folder}", total=len(wanted), unit="files"):
-                path = temporary / entry.filename.removeprefix(prefix)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _copy(package, entry, path)
-            shutil.rmtree(target, ignore_errors=True)
-            temporary.replace(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with only_one(target):
+            if _is_unpacked(wanted, prefix, target):
+                logger.info(f"{target} holds these files already")
+                return len(wanted)
+            with atomic_folder(target) as temporary:
+                for entry in track(wanted, f"unpacking {folder}", total=len(wanted), unit="files"):
+                    path = temporary / entry.filename.removeprefix(prefix)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    _copy(package, entry, path)
     return len(wanted)
+
+
+def _is_unpacked(wanted: Sequence[zipfile.ZipInfo], prefix: str, target: Path) -> bool:
+    """Return whether a folder holds these members, as the archive's checksums have it, and a whole manifest of them."""
+    manifest = read_manifest(target) if is_whole(target) else {}
+    if set(manifest) != {entry.filename.removeprefix(prefix) for entry in wanted}:
+        return False
+    return all(zlib.crc32((target / entry.filename.removeprefix(prefix)).read_bytes()) == entry.CRC for entry in wanted)
 
 
 @contextmanager

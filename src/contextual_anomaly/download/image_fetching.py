@@ -14,7 +14,7 @@ import pandas as pd
 from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
 from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
 from contextual_anomaly.runtime.paths import escapes_directory
 from contextual_anomaly.runtime.progress import track
 
@@ -136,15 +136,11 @@ def _last_line(error: UserError) -> str:
 
 def _link(names: pd.Series, store: Path, folder: Path) -> None:
     """Fill ``folder`` with hard links where the disk has them, else with copies."""
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    for name in names:
-        target = temporary / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(store / name, target)
-        except OSError:
-            shutil.copy2(store / name, target)
-    temporary.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    with atomic_folder(folder) as temporary:
+        for name in names:
+            target = temporary / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(store / name, target)
+            except OSError:
+                shutil.copy2(store / name, target)

@@ -1,6 +1,5 @@
 """Write the JPEG images of an annotation file of the synthetic world."""
 
-import shutil
 from pathlib import Path
 
 import cv2
@@ -8,7 +7,7 @@ import numpy as np
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import temporary_path
+from contextual_anomaly.runtime.atomic import MANIFEST, atomic_folder
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.rendering import render_scene, sprite_pyramid
 from contextual_anomaly.world.scene_types import World
@@ -31,7 +30,7 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
         The number of images, less than ``count`` where the file has fewer.
 
     Raises:
-        UserError: the annotations are wrong or not of this world, or the folder cannot be written.
+        UserError: the annotations are wrong or not of this world, or the folder holds something else.
     """
     objects, images, categories = read_instances(annotations)
     if tuple(categories["category_id"].to_pylist()) != world.category_ids:
@@ -46,12 +45,10 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     rows = images.take(np.searchsorted(images["image_id"].to_numpy(), ids)).to_pylist()
 
     folder = Path(folder)
-    if folder.exists() and any(p.suffix != ".jpg" for p in folder.iterdir()):
+    if folder.exists() and any(p.suffix != ".jpg" and p.name != MANIFEST for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
-    temporary = temporary_path(folder)
     pyramid = sprite_pyramid(sprites(world))
-    try:
-        temporary.mkdir(parents=True)
+    with atomic_folder(folder) as temporary:
         work = zip(rows, start, stop, strict=True)
         for row, first, last in track(work, "render images", len(rows), "images"):
             rng = np.random.default_rng([seed, row["image_id"]])
@@ -59,10 +56,4 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
             image = render_scene(pyramid, column[mine], box[mine], row["width"], row["height"], rng)
             _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             (temporary / Path(row["file_name"]).name).write_bytes(data.tobytes())
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise UserError(f"{folder}: the images cannot be written ({error.strerror}).") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return len(rows)
