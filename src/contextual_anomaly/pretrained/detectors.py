@@ -166,13 +166,13 @@ def fetch(name: str, folder: str | Path | None = None) -> Path:
     """
     if found := find(name, folder):
         return found
+    detector, path = named(name), cache_path(name)
     # The downloader needs requests, which takes longer to import than the rest.
     from contextual_anomaly.download.transfer import RemoteFile, RetryPolicy, new_session
     from contextual_anomaly.download.transfer import fetch as download
     from contextual_anomaly.runtime.locks import only_one
     from contextual_anomaly.runtime.progress import track_bytes
 
-    detector, path = named(name), cache_path(name)
     retry = RetryPolicy(max_retries=2)
     logger.info(f"{name}: fetching {detector.size / 1e6:.1f} MB from {detector.address} ({detector.licence})")
     try:
