@@ -113,7 +113,7 @@ def require_whole(folder: str | Path, names: Iterable[str] | None = None) -> Non
     folder, manifest = Path(folder), read_manifest(folder)
     problems = [f"{name} {problem}" for name, about in manifest.items() if (problem := _problem(folder / name, about))]
     if not problems:
-        listed = (name for name in names or () if name in manifest)
+        listed = (name for name in (() if names is None else names) if name in manifest)
         problems = [f"{name} has changed" for name in listed if digest(folder / name) != manifest[name]["sha256"]]
     if problems:
         raise UserError(
