@@ -53,7 +53,8 @@ docs: $(READY)  ## the documentation as a site, to docs/_build/html; a warning i
 
 lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-emit-index-url \
-	    --no-annotate --no-header --extra docs --extra test --extra slurm pyproject.toml --output-file requirements.lock
+	    --no-annotate --no-header --extra workflow --extra docs --extra test --extra slurm pyproject.toml \
+	    --output-file requirements.lock
 
 clean:  ## remove the environment and everything a run made
 	rm -rf $(VENV) $(PEERS) results data .snakemake docs/_build docs/reference/generated

@@ -6,8 +6,8 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from jaxtyping import Bool, Float
 
+from contextual_anomaly.array_types import Bool, Float
 from contextual_anomaly.coco.links import EXPLORE
 from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.models.calibration import Calibration

@@ -12,6 +12,7 @@ from typing import Annotated
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime import renamed
+from contextual_anomaly.runtime.extras import installation_advice
 from contextual_anomaly.runtime.progress import configure_logging
 from contextual_anomaly.runtime.provenance import recorded
 from contextual_anomaly.runtime.threads import limit_threads
@@ -139,6 +140,12 @@ def main() -> None:
         application([module] if module in COMMANDS else COMMANDS)()
     except UserError as error:
         logger.error(f"error: {error}")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        advice = installation_advice(error.name)
+        if not advice:
+            raise
+        logger.error(f"error: {advice}")
         sys.exit(2)
     except Exception:
         traceback.print_exc()

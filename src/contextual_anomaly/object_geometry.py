@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32, Int, Int32, Int64
 
 from contextual_anomaly import tables
+from contextual_anomaly.array_types import Float32, Int, Int32, Int64
 
 FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
 """The F features of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
 from contextual_anomaly.models.base import ContextModel, variant_index
@@ -224,7 +224,12 @@ def _listing_model(results: Path) -> str:
     path = results / "configuration.yaml"
     if not path.is_file():
         return DEFAULT_MODEL
-    import yaml
+    try:
+        import yaml
+    except ImportError as error:
+        raise UserError(
+            f"{path}: reading it needs the package pyyaml; name the model instead, as --model ensemble."
+        ) from error
 
     return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
 

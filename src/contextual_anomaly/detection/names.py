@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from contextual_anomaly.detection.text_files import read_text
 from contextual_anomaly.errors import UserError
@@ -43,6 +42,8 @@ def read_names(path: str | Path) -> list[str]:
 
 def _names_of_yaml(path: Path, text: str) -> list[str]:
     """Return the entry `names`, a list or a mapping from number to name; the whole document may be the list."""
+    import yaml
+
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:

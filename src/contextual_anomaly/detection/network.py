@@ -9,7 +9,7 @@ import numpy as np
 from contextual_anomaly.detection.detector_families.base import DetectorFormat, Expected, LayoutError, Reading
 from contextual_anomaly.detection.detector_families.diagnosis import diagnose
 from contextual_anomaly.detection.letterbox import Placement, letterbox, stretch
-from contextual_anomaly.detection.onnx_header import read_onnx_header
+from contextual_anomaly.detection.onnx_header import OnnxHeader, read_onnx_header
 from contextual_anomaly.detection.sessions import CannotRun, open_session
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
@@ -42,6 +42,7 @@ class Network:
         batch: int = 1,
         classes: int | None = None,
         input_size: int = 0,
+        header: OnnxHeader | None = None,
     ) -> None:
         """Load the file and run it once.
 
@@ -54,6 +55,7 @@ class Network:
             batch: Number of images to run at a time, for files that leave that open.
             classes: Number of class names, where they do not come from the file.
             input_size: Width and height of the input in pixels, for files that leave that open.
+            header: What is known of the file, so that it need not be read with onnx.
 
         Raises:
             UserError: The file is missing, no ONNX file, takes another input, or its output is not of the family.
@@ -61,7 +63,7 @@ class Network:
         self.path = require_file(path, "an ONNX file")
         self.family_name, self.family = family_name, family
         self.stretched = stretched
-        header = read_onnx_header(self.path, input_size)
+        header = header or read_onnx_header(self.path, input_size)
         self._model = header.model
         self.input_size, self.names = header.input_size, header.names
         self.batch = header.batch or batch

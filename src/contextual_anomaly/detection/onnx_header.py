@@ -3,15 +3,13 @@
 import ast
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import onnx
-from google.protobuf.message import DecodeError
-from onnx import TensorProto
-from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextual_anomaly.detection.detector_families.base import KEYPOINTS, MASKS, Size
 from contextual_anomaly.errors import UserError
+
+if TYPE_CHECKING:
+    import onnx  # elsewhere within functions: a detector whose header is known does not need it
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +36,9 @@ def read_onnx_header(path: Path, input_size: int = 0) -> OnnxHeader:
     Raises:
         UserError: It is no ONNX file, its external data is missing, or it takes another kind of input.
     """
+    import onnx
+    from google.protobuf.message import DecodeError
+
     try:
         model = onnx.load(str(path), load_external_data=False)
     except DecodeError as error:
@@ -72,6 +73,9 @@ def read_onnx_header(path: Path, input_size: int = 0) -> OnnxHeader:
 
 def has_names(path: Path) -> bool:
     """Return whether a file's metadata has class names; False if it is no ONNX file, which `read_onnx_header` says."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, OSError):
@@ -79,8 +83,10 @@ def has_names(path: Path) -> bool:
     return any(entry.key == "names" for entry in model.metadata_props)
 
 
-def _check_external_data(path: Path, model: onnx.ModelProto) -> bool:
+def _check_external_data(path: Path, model: "onnx.ModelProto") -> bool:
     """Return whether weights lie in other files; raise if one is missing or cut off."""
+    from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
     needed: dict[str, int] = {}
     for weights in model.graph.initializer:
         if uses_external_data(weights):
@@ -99,6 +105,8 @@ def _check_external_data(path: Path, model: onnx.ModelProto) -> bool:
 
 def _check_input(path: Path, inputs: list[Any]) -> tuple[int, int, int]:
     """Return batch, height and width, 0 where they are open."""
+    from onnx import TensorProto
+
     kind = inputs[0].type.tensor_type
     shown = [[d.dim_value or d.dim_param or "?" for d in i.type.tensor_type.shape.dim] for i in inputs]
     shape = [d.dim_value for d in kind.shape.dim]

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Real
 from threadpoolctl import threadpool_limits
 
+from contextual_anomaly.array_types import Float, Real
 from contextual_anomaly.experiments import probabilities
 from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABOVE, rarest_classes
 from contextual_anomaly.experiments.schemas import TRIALS

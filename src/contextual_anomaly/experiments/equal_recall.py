@@ -1,8 +1,8 @@
 """What a rule that keeps some detections gains in precision over a stricter threshold of the same recall."""
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from contextual_anomaly.array_types import Bool, Float
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
 from contextual_anomaly.stats.ranking import WeightedRanking
 

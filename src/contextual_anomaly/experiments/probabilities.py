@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from contextual_anomaly.array_types import Float
 from contextual_anomaly.experiments.summary import Measure
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.stats.bootstrap import Bootstrap

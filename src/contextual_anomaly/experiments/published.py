@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, Real
 from threadpoolctl import threadpool_limits
 
+from contextual_anomaly.array_types import Float, Int, Real
 from contextual_anomaly.experiments.schemas import DRAWS
 from contextual_anomaly.experiments.summary import Measure, summarise, variant_columns
 from contextual_anomaly.models.base import ContextModel

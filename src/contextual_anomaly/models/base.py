@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Shaped
 
+from contextual_anomaly.array_types import Float, Float32, Int, Shaped
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.stats.log_odds import expit_in_place
 

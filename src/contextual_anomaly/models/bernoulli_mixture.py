@@ -3,8 +3,8 @@
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
 
+from contextual_anomaly.array_types import Float, Int, Shaped
 from contextual_anomaly.models import shapley
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 

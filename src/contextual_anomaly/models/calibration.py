@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float
 
 from contextual_anomaly import tables
+from contextual_anomaly.array_types import Float
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Shaped
 
+from contextual_anomaly.array_types import Bool, Float, Float32, Shaped
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.object_geometry import ObjectGeometry

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import variant_index
 from contextual_anomaly.models.calibration import calibrate

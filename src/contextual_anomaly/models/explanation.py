@@ -8,8 +8,8 @@ all other models they are Shapley values that take the classes that a coalition 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
 
+from contextual_anomaly.array_types import Float, Int, Shaped
 from contextual_anomaly.models import shapley
 from contextual_anomaly.models.base import ContextModel, WithContributions
 

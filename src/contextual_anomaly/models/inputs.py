@@ -8,8 +8,8 @@ or not known.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float16, Float32, Int, Int16, Shaped
 
+from contextual_anomaly.array_types import Bool, Float16, Float32, Int, Int16, Shaped
 from contextual_anomaly.models.base import Geometry, Presence
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.object_geometry import FEATURES

@@ -3,8 +3,8 @@
 import json
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 
 

@@ -7,7 +7,8 @@ has a absent classes and one of the a + 1 classes absent before was added; P(s w
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+
+from contextual_anomaly.array_types import Bool, Float, Shaped
 
 
 def added(

@@ -3,7 +3,8 @@
 from math import comb
 
 import numpy as np
-from jaxtyping import Bool, Float
+
+from contextual_anomaly.array_types import Bool, Float
 
 
 def coalitions(players: int) -> Bool[np.ndarray, "S m"]:

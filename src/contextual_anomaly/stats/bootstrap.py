@@ -1,8 +1,8 @@
 """Bootstrap 95 % intervals over images: trials of one image are drawn together, because they are not independent."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
 
+from contextual_anomaly.array_types import Bool, Float, Int, Real
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 BINS = 300

@@ -1,8 +1,8 @@
 """Folds of images for cross-validation."""
 
 import numpy as np
-from jaxtyping import Int
 
+from contextual_anomaly.array_types import Int
 from contextual_anomaly.errors import UserError
 
 

@@ -1,8 +1,9 @@
 """Conversion between probabilities and log-odds."""
 
 import numpy as np
-from jaxtyping import Float, Float64
 from numpy.typing import ArrayLike
+
+from contextual_anomaly.array_types import Float, Float64
 
 EPS = 1e-4
 """Default distance that `logit` keeps from 0 and 1: no detector's score means anything closer to them."""

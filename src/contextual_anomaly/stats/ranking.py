@@ -6,8 +6,8 @@ Items of equal score are always taken together, so that the order of rows change
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
 
+from contextual_anomaly.array_types import Bool, Float, Int, Real
 from contextual_anomaly.stats.weighted_counts import groups_of_equal_scores, weighted_cumulative_counts
 
 RANKING = ("auroc", "average_precision", "fpr_at_95_tpr", "tpr_at_5_fpr")

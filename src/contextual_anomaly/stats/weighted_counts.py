@@ -5,8 +5,9 @@ and no array is as large as resamples × items.
 """
 
 import numpy as np
-from jaxtyping import Float, Int, Real
 from scipy.sparse import csr_array
+
+from contextual_anomaly.array_types import Float, Int, Real
 
 
 def groups_of_equal_scores(

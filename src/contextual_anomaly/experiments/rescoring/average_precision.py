@@ -1,8 +1,8 @@
 """Average precision over the classes of images, for many weightings of the images at once."""
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from contextual_anomaly.array_types import Bool, Float
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float, Float32, Int
 
+from contextual_anomaly.array_types import Float, Float32, Int
 from contextual_anomaly.experiments.rescoring.box_net import BoxNet
 
 IMAGES_PER_STEP = 32

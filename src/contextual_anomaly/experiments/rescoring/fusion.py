@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Float32, Int, Real
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from contextual_anomaly.array_types import Bool, Float, Float32, Int, Real
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.rescoring.box_matches import BoxMatcher
 from contextual_anomaly.experiments.rescoring.detected_presence import DetectedPresence

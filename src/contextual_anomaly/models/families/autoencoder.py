@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
 from pydantic import model_validator
 
+from contextual_anomaly.array_types import Float32
 from contextual_anomaly.models.base import Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Count, Counts, Section, Seeds

@@ -4,9 +4,9 @@ import json
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float64, Shaped
 from pydantic import Field
 
+from contextual_anomaly.array_types import Float64, Shaped
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import Conditional, ContextModel, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData

@@ -4,8 +4,8 @@ import json
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
+from contextual_anomaly.array_types import Float
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData, log_odds_of_share
 from contextual_anomaly.models.settings import Section

@@ -9,9 +9,9 @@ import json
 from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Float32
 from pydantic import Field
 
+from contextual_anomaly.array_types import Float32
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.inputs import SCENES_AT_ONCE, input_encoding, training_inputs

@@ -5,8 +5,8 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Shaped
 
+from contextual_anomaly.array_types import Shaped
 from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct

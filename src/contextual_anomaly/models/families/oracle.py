@@ -3,8 +3,8 @@
 import json
 
 import numpy as np
-from jaxtyping import Float
 
+from contextual_anomaly.array_types import Float
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.bernoulli_mixture import BernoulliMixture

@@ -4,8 +4,8 @@ import json
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.models.base import Geometry, PerVariant, Presence
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct, log_odds_of_share
 from contextual_anomaly.models.linear import Linear
