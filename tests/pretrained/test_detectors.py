@@ -87,3 +87,11 @@ def test_a_user_without_a_home_is_told_what_to_set():
 
 def test_the_export_that_tests_use_is_yolox_nano(shared_coco):
     assert detectors.identify(shared_coco / "weights/yolox_nano.onnx") == "yolox-nano"
+
+
+def test_another_file_than_expected_is_refused_and_nothing_stays(toy, site, cache):
+    for content, said in ((CONTENT[:-1] + b"x", "SHA-256"), (CONTENT + b"x", "it sent more"), (b"", "it sent 0")):
+        site.files["/toy.onnx"] = content
+        with pytest.raises(UserError, match=said):
+            detectors.fetch("toy")
+        assert not (cache / "toy.onnx").exists()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.object_geometry import features_of_boxes
 

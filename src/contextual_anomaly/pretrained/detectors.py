@@ -4,16 +4,25 @@ YOLOX (Ge, Liu, Wang, Li, Sun 2021, arXiv 2107.08430), Apache License 2.0, train
 """
 
 import logging
+import time
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
+from typing import BinaryIO
 
+from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.runtime.cache import cache_folder
 from contextual_anomaly.runtime.choices import DetectorFamily
+from contextual_anomaly.runtime.locks import only_one
+from contextual_anomaly.runtime.progress import track_bytes
 
 logger = logging.getLogger(__name__)
+
+TRIES = 3
+TIMEOUT = 30.0  # seconds without a byte
+CHUNK = 1 << 18  # bytes
 
 _RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 
@@ -167,24 +176,66 @@ def fetch(name: str, folder: str | Path | None = None) -> Path:
     if found := find(name, folder):
         return found
     detector, path = named(name), cache_path(name)
-    # The downloader needs requests, which takes longer to import than the rest.
-    from contextual_anomaly.download.transfer import RemoteFile, RetryPolicy, new_session
-    from contextual_anomaly.download.transfer import fetch as download
-    from contextual_anomaly.runtime.locks import only_one
-    from contextual_anomaly.runtime.progress import track_bytes
-
-    retry = RetryPolicy(max_retries=2)
     logger.info(f"{name}: fetching {detector.size / 1e6:.1f} MB from {detector.address} ({detector.licence})")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with only_one(path), track_bytes(detector.file_name) as progress:
-            remote = RemoteFile((detector.address,), detector.size, detector.sha256)
-            download(remote, path, new_session(retry), retry, progress)
+        with only_one(path):
+            if find(name) is None:  # another process may have fetched it meanwhile
+                _download(detector, path)
     except UserError as error:
         raise UserError(f"{error}\n{how_to_fetch(name)}") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}).\n{how_to_fetch(name)}") from error
     return path
+
+
+def _download(detector: NamedDetector, path: Path) -> None:
+    """Download a file through the standard library: `download.transfer` needs packages that `check` goes without.
+
+    Raises:
+        UserError: it cannot be had, or is another file than expected.
+    """
+    # Only here: a detector that is there already needs no network, and these take long to import.
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    request = Request(detector.address, headers={"User-Agent": f"contextual-anomaly/{__version__}"})
+    for tries_left in reversed(range(TRIES)):
+        try:
+            with urlopen(request, timeout=TIMEOUT) as answer:
+                _store(answer, detector, path)
+            return
+        except HTTPError as error:
+            problem, again = f"answers {error.code} {error.reason}", error.code >= 500
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+            problem, again = f"the connection failed ({getattr(error, 'reason', None) or error})", True
+        if not again or not tries_left:
+            raise UserError(f"{detector.address}: {problem}.")
+        logger.info(f"{detector.address}: {problem}; trying again")
+        time.sleep(1)
+
+
+def _store(answer: BinaryIO, detector: NamedDetector, path: Path) -> None:
+    """Write what a server sends to ``path`` if it is the right file.
+
+    Raises:
+        UserError: it is another one, or broke off.
+    """
+    with atomic_write(path) as temporary:
+        done = 0
+        with temporary.open("wb") as out, track_bytes(detector.file_name) as progress:
+            while done <= detector.size and (chunk := answer.read(CHUNK)):
+                done += len(chunk)
+                out.write(chunk)
+                progress(done, detector.size)
+        if done != detector.size:
+            sent = "more" if done > detector.size else f"{done:,}"
+            raise UserError(f"{detector.address}: {detector.size:,} bytes were expected, it sent {sent}.")
+        if (found := _sha256(temporary)) != detector.sha256:
+            raise UserError(
+                f"{detector.address}: the file has the SHA-256 checksum {found}, which is not the right one."
+            )
 
 
 def how_to_fetch(name: str) -> str:
