@@ -9,9 +9,10 @@ import pandas as pd
 
 from contextual_anomaly import tables
 from contextual_anomaly.detection.image_reading import ReadImage
+from contextual_anomaly.drawing import Box, annotated_image
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import rows_of, with_interval
-from contextual_anomaly.report.gallery import WIDTH, Box, encode_jpeg, open_image, with_boxes
+from contextual_anomaly.report.gallery import WIDTH, encode_jpeg, open_image
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import embedded
 
@@ -151,7 +152,7 @@ def _crop(image: ReadImage, row: Any, objects: pd.DataFrame) -> bytes:
         Box(other.x, other.y, other.width, other.height).scaled(scale, left, top)
         for other in rows_of(objects[objects["width"].notna()])
     ]
-    return encode_jpeg(with_boxes(crop, [found], others))
+    return encode_jpeg(annotated_image(crop, [found], others))
 
 
 def _window(center: float, size: float, limit: int) -> tuple[int, int]:
