@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from contextual_anomaly.array_types import Float, Float32, Int, Shaped
+from contextual_anomaly.array_types import Bool, Float, Float32, Int, Shaped
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.stats.log_odds import expit_in_place
 
@@ -113,6 +113,53 @@ class WithContributions(Protocol):
             The log-odds [N] before any class is taken into account, and the contributions [N, C], 0 for absent classes.
         """
         ...
+
+
+@runtime_checkable
+class WithSubsets(Protocol):
+    """A context model that answers for many subsets of one scene's classes at once, faster than for as many scenes."""
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return `log_odds` of some classes where only a subset of the scene's classes is present.
+
+        Args:
+            presence: [C] of the scene, 0 or 1 or a probability.
+            subsets: [S, C] which classes are kept; the others count as absent.
+            targets: [T] indices of the classes that are predicted.
+            geometry: [A, G] of the scene.
+
+        Returns:
+            [M, S, T]; where a subset holds the target itself, the number means nothing.
+        """
+        ...
+
+
+def log_odds_of_subsets(
+    model: ContextModel,
+    presence: Shaped[np.ndarray, " C"],
+    subsets: Bool[np.ndarray, "S C"],
+    targets: Int[np.ndarray, " T"],
+    geometry: Float[np.ndarray, "A G"] | None = None,
+) -> Float[np.ndarray, "M S T"]:
+    """Return what `WithSubsets` does, of any model.
+
+    Args:
+        model: the model.
+        presence: [C] of the scene, 0 or 1 or a probability.
+        subsets: [S, C] which classes are kept; the others count as absent.
+        targets: [T] indices of the classes that are predicted.
+        geometry: [A, G] of the scene.
+    """
+    if isinstance(model, WithSubsets):
+        return model.log_odds_of_subsets(presence, subsets, targets, geometry)
+    repeated = None if geometry is None else np.repeat(geometry[None], len(subsets), axis=0)
+    return model.log_odds(np.where(subsets, presence, 0).astype(np.float32), repeated)[:, :, targets]
 
 
 class Conditional(ABC):

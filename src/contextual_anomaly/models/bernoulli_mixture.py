@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from contextual_anomaly.array_types import Float, Int, Shaped
+from contextual_anomaly.array_types import Bool, Float, Int, Shaped
 from contextual_anomaly.models import shapley
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 
@@ -67,6 +67,24 @@ class BernoulliMixture(Conditional):
             for rows in np.split(fractional, range(SCENES_AT_ONCE, len(fractional), SCENES_AT_ONCE)):
                 result[m, rows] = _of_fractional(weight, p, presence[rows])
         return result
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
+        there = np.flatnonzero(subsets.any(0) & (presence > 0))
+        member, e = subsets[:, there].astype(np.float64), np.asarray(presence[there], np.float64)
+        found = []
+        for p, (empty, _, odds, _) in zip(self.probability, self._factors, strict=True):
+            seen = p[:, there]
+            likelihood = seen * e + (1 - seen) * (1 - e)
+            share = _share(empty + member @ (np.log(likelihood) - np.log1p(-seen)).T)  # [S, K]
+            found.append(np.log(share @ odds[:, targets] / share.sum(1, keepdims=True)))
+        return np.stack(found).astype(np.float32)
 
     @cached_property
     def _factors(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:

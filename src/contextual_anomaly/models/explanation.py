@@ -11,10 +11,9 @@ import numpy as np
 
 from contextual_anomaly.array_types import Float, Int, Shaped
 from contextual_anomaly.models import shapley
-from contextual_anomaly.models.base import ContextModel, WithContributions
+from contextual_anomaly.models.base import ContextModel, WithContributions, log_odds_of_subsets
 
 PLAYERS = 7  # classes that get a Shapley value; those that matter less on their own are present in every coalition
-SCENES_AT_ONCE = 8192  # scenes in one call of the model: bounds the memory
 CLASSES_IN_TEXT = 4
 LEAST_IN_TEXT = 0.05  # smaller attributions (in log-odds) are left out of the text
 
@@ -65,42 +64,69 @@ def explain(
         geometry: [F, A, G] of the scenes.
     """
     presence = np.array(presence, np.float32)
+    if not isinstance(model, WithContributions):
+        return _shapley(model, variant, presence, target, geometry)
     rows = np.arange(len(target))
     presence[rows, target] = 0
     log_odds = model.log_odds(presence, geometry)[variant][rows, target].astype(np.float64)
-    if isinstance(model, WithContributions):
-        base, attributions = model.contributions(variant, presence, target)
-    else:
-        base, attributions = _shapley(model, variant, presence, target, geometry, log_odds)
+    base, attributions = model.contributions(variant, presence, target)
     return Explanation(log_odds, base, attributions, log_odds - base - attributions.sum(1))
 
 
 def _shapley(
-    model: ContextModel,
-    variant: int,
-    presence: np.ndarray,
-    target: np.ndarray,
-    geometry: np.ndarray | None,
-    log_odds: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return base [F] and Shapley values [F, C] of the classes that matter most on their own."""
-    alone = model.log_odds(np.vstack([np.zeros(len(model.classes)), np.eye(len(model.classes))]))[variant]
-    effect = np.abs(alone[1:, target].T - alone[0, target][:, None]) * (presence > 0)
-    players = np.minimum((presence > 0).sum(1), PLAYERS)
-    strongest = np.argsort(-effect, axis=1, kind="stable")[:, :PLAYERS]
-    base, attributions = log_odds.copy(), np.zeros(presence.shape)
-    for count in np.unique(players[players > 0]).tolist():
-        sets = shapley.coalitions(count)
-        answers_at_once = SCENES_AT_ONCE // len(sets) + 1
-        answers = np.flatnonzero(players == count)
-        for part in np.split(answers, range(answers_at_once, len(answers), answers_at_once)):
-            chosen = strongest[part, :count]
-            scenes = np.repeat(presence[part, None], len(sets), axis=1)  # [n, 2^m, C]
-            kept = np.where(sets[None], np.take_along_axis(presence[part], chosen, axis=1)[:, None], 0)
-            np.put_along_axis(scenes, np.broadcast_to(chosen[:, None], kept.shape), kept, axis=2)
-            repeated = None if geometry is None else np.repeat(geometry[part], len(sets), axis=0)
-            of_sets = model.log_odds(scenes.reshape(-1, scenes.shape[2]), repeated)[variant]
-            worth = of_sets[np.arange(len(of_sets)), np.repeat(target[part], len(sets))].reshape(len(part), -1)
-            attributions[part[:, None], chosen] = shapley.values(worth.astype(np.float64), count)
-            base[part] = worth[:, 0]
-    return base, attributions
+    model: ContextModel, variant: int, presence: np.ndarray, target: np.ndarray, geometry: np.ndarray | None
+) -> Explanation:
+    """Explain by Shapley values of the classes that matter most on their own; answers about one scene together."""
+    base, log_odds = np.empty((2, len(target)))
+    attributions = np.zeros(presence.shape)
+    for rows in _of_one_scene(presence, geometry):
+        first = rows[0]
+        where = None if geometry is None else geometry[first]
+        pool = np.flatnonzero(presence[first] > 0)
+        together = len(pool) <= PLAYERS + 1 and len(rows) > 1
+        subsets, worth = np.empty((0, 0), bool), np.empty((0, 0))
+        if together:
+            subsets = _subsets(pool, presence.shape[1])
+            worth = log_odds_of_subsets(model, presence[first], subsets, target[rows], where)[variant]
+        for number, row in enumerate(rows):
+            asked = target[row : row + 1]
+            others = pool[pool != asked]
+            players = others if len(others) <= PLAYERS else _strongest(model, variant, others, asked)
+            if together:
+                always = np.setdiff1d(others, players)
+                kept = ~subsets[:, asked[0]] & subsets[:, always].all(1)
+                of_sets = worth[kept, number]
+            else:
+                own = _subsets(players, presence.shape[1])
+                own[:, np.setdiff1d(others, players)] = True
+                of_sets = log_odds_of_subsets(model, presence[row], own, asked, where)[variant, :, 0]
+            of_sets = of_sets.astype(np.float64)
+            base[row], log_odds[row] = of_sets[0], of_sets[-1]
+            if len(players):
+                attributions[row, players] = shapley.values(of_sets, len(players))
+    return Explanation(log_odds, base, attributions, log_odds - base - attributions.sum(1))
+
+
+def _of_one_scene(presence: np.ndarray, geometry: np.ndarray | None) -> list[np.ndarray]:
+    """Return the rows of each run of equal scenes."""
+    new = (presence[1:] != presence[:-1]).any(1)
+    if geometry is not None:
+        same = (geometry[1:] == geometry[:-1]) | (np.isnan(geometry[1:]) & np.isnan(geometry[:-1]))
+        new |= ~same.all((1, 2))
+    return [rows for rows in np.split(np.arange(len(presence)), np.flatnonzero(new) + 1) if len(rows)]
+
+
+def _subsets(players: np.ndarray, classes: int) -> np.ndarray:
+    """Return [2^m, C] every set of the players, in the order of `shapley.coalitions`."""
+    sets = shapley.coalitions(len(players))
+    subsets = np.zeros((len(sets), classes), bool)
+    subsets[:, players] = sets
+    return subsets
+
+
+def _strongest(model: ContextModel, variant: int, players: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the `PLAYERS` classes that change the log-odds of the target most on their own, ascending."""
+    alone = np.zeros((1 + len(players), len(model.classes)), bool)
+    alone[1 + np.arange(len(players)), players] = True
+    log_odds = log_odds_of_subsets(model, np.ones(len(model.classes), np.float32), alone, target)[variant, :, 0]
+    return np.sort(players[np.argsort(-np.abs(log_odds[1:] - log_odds[0]), kind="stable")[:PLAYERS]])

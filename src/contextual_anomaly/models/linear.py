@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from contextual_anomaly.array_types import Float, Int
+from contextual_anomaly.array_types import Bool, Float, Int, Shaped
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 
 
@@ -50,6 +50,17 @@ class Linear(Conditional):
     ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N C"]]:
         """Return the bias [N] and each present class's term [N, C], see `WithContributions`; the terms are exact."""
         return self.bias[target], np.asarray(presence, np.float32) * self.weights[:, target].T
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
+        kept = np.where(subsets, presence, 0).astype(np.float32)
+        return (kept @ self.weights[:, targets] + self.bias[targets])[None]
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         """Return bias and weights."""

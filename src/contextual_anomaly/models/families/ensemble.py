@@ -6,9 +6,17 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from contextual_anomaly.array_types import Float64, Shaped
+from contextual_anomaly.array_types import Bool, Float, Float64, Int, Shaped
 from contextual_anomaly.models import registry
-from contextual_anomaly.models.base import Conditional, ContextModel, Geometry, PerVariant, Presence, Variant
+from contextual_anomaly.models.base import (
+    Conditional,
+    ContextModel,
+    Geometry,
+    PerVariant,
+    Presence,
+    Variant,
+    log_odds_of_subsets,
+)
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Name, Section
 from contextual_anomaly.stats.log_odds import expit
@@ -60,6 +68,19 @@ class Ensemble(Conditional):
         total = np.full((1, *np.shape(presence)), self.bias, np.float32)
         for estimator, weight in zip(self.estimators, self.weights, strict=True):
             total[0] += weight * estimator.log_odds(presence, geometry).mean(0)
+        return total
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
+        total = np.full((1, len(subsets), len(targets)), self.bias, np.float32)
+        for estimator, weight in zip(self.estimators, self.weights, strict=True):
+            total[0] += weight * log_odds_of_subsets(estimator, presence, subsets, targets, geometry).mean(0)
         return total
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:

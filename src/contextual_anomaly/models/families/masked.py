@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from contextual_anomaly.array_types import Float32
+from contextual_anomaly.array_types import Bool, Float, Float32, Int, Shaped
 from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.inputs import SCENES_AT_ONCE, input_encoding, training_inputs
@@ -119,6 +119,27 @@ class Masked(Conditional):
             hidden = self._hidden(first[:, scene] - terms[:, own[part]])
             answer = np.einsum("med,med->me", hidden, decoder[:, predicted])
             result[:, scene, predicted] = answer + bias[:, predicted]
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`.
+
+        The first layer is a sum over the present classes, so that those of all subsets are one product.
+        """
+        one = np.asarray(presence, np.float32)[None]
+        inputs = self.encoding.encode(one, None if geometry is None else geometry[None])[0]
+        column = np.flatnonzero(inputs[:, 0])
+        terms = np.einsum("ef,mefd->med", inputs[column], self.tensors["encoder"][:, column])
+        kept = np.ones((len(subsets), len(self.encoding.classes)), np.float32)  # what is not predicted stays
+        kept[:, self.encoding.targets] = subsets
+        first = kept[:, column] @ terms + self.tensors["encoder_bias"][:, None]
+        decoder, bias = self.tensors["decoder"][:, :, targets], self.tensors["decoder_bias"][:, None, targets]
+        return self._hidden(first) @ decoder + bias
 
     def _hidden(self, first: Float32[np.ndarray, "M n D"]) -> Float32[np.ndarray, "M n D"]:
         """Return the last hidden layer from the inputs of the first."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from contextual_anomaly.array_types import Float, Int
+from contextual_anomaly.array_types import Bool, Float, Int, Shaped
 from contextual_anomaly.models.base import Geometry, PerVariant, Presence
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct, log_odds_of_share
 from contextual_anomaly.models.linear import Linear
@@ -62,6 +62,17 @@ class Pairwise(Linear):
         base, contributions = super().contributions(variant, presence, target)
         others = presence.sum(1) - presence[np.arange(len(target)), target]
         return base + self._of_size(others, target), contributions
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: Float[np.ndarray, "A G"] | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
+        others = np.repeat(np.where(subsets, presence, 0).astype(np.float32).sum(1)[:, None], len(targets), axis=1)
+        return super().log_odds_of_subsets(presence, subsets, targets) + self._of_size(others, targets)
 
     def _of_size(self, others: Float[np.ndarray, "*n"], classes: Int[np.ndarray, " m"]) -> Float[np.ndarray, "*n"]:
         """Return the terms of some numbers of others; an expected number, of probabilities, is interpolated."""
