@@ -15,7 +15,7 @@ from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
-from contextual_anomaly.models.store import read_metadata
+from contextual_anomaly.models.store import read_model
 from contextual_anomaly.stats.log_odds import expit
 
 DEFAULT_MODEL = "ensemble"
@@ -103,8 +103,8 @@ class Predictor:
         """
         loaded = load_model(model)
         if bottleneck is None:
-            bottleneck = json.loads(read_metadata(model).get("family_settings", "{}")).get("chosen_bottleneck")
-        known = read_calibration(calibration) if calibration else None
+            bottleneck = json.loads(read_model(model)[0].get("family_settings", "{}")).get("chosen_bottleneck")
+        known = read_calibration(calibration, loaded) if calibration else None
         return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
 
     @classmethod

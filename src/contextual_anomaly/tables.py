@@ -1,7 +1,13 @@
-"""The schema of every table that stages share, defined once and checked on read and on write."""
+"""The schema of every table that stages share, defined once and checked on read and on write.
 
+A changed bit in a table is noticed when it is read. Each page of data has a checksum, as Parquet provides. The footer, which
+says what the pages mean, has none in Parquet: its digest stands before it, where every reader passes over it.
+"""
+
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS_AT_ONCE = 32_768  # as many are encoded in memory before they are written
+SEAL = b"sha256 of footer"
+"""What stands before the digest of a table's footer."""
 
 ANNOTATIONS = pa.schema(
     {
@@ -185,7 +193,9 @@ def write_table(table: pa.Table, schema: pa.Schema, path: str | Path, metadata: 
             row_group_size=ROWS_AT_ONCE,
             compression="zstd",
             use_dictionary=False,
+            write_page_checksum=True,
         )
+        _seal(temporary)
 
 
 def write_frame(
@@ -216,20 +226,16 @@ def open_table(path: str | Path, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
     """The file at ``path``, to be read in pieces.
 
     Raises:
-        UserError: it is missing, not Parquet, or its columns are not the schema's.
+        UserError: it is missing, not Parquet, damaged, or its columns are not the schema's.
     """
-    require_file(path, "a Parquet table of an earlier stage")
-    try:
-        with pq.ParquetFile(path) as file:  # pq.read_table would import pandas
-            found = file.schema_arrow
-            if found.remove_metadata() != schema:
-                raise UserError(
-                    f"{path}: columns are {found.names} of {[str(t) for t in found.types]}, "
-                    f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
-                )
-            yield file
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
+    with _opened(path) as file:
+        found = file.schema_arrow
+        if found.remove_metadata() != schema:
+            raise UserError(
+                f"{path}: columns are {found.names} of {[str(t) for t in found.types]}, "
+                f"expected {schema.names} of {[str(t) for t in schema.types]}. Delete it and run again."
+            )
+        yield file
 
 
 def metadata_of(table: pa.Table) -> dict[str, str]:
@@ -243,16 +249,55 @@ def list_width(path: str | Path, column: str) -> tuple[dict[str, str], int]:
     Raises:
         UserError: the file is missing, not Parquet, or has no such column.
     """
-    require_file(path, "a Parquet table of an earlier stage")
-    try:
-        schema = pq.read_schema(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run again.") from error
+    with _opened(path) as file:
+        schema = file.schema_arrow
     index = schema.get_field_index(column)
     if index < 0 or not pa.types.is_fixed_size_list(schema.field(index).type):
         raise UserError(f"{path}: a column {column!r} of fixed-size lists was expected, found {schema.names}.")
     metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
     return metadata, schema.field(index).type.list_size
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file and verify its footer; its pages are verified as they are read."""
+    require_file(path, "a Parquet table of an earlier stage")
+    try:
+        _check_seal(path)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:  # pq.read_table would import pandas
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system; Arrow's own have no number
+        raise UserError(
+            f"{path}: not a readable Parquet file, or damaged ({error}). Delete it and run again."
+        ) from error
+
+
+def _footer(path: str | Path) -> tuple[bytes, bytes]:
+    """Return the digest that stands before the footer, with its mark, and the footer to the file's end."""
+    with Path(path).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(4), "little") + 8  # and the length itself and "PAR1"
+        file.seek(max(0, size - length - len(SEAL) - 32))
+        tail = file.read()
+    return tail[:-length], tail[-length:]
+
+
+def _seal(path: Path) -> None:
+    """Put the digest of the footer before it; positions in the footer count from the start of the file."""
+    footer = _footer(path)[1]
+    with path.open("r+b") as file:
+        file.seek(-len(footer), os.SEEK_END)
+        file.write(SEAL + sha256(footer).digest() + footer)
+
+
+def _check_seal(path: str | Path) -> None:
+    """Raise OSError if the footer is not that of its digest; files of other programs have none."""
+    seal, footer = _footer(path)
+    if seal.startswith(SEAL) and seal != SEAL + sha256(footer).digest():
+        raise OSError("its footer has changed")
 
 
 def matrix(column: pa.ChunkedArray) -> np.ndarray:
@@ -278,3 +323,15 @@ SUMMARY = pa.schema(
     }
 )
 """One measured figure a row, long format; written as Parquet and as CSV beside it."""
+
+DRAWS = pa.schema(
+    {
+        "experiment": pa.string(),
+        "bottleneck": pa.int32(),  # null: the model has none
+        "weight_seed": pa.int32(),  # null: the model has none
+        "draw": pa.int32(),
+        "found": pa.float64(),  # share of the draw's trials; null where it has none
+        "trials": pa.int64(),
+    }
+)
+"""One random draw of the published protocol a row: what the box plots show."""

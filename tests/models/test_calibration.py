@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from contextual_anomaly.models import posterior
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models import posterior, registry
 from contextual_anomaly.models.calibration import calibrate, read_calibration, write_calibration
 from contextual_anomaly.models.families import frequency, mixture
 
@@ -57,3 +58,15 @@ def test_the_posterior_is_bayes_rule_over_what_may_have_happened(world, clean):
             assert left[n] == pytest.approx(clean * p[s] / total)
             for c in range(6):
                 assert found[n, c] == pytest.approx(ways.get(c, 0) / total)
+
+
+def test_the_calibration_of_another_model_is_refused(data, tmp_path):
+    one, other = (
+        mixture.fit(data, "m", mixture.Settings(family="mixture", components=[2], seeds=[seed]), 1).model
+        for seed in (0, 1)
+    )
+    write_calibration(calibrate(one, None, data, 2), tmp_path / "c.parquet")
+    registry.save(one, tmp_path / "m.safetensors")
+    read_calibration(tmp_path / "c.parquet", registry.load_model(tmp_path / "m.safetensors"))
+    with pytest.raises(UserError, match="the calibration of another model than 'm'"):
+        read_calibration(tmp_path / "c.parquet", other)

@@ -76,6 +76,7 @@ def test_a_model_comes_back_from_its_file(fitted, data, name, tmp_path):
     model = fitted[name]
     registry.save(model, tmp_path / "m.safetensors")
     again = registry.load_model(tmp_path / "m.safetensors")
+    assert registry.digest(again) == registry.digest(fitted[name])
     assert (again.family, again.name, again.classes, again.variants) == (
         model.family,
         model.name,

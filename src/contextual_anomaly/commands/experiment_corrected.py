@@ -70,7 +70,7 @@ def experiment_corrected(
     if object_geometry and categories:
         geometry = read_object_geometry(object_geometry, categories).dense(val.image_ids)
     results = corrected.run(
-        context_model, val, train.frequency, read_calibration(calibration), geometry,
+        context_model, val, train.frequency, read_calibration(calibration, context_model), geometry,
         bottleneck, n_draws, n_resamples, seed,
     )  # fmt: skip
     logger.info(f"{model.stem}: {len(results.trials):,} trials, {results.timing['milliseconds_per_scene']} ms a scene")

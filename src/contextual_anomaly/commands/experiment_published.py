@@ -34,12 +34,11 @@ def experiment_published(
     --train-scenes train.parquet --draws-table draws.parquet --summary summary.parquet --csv summary.csv`
     """
     from contextual_anomaly.experiments import published
-    from contextual_anomaly.experiments.schemas import DRAWS
     from contextual_anomaly.experiments.summary import write_summary
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.scenes import read_scenes
-    from contextual_anomaly.tables import write_frame
+    from contextual_anomaly.tables import DRAWS, write_frame
 
     context_model, val, train = load_model(model), read_scenes(scenes), read_scenes(train_scenes)
     require_same_classes(context_model, val.classes, str(scenes))

@@ -76,7 +76,7 @@ def list_anomalies(
         geometry = read_object_geometry(object_geometry, categories).dense(val.image_ids)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
         listing = anomalies.list_anomalies(
-            context_model, val, read_calibration(calibration), limits,
+            context_model, val, read_calibration(calibration, context_model), limits,
             variant=variant_index(context_model, bottleneck),
             images=tables.read_table(images, tables.IMAGES),
             geometry=geometry,

@@ -17,10 +17,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.array_types import Float, Int, Real
-from contextual_anomaly.experiments.schemas import DRAWS
 from contextual_anomaly.experiments.summary import Measure, summarise, variant_columns
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.stats.bootstrap import Bootstrap
+from contextual_anomaly.tables import DRAWS
 
 INJECTED_BELOW = 0.5
 """An added class is found where its output is below."""
@@ -64,7 +64,7 @@ class PublishedResults:
     """What `run` returns."""
 
     draws: pd.DataFrame
-    """Rows of `schemas.DRAWS`."""
+    """Rows of `tables.DRAWS`."""
     summary: pd.DataFrame
     """Rows of `tables.SUMMARY`; the value is the mean over the draws."""
 

@@ -4,18 +4,6 @@ import pyarrow as pa
 
 from contextual_anomaly.tables import DETECTIONS
 
-DRAWS = pa.schema(
-    {
-        "experiment": pa.string(),
-        "bottleneck": pa.int32(),  # null: the model has none
-        "weight_seed": pa.int32(),  # null: the model has none
-        "draw": pa.int32(),
-        "found": pa.float64(),  # share of the draw's trials; null where it has none
-        "trials": pa.int64(),
-    }
-)
-"""One random draw of the published protocol a row: what the box plots show."""
-
 TRIALS = pa.schema(
     {
         "experiment": pa.string(),

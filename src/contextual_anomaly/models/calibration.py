@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.array_types import Float
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
 
@@ -28,12 +30,14 @@ class Calibration:
         absent: [m] the largest of the absent classes, ascending.
         absent_count: number of absent classes from which the largest were taken.
         minimum_classes: the scenes have so many classes or more; of smaller ones it says nothing.
+        model_digest: `registry.digest` of the model whose log-odds they are; None if it is not known.
     """
 
     present: Float[np.ndarray, " n"]
     absent: Float[np.ndarray, " m"]
     absent_count: int
     minimum_classes: int = 1
+    model_digest: str | None = None
 
     def unexpected(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return p-values of present classes: the share of genuine objects with log-odds as low or lower."""
@@ -67,7 +71,7 @@ def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, m
     present = presence > 0
     absent = np.sort(log_odds[~present])
     kept = max(1, int(TAIL * len(absent)))
-    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent), minimum_classes)
+    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent), minimum_classes, registry.digest(model))
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
@@ -80,11 +84,13 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
     kind = ["unexpected"] * len(calibration.present) + ["missing"] * len(calibration.absent)
     log_odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
     table = pa.table([pa.array(kind), pa.array(log_odds)], schema=tables.CALIBRATION)
-    counts = {"absent_count": calibration.absent_count, "minimum_classes": calibration.minimum_classes}
-    tables.write_table(table, tables.CALIBRATION, path, {name: str(count) for name, count in counts.items()})
+    about = {"absent_count": str(calibration.absent_count), "minimum_classes": str(calibration.minimum_classes)}
+    if calibration.model_digest:
+        about["model_digest"] = calibration.model_digest
+    tables.write_table(table, tables.CALIBRATION, path, about)
 
 
-def read_calibration(path: str | Path) -> Calibration:
+def read_calibration(path: str | Path, model: ContextModel | None = None) -> Calibration:
     """Read what `write_calibration` wrote.
 
     >>> import contextual_anomaly as ca
@@ -96,16 +102,24 @@ def read_calibration(path: str | Path) -> Calibration:
 
     Args:
         path: the Parquet file.
+        model: the model that it is for.
 
     Raises:
-        UserError: the file is missing or of another schema.
+        UserError: the file is missing, damaged, of another schema, or the calibration of another model.
     """
     table = tables.read_table(path, tables.CALIBRATION)
     log_odds, present = table["log_odds"].to_numpy(), np.array(table["kind"].to_pylist()) == "unexpected"
-    counts = tables.metadata_of(table)
+    about = tables.metadata_of(table)
+    made_for = about.get("model_digest")  # files of earlier versions do not say
+    if model is not None and made_for is not None and made_for != registry.digest(model):
+        raise UserError(
+            f"{path}: the calibration of another model than {model.name!r}; its p-values would be wrong. Give the one that "
+            "was written with the model, or fit the model again."
+        )
     return Calibration(
         log_odds[present],
         log_odds[~present],
-        int(counts["absent_count"]),
-        int(counts.get("minimum_classes", 1)),  # files of earlier versions do not say
+        int(about["absent_count"]),
+        int(about.get("minimum_classes", 1)),
+        made_for,
     )

@@ -26,6 +26,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models import store
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Section
@@ -136,7 +137,7 @@ def load_model(path: str | Path) -> ContextModel:
         path: a `.safetensors` file that `fit` wrote.
 
     Raises:
-        UserError: the file is missing, unreadable, of an unknown family, or of another version.
+        UserError: the file is missing, damaged, of an unknown family, or of another version.
     """
     metadata, tensors = read_model(path)
     if metadata["family"] not in family_names():
@@ -144,12 +145,40 @@ def load_model(path: str | Path) -> ContextModel:
             f"{path}: model family {metadata['family']!r} is unknown, expected one of {', '.join(family_names())}."
         )
     try:
-        return from_state(metadata, tensors)
+        model = from_state(metadata, tensors)
+        answer = model.log_odds(np.zeros((1, len(model.classes)), np.float32))
     except KeyError as error:
         raise UserError(
             f"{path}: a model of another version of this package, it lacks {error}. Fit it again: delete the file and run "
             "the workflow, or `contextual-anomaly fit`."
         ) from error
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise UserError(
+            f"{path}: damaged, its parts do not fit together ({error}). Delete it and run again."
+        ) from error
+    if problem := _problem(model, tensors, answer):
+        raise UserError(f"{path}: damaged, {problem}. Delete it and run again.")
+    return model
+
+
+def _problem(model: ContextModel, tensors: dict[str, np.ndarray], answer: np.ndarray) -> str:
+    """Return what is wrong with a model that was read, or "": names, shapes and numbers.
+
+    Args:
+        model: what was read.
+        tensors: of its file.
+        answer: [M, 1, C] its log-odds for an empty scene.
+    """
+    if not all(isinstance(name, str) and name for name in model.classes) or len(set(model.classes)) != len(
+        model.classes
+    ):
+        return "its class names are not different texts"
+    if answer.shape != (len(model.variants), 1, len(model.classes)):
+        return f"it answers in the shape {answer.shape} for {len(model.variants)} variants and {len(model.classes)} classes"
+    unbounded = [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]
+    if unbounded or not np.isfinite(answer).all():
+        return f"there are numbers in it that are not finite, in {', '.join(unbounded[:5]) or 'its answer'}"
+    return ""
 
 
 def from_state(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ContextModel:
@@ -162,6 +191,11 @@ def full_state(model: ContextModel) -> tuple[dict[str, str], dict[str, np.ndarra
     metadata, tensors = model.state()
     common = {"family": model.family, "name": model.name, "classes": json.dumps(model.classes)}
     return {**common, **metadata}, tensors
+
+
+def digest(model: ContextModel) -> str:
+    """Return the SHA-256 digest of all that a model answers from, the same before it is saved and after it is loaded."""
+    return store.digest(*full_state(model))
 
 
 def save(model: ContextModel, path: str | Path, made_from: dict[str, str] | None = None) -> None:

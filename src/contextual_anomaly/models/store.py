@@ -1,11 +1,12 @@
-"""Model files: tensors and text in one `.safetensors`, never a pickle."""
+"""Model files: tensors and text in one `.safetensors`, never a pickle; with a digest of both."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import atomic_write, require_file
@@ -13,6 +14,23 @@ from contextual_anomaly.runtime.provenance import made_by
 
 # One entry: safetensors writes several in a different order every time.
 METADATA = "contextual_anomaly"
+DIGEST = "sha256"
+"""Entry of the metadata: `digest` of all else."""
+
+
+def digest(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 digest of text and tensors, 64 hexadecimal digits.
+
+    Args:
+        metadata: text by name.
+        tensors: arrays by name.
+    """
+    found = sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        tensor = np.ascontiguousarray(tensor)  # a single number is one of one number, as in the file
+        found.update(json.dumps([name, tensor.dtype.str, tensor.shape]).encode())
+        found.update(tensor.data)
+    return found.hexdigest()
 
 
 def write_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
@@ -26,6 +44,7 @@ def write_model(path: str | Path, tensors: dict[str, np.ndarray], metadata: dict
     with atomic_write(path) as temporary:
         contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         stamped = {**made_by(), **metadata}
+        stamped[DIGEST] = digest(stamped, contiguous)
         # Not save_file, whose files only their owner may read.
         temporary.write_bytes(save(contiguous, metadata={METADATA: json.dumps(stamped, sort_keys=True)}))
 
@@ -37,27 +56,20 @@ def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]
         path: the file.
 
     Raises:
-        UserError: the file is missing, or is not a model of this project.
-    """
-    metadata = read_metadata(path)
-    return metadata, load_file(path)
-
-
-def read_metadata(path: str | Path) -> dict[str, str]:
-    """Return the metadata of a model file.
-
-    Args:
-        path: the file.
-
-    Raises:
-        UserError: the file is missing, or is not a model of this project.
+        UserError: the file is missing, damaged, or is not a model of this project.
     """
     require_file(path, "a model file of an earlier stage")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-    except SafetensorError as error:
-        raise UserError(f"{path}: not a readable safetensors file ({error}). Delete it and run again.") from error
-    if "family" not in metadata or "classes" not in metadata:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        expected = metadata.pop(DIGEST, None)
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not a readable safetensors file, or damaged ({error}). Delete it and run again."
+        ) from error
+    if not (isinstance(metadata, dict) and {"family", "classes"} <= metadata.keys()):
         raise UserError(f"{path}: a safetensors file, but no context model: its metadata lacks family and classes.")
-    return metadata
+    if expected is not None and expected != digest(metadata, tensors):  # files of earlier versions have none
+        raise UserError(f"{path}: damaged, its content is not that of its digest. Delete it and run again.")
+    return metadata, tensors

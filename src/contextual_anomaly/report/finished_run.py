@@ -147,8 +147,7 @@ class FinishedRun:
         Returns:
             Columns experiment, bottleneck, weight_seed, draw, found, trials.
         """
-        path = require_file(self.folder / f"experiments/published/{model}.draws.parquet", "the draws of experiment 1")
-        return pd.read_parquet(path)
+        return tables.read_table(self.folder / f"experiments/published/{model}.draws.parquet", tables.DRAWS).to_pandas()
 
     def csv(self, name: str) -> pd.DataFrame:
         """Return a CSV table of the results folder.

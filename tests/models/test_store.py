@@ -1,0 +1,54 @@
+"""Model files: every changed bit is noticed, and what a file of another program may hold."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.families.frequency import Frequency
+from contextual_anomaly.models.registry import full_state, load_model, save
+from contextual_anomaly.models.store import METADATA, write_model
+from tests.damage import outcomes
+
+
+@pytest.fixture
+def path(tmp_path):
+    save(Frequency("m", ("cup", "fork"), np.array([0.5, -1], np.float32)), tmp_path / "m.safetensors")
+    return tmp_path / "m.safetensors"
+
+
+def test_every_flipped_bit_is_noticed_or_changes_nothing(path):
+    def read():
+        model = load_model(path)
+        return model.name, model.classes, model.log_odds(np.eye(2)).tolist()
+
+    found = outcomes(path, read, every=7)
+    assert found.keys() == {"clear", "same"}
+    assert found["clear"] > 0.9 * found.total()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text, tensors: tensors.update(bias=np.array([0.5, np.nan], np.float32)), "not finite, in bias"),
+        (lambda text, tensors: tensors.update(bias=np.zeros(3, np.float32)), "its parts do not fit together"),
+        (lambda text, tensors: text.update(classes='["cup", "cup"]'), "class names are not different texts"),
+        (lambda text, tensors: text.update(classes="{"), "its parts do not fit together"),
+        (lambda text, tensors: tensors.pop("bias"), "it lacks 'bias'"),
+    ],
+)
+def test_a_file_with_a_right_digest_is_checked_as_well(path, change, said):
+    metadata, tensors = full_state(load_model(path))
+    change(metadata, tensors)
+    write_model(path, tensors, metadata)
+    with pytest.raises(UserError, match=said):
+        load_model(path)
+
+
+def test_a_file_without_a_digest_is_of_an_earlier_version_and_is_read(path):
+
+    metadata, tensors = full_state(load_model(path))
+    save_file(tensors, path, {METADATA: json.dumps(metadata)})
+    assert load_model(path).classes == ("cup", "fork")
