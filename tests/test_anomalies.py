@@ -55,7 +55,7 @@ def kitchen():
         ["11.jpg", "12.jpg", "13.jpg"],
         [640] * 3,
         [480] * 3,
-        ["http://x/11.jpg", "", ""],
+        ["http://images.cocodataset.org/val2017/11.jpg", "", ""],
         [""] * 3,
         [None] * 3,
     ]

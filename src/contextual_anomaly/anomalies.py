@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.array_types import Bool, Float
-from contextual_anomaly.coco.links import EXPLORE
+from contextual_anomaly.coco.links import explorer_links
 from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
+from contextual_anomaly.runtime.safe_text import printable
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.stats.log_odds import expit_in_place
 from contextual_anomaly.tables import ANOMALIES, ATTRIBUTIONS, IMAGES
@@ -156,9 +157,7 @@ def list_anomalies(
     explanation = explain(model, variant, presence[row], column, None if geometry is None else geometry[row])
     about = (IMAGES.empty_table() if images is None else images).to_pandas().set_index("image_id")
     about = about.reindex(scenes.image_ids[row])
-    links = [
-        f"{EXPLORE}{image}" if url else "" for image, url in zip(about.index, about["coco_url"].fillna(""), strict=True)
-    ]
+    links = explorer_links(about.index, about["coco_url"].fillna(""))
     table = pd.DataFrame(
         {
             "image_id": about.index.to_numpy(),
@@ -200,4 +199,4 @@ def as_text(listing: pd.DataFrame, scenes: Scenes, heading: str) -> str:
             explanation = f": {row['explanation']}" if row["explanation"] else ""
             lines.append(f"  {row['kind']}: {row['category']} (probability {row['probability']:.4f}{explanation})")
         lines.append("")
-    return "\n".join(lines)
+    return printable("\n".join(lines))  # for terminals

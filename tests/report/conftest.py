@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-NAMES = ["bed", "<script>alert(1)</script>", "cat", "cup", "fork", "knife"]
+NAMES = ["bed", "<script>alert(1)</script>", "cat", "cup", r"=$\fork{$", "knife"]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.explanations import explanations
 from contextual_anomaly.audit.overlooked import judge_absent, judge_detections
 from contextual_anomaly.audit.swapped import Objects, box_shape, detected_in_place, judge_labels
-from contextual_anomaly.coco.links import EXPLORE
+from contextual_anomaly.coco.links import explorer_links
 from contextual_anomaly.tables import FINDINGS
 
 logger = logging.getLogger(__name__)
@@ -233,12 +233,10 @@ def explained(audited: Audited, findings: pd.DataFrame) -> pd.DataFrame:
                      findings["predicted_label"].iloc[swapped], texts[swapped], strict=True)  # fmt: skip
         texts[swapped] = [f"{label}: {why}; {other}: {why_other}" for label, why, other, why_other in labels]
     about = audited.images.set_index("image_id").loc[findings["image_id"]]
-    url = about["coco_url"].fillna("").to_numpy() != ""
-    links = np.where(url, EXPLORE + about.index.astype(str), "")
     named = findings.assign(
         explanation=texts,
         file_name=about["file_name"].to_numpy(),
-        link=links,
+        link=explorer_links(about.index, about["coco_url"].fillna("")),
         split=about["split"].to_numpy(),
         original_image_id=about["original_id"].to_numpy(),
         original_annotation_id=_originals(findings, audited.objects),

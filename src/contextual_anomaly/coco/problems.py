@@ -1,12 +1,12 @@
 """What a reader noticed in an annotation file: each kind once, with its number and its first record."""
 
-import csv
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.atomic import write_rows
+from contextual_anomaly.runtime.safe_text import short_repr
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class ReadingReport:
         if kind in kinds:
             kinds[kind].count += count
             return
-        text = found if isinstance(found, str) else repr(found)
+        text = found if isinstance(found, str) else short_repr(found)
         text = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
         kinds[kind] = Problem(kind, count, record, text, action, plain)
 
@@ -84,11 +84,8 @@ class ReadingReport:
 
     def write(self, path: str | Path, split: str) -> None:
         """Write the kinds as CSV of `COLUMNS`; a file without problems gives the header alone."""
-        with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for p in self.problems.values():
-                writer.writerow([split, p.kind, p.count, p.first_record, p.found, p.action])
+        rows = [(split, p.kind, p.count, p.first_record, p.found, p.action) for p in self.problems.values()]
+        write_rows([dict(zip(COLUMNS, row, strict=True)) for row in rows], COLUMNS, path)
 
 
 def _line(problem: Problem) -> str:

@@ -49,6 +49,7 @@ def predict(
     import sys
 
     from contextual_anomaly.predict import Predictor, as_table, read_objects
+    from contextual_anomaly.runtime.safe_text import printable
 
     if model is not None and model.endswith(".safetensors"):
         predictor = Predictor.from_files(model, calibration, bottleneck)
@@ -56,7 +57,7 @@ def predict(
         predictor = Predictor.from_run(run, model)
     if objects:
         prediction = predictor.predict(read_objects(objects), missing, explain)
-        print(prediction.as_json() if as_json else as_table(prediction), flush=True)
+        print(prediction.as_json() if as_json else printable(as_table(prediction)), flush=True)
         return
     scenes = (read_objects(line) for line in sys.stdin if line.strip())
     for prediction in predictor.predict_many(scenes, missing, explain):

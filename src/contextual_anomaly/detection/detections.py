@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.atomic import require_file, write_csv
+from contextual_anomaly.runtime.safe_text import from_cells
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,7 @@ class DetectionTables:
         tables.write_table(self.detections, tables.DETECTIONS, detections, self.metadata)
         schema = tables.class_scores_schema(len(json.loads(self.metadata["classes"])))
         tables.write_table(self.class_scores, schema, class_scores, self.metadata)
-        with atomic_write(report) as temporary:
-            self.report.to_csv(temporary, index=False)
+        write_csv(self.report, report)
 
     def summary(self) -> str:
         """Return the number of boxes and of images by status, for the log."""
@@ -136,7 +136,7 @@ def read_image_report(path: str | Path) -> pd.DataFrame:
         UserError: The file is missing or has other columns.
     """
     try:
-        report = pd.read_csv(require_file(path, "the image report of detect (CSV)"), keep_default_na=False)
+        report = from_cells(pd.read_csv(require_file(path, "the image report of detect (CSV)"), keep_default_na=False))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
     if list(report.columns) != REPORT:

@@ -14,7 +14,7 @@ import pandas as pd
 from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
 from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
+from contextual_anomaly.runtime.atomic import atomic_folder, write_csv
 from contextual_anomaly.runtime.paths import escapes_directory
 from contextual_anomaly.runtime.progress import track
 
@@ -71,8 +71,7 @@ def fetch_images(
             pool.shutdown(cancel_futures=True)
     rows = images[["image_id", "file_name"]].copy()
     rows[["status", "problem"]] = [status[image] for image in images["image_id"]]
-    with atomic_write(report) as temporary:
-        rows.to_csv(temporary, index=False)
+    write_csv(rows, report)
     failed = rows[rows["status"] == FAILED]
     if len(failed):
         raise UserError(

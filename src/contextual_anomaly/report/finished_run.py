@@ -13,6 +13,7 @@ from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
 from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.safe_text import from_cells
 from contextual_anomaly.scenes import Scenes, read_scenes
 
 SPLITS = ("train", "val")
@@ -157,7 +158,7 @@ class FinishedRun:
         """
         path = require_file(self.folder / name, "a table of an earlier stage")
         try:
-            return pd.read_csv(path, keep_default_na=False, na_values=[""])
+            return from_cells(pd.read_csv(path, keep_default_na=False, na_values=[""]))
         except ValueError as error:
             raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
 
@@ -170,5 +171,5 @@ class FinishedRun:
         """Return how many images were fetched one by one, and the names of those that no server has."""
         if self.fetched is None:
             return 0, []
-        rows = pd.read_csv(require_file(self.fetched, "the report of fetch-images"))
+        rows = from_cells(pd.read_csv(require_file(self.fetched, "the report of fetch-images")))
         return len(rows), rows.loc[rows["status"] == "missing", "file_name"].tolist()

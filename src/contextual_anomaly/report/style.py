@@ -31,6 +31,7 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.5,
+    "text.parse_math": False,  # a class may be called $100
     "svg.hashsalt": "contextual-anomaly",  # fixed, so that the same figure has the same ids and the same bytes
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.safe_text import to_cell, to_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,9 +156,12 @@ def digest(path: str | Path) -> str:
 
 
 def write_csv(table: "pd.DataFrame", path: str | Path, digits: int = 6) -> None:
-    """Write a data frame as CSV, floats with so many significant digits, as `atomic_write` does."""
+    """Write a data frame as CSV, floats with so many significant digits, as `atomic_write` does.
+
+    Text that a spreadsheet would run has an apostrophe before it; `safe_text.from_cells` takes it away.
+    """
     with atomic_write(path) as temporary:
-        table.to_csv(temporary, index=False, float_format=f"%.{digits}g")
+        to_cells(table).to_csv(temporary, index=False, float_format=f"%.{digits}g")
 
 
 def write_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str], path: str | Path) -> None:
@@ -165,7 +169,7 @@ def write_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str], pat
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: to_cell(value) for name, value in row.items()} for row in rows)
 
 
 def write_json(value: object, path: str | Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from contextual_anomaly.runtime.safe_text import printable, shortened
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -20,7 +22,7 @@ class _StandardError(logging.Handler):
     """Writes to what standard error is at that moment, not when logging was configured."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        print(printable(shortened(self.format(record))), file=sys.stderr, flush=True)
 
 
 def configure_logging() -> None:
@@ -44,7 +46,7 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
         )
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(unit),
@@ -52,7 +54,7 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            yield from bar.track(items, total=total, description=description)
+            yield from bar.track(items, total=total, description=printable(description))
         return
     start = last = time.monotonic()
     done = 0
@@ -79,9 +81,9 @@ def track_bytes(description: str) -> Iterator[Callable[[int, int | None], None]]
             TransferSpeedColumn,
         )
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-            task = bar.add_task(description, total=None)
+            task = bar.add_task(printable(description), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
     last = time.monotonic()

@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from contextual_anomaly.runtime.safe_text import from_cell
+
 
 def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool) -> str:
     """Return the last lines of a run that has written its report.
@@ -45,4 +47,4 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return [{name: from_cell(text) for name, text in row.items()} for row in csv.DictReader(file)]

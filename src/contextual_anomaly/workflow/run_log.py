@@ -14,6 +14,8 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from contextual_anomaly.runtime.safe_text import printable
+
 # Messages of Snakemake without an event of their own that a person who waits for results does not need.
 NOISE = re.compile(
     r"Building DAG|Assuming unrestricted|Using shell|Provided |Conda environments: ignored|Singularity containers"
@@ -181,7 +183,7 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _print(self, text: str) -> None:
-        print(text, file=sys.stdout if self.common_settings.stdout else sys.stderr, flush=True)
+        print(printable(text), file=sys.stdout if self.common_settings.stdout else sys.stderr, flush=True)
 
     def _text(self, record: Any) -> str | None:
         event = getattr(record, "event", None)

@@ -46,7 +46,11 @@ def run(tmp_path):
     _write(objects, tables.ANNOTATIONS, tmp_path / "annotations.parquet")
     images = pd.DataFrame({"image_id": [5, 7, 9, 11], "file_name": ["5.jpg", "7.jpg", "9.jpg", "11.jpg"]})
     images = images.assign(
-        width=10, height=10, coco_url=["http://x/5.jpg", "", "", ""], flickr_url="", original_id=None
+        width=10,
+        height=10,
+        coco_url=["http://images.cocodataset.org/val2017/5.jpg", "", "", ""],
+        flickr_url="",
+        original_id=None,
     )
     _write(images, tables.IMAGES, tmp_path / "images.parquet")
     # Classes in another order than the data set's, and without person.

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve
 
-from contextual_anomaly.coco.links import EXPLORE
+from contextual_anomaly.coco.links import explorer_links
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.equal_recall import precision_gain
 from contextual_anomaly.experiments.rescoring.detected_presence import DetectedPresence
@@ -228,6 +228,6 @@ def _supported_images(
             "category": np.array(classes)[column],
             "score": inputs.score[image, column],
             "probability": inputs.probability[image, column],
-            "link": np.where(about["coco_url"] != "", EXPLORE + about.index.astype(str), ""),
+            "link": explorer_links(about.index, about["coco_url"].fillna("")),
         }
     )
