@@ -119,6 +119,66 @@ def test_no_archive_is_said(tmp_path, content):
         unpack_file(tmp_path / "a.zip", "x", tmp_path / "x")
 
 
+def test_two_slashes_do_not_lead_outside(archive, tmp_path):
+    outside = tmp_path / "evil"
+    path = archive(("val2017/1.jpg", b"1"), (f"val2017/{outside}", b"evil"))
+    unpack_folder(path, "val2017/", tmp_path / "out")
+    assert not outside.exists()
+    assert (tmp_path / "out" / outside.relative_to("/")).read_bytes() == b"evil"
+
+
+@pytest.mark.parametrize("names", [("val2017/a", "val2017/a/b"), ("val2017/a/b", "val2017/a"), ("x/./y", "x/y/z")])
+def test_a_file_that_is_a_folder_as_well_is_refused(archive, tmp_path, names):
+    path = archive(*((name, b"1") for name in names))
+    with pytest.raises(UserError, match="is a file and a folder at once; nothing was unpacked"):
+        unpack_folder(path, names[0].partition("/")[0], tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_a_pipe_is_refused(archive, tmp_path):
+    pipe = zipfile.ZipInfo("val2017/pipe")
+    pipe.external_attr = (stat.S_IFIFO | 0o777) << 16
+    with pytest.raises(UserError, match="'val2017/pipe' is neither a file nor a folder"):
+        unpack_folder(archive((pipe, b"")), "val2017/", tmp_path / "out")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(archive, tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("val2017/1.jpg", bytes(150_000_000))
+    assert path.stat().st_size < 200_000
+    for member, target in (("val2017/", tmp_path / "out"), ("val2017/1.jpg", tmp_path / "1.jpg")):
+        with pytest.raises(UserError, match="would become 150,000,000, more than 200 times as many"):
+            (unpack_folder if member.endswith("/") else unpack_file)(path, member, target)
+        assert not target.exists()
+
+
+def test_what_does_not_fit_on_the_disk_is_not_begun(archive, tmp_path):
+    path = archive(("a.json", b"A"))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    data[at + 24 : at + 28] = b"\xff\xff\xff\x05"  # the directory says 100 MB
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"more than 200 times|cannot be read"):
+        unpack_file(path, "a.json", tmp_path / "a.json")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_any_damage_of_the_directory_is_said(archive, tmp_path):
+    path = archive(("val2017/1.jpg", bytes(range(256)) * 5), ("val2017/2.jpg", b"2"))
+    whole = path.read_bytes()
+    start = whole.index(b"PK\x01\x02")
+    said = 0
+    for at in range(start, len(whole)):
+        for value in (0, 0xFF, whole[at] ^ 0x80):
+            path.write_bytes(whole[:at] + bytes([value]) + whole[at + 1 :])
+            try:
+                unpack_folder(path, "val2017/", tmp_path / "out")
+            except UserError as error:
+                said += str(path) in str(error)
+    assert said > 100
+
+
 def test_an_archive_with_a_password_is_said(archive, tmp_path):
     path = archive(("a.json", b"A"))
     data = bytearray(path.read_bytes())
