@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,13 +75,23 @@ def test_the_command_of_a_command_line(arguments, command):
     assert invoked_command(arguments) == command
 
 
-def test_a_fault_of_the_program_shows_where_it_is(tmp_path):
-    """A folder in place of a file is no mistake that the command foresees."""
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/x").write_text("")
-    done = run("configuration", "--settings", "{}", "--output", tmp_path / "out")
+def test_a_fault_of_the_program_shows_where_it_is():
+    program = """
+import sys
+from contextual_anomaly import cli
+from contextual_anomaly.commands import configuration as module
+
+def configuration():
+    1 / 0
+
+module.configuration = configuration
+sys.argv = ["contextual-anomaly", "configuration"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 2
     assert "Traceback" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
 
 
 @pytest.fixture

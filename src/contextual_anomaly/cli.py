@@ -1,6 +1,7 @@
 """The command line: `contextual-anomaly COMMAND --help` explains each command."""
 
 import logging
+import os
 import sys
 import time
 import traceback
@@ -15,6 +16,7 @@ from contextual_anomaly.runtime import renamed
 from contextual_anomaly.runtime.extras import installation_advice
 from contextual_anomaly.runtime.progress import configure_logging
 from contextual_anomaly.runtime.provenance import recorded
+from contextual_anomaly.runtime.system_errors import in_words
 from contextual_anomaly.runtime.threads import limit_threads
 from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
@@ -128,7 +130,7 @@ def main() -> None:
     """Run the command line.
 
     Exit status: 0 if all is well, 1 if a check has found something, 2 after an error. A user's mistake ends in one
-    message and no traceback.
+    message and no traceback, and so does what the system refuses: full and read-only disks, limits, missing rights.
     """
     configure_logging()
     name = invoked_command(sys.argv[1:])
@@ -137,16 +139,31 @@ def main() -> None:
         sys.exit(2)
     module = ALIASES.get(name or "", name or "").replace("-", "_")
     try:
-        application([module] if module in COMMANDS else COMMANDS)()
+        try:
+            application([module] if module in COMMANDS else COMMANDS)()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk refuses here what was printed before
     except UserError as error:
-        logger.error(f"error: {error}")
-        sys.exit(2)
+        problem = str(error)
     except ModuleNotFoundError as error:
-        advice = installation_advice(error.name)
-        if not advice:
+        problem = installation_advice(error.name)
+        if not problem:
             raise
-        logger.error(f"error: {advice}")
-        sys.exit(2)
-    except Exception:
-        traceback.print_exc()
-        sys.exit(2)
+    except Exception as error:
+        problem = in_words(error)
+        if not problem:
+            traceback.print_exc()
+    if problem:
+        logger.error(f"error: {problem}")
+    _abandon_output()
+    sys.exit(2)
+
+
+def _abandon_output() -> None:
+    """Drop what standard output has refused: Python would try again at its end, and show a traceback."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

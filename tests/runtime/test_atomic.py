@@ -150,3 +150,31 @@ def test_processes_killed_at_random_leave_the_folder_whole_or_absent(tmp_path):
             assert is_whole(folder)
     fill(folder, {"1.jpg": "one"})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["shared"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("file/out.csv", "file: a file is there, where a folder was expected"),
+        ("file/sub/out.csv", "a file is above it"),
+        ("loop/out.csv", "links lead in a circle"),
+        ("x" * 300 + ".csv", "the name is longer than this file system allows"),
+        ("/dev/full", "no space left on the device"),
+        ("/proc/out.csv", "there is no such file or folder"),
+    ],
+)
+def test_what_the_system_refuses_is_said_with_the_path(tmp_path, name, said):
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=said) as raised, atomic_write(tmp_path / name) as temporary:
+        temporary.write_text("new")
+    assert str(raised.value).startswith(str((tmp_path / name).parent))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "loop"]
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_an_error_of_the_block_itself_comes_through(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "out.csv"):
+        _ = 1 / 0
+    with pytest.raises(UserError, match="nowhere: there is no such file"), atomic_write(tmp_path / "out.csv"):
+        (tmp_path / "nowhere").read_text()

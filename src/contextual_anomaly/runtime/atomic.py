@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.safe_text import to_cell, to_cells
+from contextual_anomaly.runtime.system_errors import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,23 +48,23 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         path: the file to write; missing folders above it are made.
 
     Raises:
-        UserError: a folder or a socket is there.
-        OSError: the system refuses; `system_errors.in_words` tells why.
+        UserError: a folder or a socket is there, or the system refuses, as a full or read-only disk does.
     """
     path = Path(path)
-    if _is_stream(path):
-        with tempfile.TemporaryDirectory(prefix="contextual_anomaly_") as folder:
-            temporary = Path(folder) / f"output{path.suffix}"
-            temporary.touch()
+    with _named(path):
+        if _is_stream(path):
+            with tempfile.TemporaryDirectory(prefix="contextual_anomaly_") as folder:
+                temporary = Path(folder) / f"output{path.suffix}"
+                temporary.touch()
+                yield temporary
+                with temporary.open("rb") as content, path.open("wb") as out:
+                    shutil.copyfileobj(content, out)
+            return
+        with _temporary(path, lambda name: name.touch()) as temporary:
             yield temporary
-            with temporary.open("rb") as content, path.open("wb") as out:
-                shutil.copyfileobj(content, out)
-        return
-    with _temporary(path, lambda name: name.touch()) as temporary:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
 
 
 @contextmanager
@@ -78,14 +79,14 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         path: the folder to make.
 
     Raises:
-        UserError: a file or a link is there.
+        UserError: a file or a link is there, or the system refuses.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise UserError(
             f"{path}: a folder was to be written there, and a {'link' if path.is_symlink() else 'file'} is."
         )
-    with _temporary(path, Path.mkdir) as temporary:
+    with _named(path), _temporary(path, Path.mkdir) as temporary:
         yield temporary
         files = {name: {"size": file.stat().st_size, "sha256": digest(file)} for name, file in _files(temporary)}
         write_json({"files": files}, temporary / MANIFEST)
@@ -185,6 +186,19 @@ def require_file(path: str | Path, what: str) -> Path:
         found = "a folder is there" if path.is_dir() else "there is no such file"
         raise UserError(f"{path}: {what} was expected, {found}.")
     return path
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn an error of the system, which may name a temporary file or nothing, into one that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        beside = error.filename is None or str(error.filename).startswith(str(path.parent / f".{path.stem}."))
+        if error.errno is None:
+            raise
+        error.filename, error.filename2 = str(path) if beside else error.filename, None
+        raise UserError(in_words(error)) from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from contextual_anomaly.runtime.safe_text import printable, shortened
@@ -22,7 +22,9 @@ class _StandardError(logging.Handler):
     """Writes to what standard error is at that moment, not when logging was configured."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(printable(shortened(self.format(record))), file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # it may be closed, or a file on a full disk: no reason to stop
+            with suppress(OSError):
+                print(printable(shortened(self.format(record))), file=sys.stderr, flush=True)
 
 
 def configure_logging() -> None:
