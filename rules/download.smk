@@ -98,10 +98,15 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             store=f"{DOWNLOADS}/images",
             subset=SETTINGS.downloads.subset,
             connections=lambda wildcards, output: SETTINGS.downloads.connections,
+            limits=lambda wildcards, output: (
+                f"--max-megabytes {SETTINGS.downloads.max_image_megabytes} "
+                + repeated("--host", SETTINGS.downloads.hosts)
+            ),
         shell:
             "contextual-anomaly --usage {log.usage} fetch-images"
             " --image-table {input.image_table} --store {params.store}"
-            " --count {params.subset} --connections {params.connections} --output {output.images}"
+            " --count {params.subset} --connections {params.connections} {params.limits}"
+            " --output {output.images}"
             " --report {output.report} 2>&1 | tee {log.text}"
 
     rule downloads:

@@ -79,6 +79,8 @@ class Downloads(Section):
     images: Annotated[ImageDownload, Field(strict=False)] = ImageDownload.none
     subset: Count = 400
     connections: Annotated[int, Field(ge=1, le=64)] = 8
+    hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")]] = []
+    max_image_megabytes: Count = 200
     # TLS first. COCO's host has no valid certificate, a bucket's name with dots in it; the same bucket has one at
     # s3.amazonaws.com, and the plain address is the fallback: the checksum decides.
     files: dict[FileName, Download] = {

@@ -40,7 +40,9 @@ def images(site) -> pd.DataFrame:
 @pytest.fixture
 def get(tmp_path):
     def run(images):
-        return fetch_images(images, tmp_path / "store", tmp_path / "out", tmp_path / "report.csv", 4, IMPATIENT)
+        return fetch_images(
+            images, tmp_path / "store", tmp_path / "out", tmp_path / "report.csv", 4, IMPATIENT, ["127.0.0.1"]
+        )
 
     return run
 

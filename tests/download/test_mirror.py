@@ -34,7 +34,7 @@ def test_every_real_image_comes_whole_or_is_named(site, shared_coco, tmp_path):
         site.files[f"/val2017/{name}"] = (folder / name).read_bytes()
         site.misbehaviours[f"/val2017/{name}"] = list(WRONG[number % len(WRONG)])
     retry = RetryPolicy(max_retries=5, backoff_factor=0.01, timeout=1)
-    rows = fetch_images(images, tmp_path / "store", tmp_path / "out", tmp_path / "report.csv", 16, retry)
+    rows = fetch_images(images, tmp_path / "store", tmp_path / "out", tmp_path / "report.csv", 16, retry, ["127.0.0.1"])
     assert rows["status"].value_counts().to_dict() == {"present": 50, "missing": 3}
     assert not any(site.misbehaviours.values()), "a misbehaviour was not met"
     for path in (tmp_path / "out").glob("*.*g"):

@@ -48,7 +48,7 @@ def coco(project, site: Site, archive: bytes, **downloads) -> str:
     }
     settings = {
         "dataset": {"name": "synthetic world", "kind": "coco"},
-        "downloads": {"files": files, **downloads},
+        "downloads": {"files": files, "hosts": ["127.0.0.1"], **downloads},
         "detection": {"detectors": []},
     }
     (project.folder / "coco.json").write_text(json.dumps(settings))

@@ -4,7 +4,9 @@ import logging
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
+from contextual_anomaly.download.hosts import AllowedHosts, host_of
 from contextual_anomaly.download.transfer import Absent, RemoteFile, RetryPolicy, fetch, new_session
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import atomic_folder, write_csv
@@ -23,12 +26,21 @@ logger = logging.getLogger(__name__)
 COCO_HOST = "images.cocodataset.org"
 COCO_OVER_TLS = "https://s3.amazonaws.com/images.cocodataset.org"
 """The same bucket by another host: no certificate covers a bucket name with dots, but one covers s3.amazonaws.com."""
+MAX_SIZE = 200_000_000
+"""Bytes of the largest image that is downloaded; images of COCO have up to 1 MB."""
 PRESENT, MISSING, FAILED = "present", "missing", "failed"
 """Status of an image: it is here and whole, no server has it, or it could not be downloaded this time."""
 
 
 def fetch_images(
-    images: pd.DataFrame, store: Path, folder: Path, report: Path, connections: int, retry: RetryPolicy
+    images: pd.DataFrame,
+    store: Path,
+    folder: Path,
+    report: Path,
+    connections: int,
+    retry: RetryPolicy,
+    hosts: Iterable[str] = (),
+    max_size: int = MAX_SIZE,
 ) -> pd.DataFrame:
     """Download the images of a table, and link them into a folder that holds these and no others.
 
@@ -39,6 +51,9 @@ def fetch_images(
         report: CSV to write, one image a row: image_id, file_name, status (see `PRESENT`), problem.
         connections: Number of images downloaded at the same time.
         retry: When to give up on an address.
+        hosts: Hosts that may be asked beside those of the addresses in the table, wherever they are; those of the table
+            only at public addresses.
+        max_size: Bytes of the largest image that is accepted.
 
     Returns:
         The report.
@@ -50,13 +65,15 @@ def fetch_images(
     for row in wanted:
         if escapes_directory(row.file_name):
             raise UserError(f"image {row.image_id}: file_name {row.file_name!r} points outside its folder.")
+    addresses = (address for row in wanted for address in addresses_of(row.coco_url))
+    adapter = partial(AllowedHosts, {host_of(address) for address in addresses}, tuple(hosts))
     sessions = threading.local()
     silent: set[str] = set()
 
     def get(row) -> tuple[str, str]:
         if not hasattr(sessions, "own"):
-            sessions.own = new_session(retry)
-        return _one(row, store / row.file_name, sessions.own, retry, silent)
+            sessions.own = new_session(retry, adapter)
+        return _one(row, store / row.file_name, max_size, sessions.own, retry, silent)
 
     status: dict[int, tuple[str, str]] = dict.fromkeys(images["image_id"], (FAILED, "not tried"))
     with ThreadPoolExecutor(connections) as pool:
@@ -84,13 +101,12 @@ def fetch_images(
 
 def addresses_of(url: str) -> tuple[str, ...]:
     """Return where an image of this `coco_url` can be downloaded; for COCO's own host, over TLS first."""
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.hostname == COCO_HOST:
-        return (COCO_OVER_TLS + parts.path, url)
+    if host_of(url) == COCO_HOST and url.startswith(("http://", "https://")):
+        return (COCO_OVER_TLS + urlsplit(url).path, url)
     return (url,)
 
 
-def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tuple[str, str]:
+def _one(row, path: Path, max_size: int, session, retry: RetryPolicy, silent: set[str]) -> tuple[str, str]:
     """Download one image; return its status and problem. ``silent`` servers, which failed before, are asked last."""
     if path.is_file():
         if not _mismatch(path, row):
@@ -99,14 +115,14 @@ def _one(row, path: Path, session, retry: RetryPolicy, silent: set[str]) -> tupl
     if not row.coco_url:
         return MISSING, "the annotations give no coco_url"
     problems = []
-    for address in sorted(addresses_of(row.coco_url), key=lambda address: urlsplit(address).netloc in silent):
+    for address in sorted(addresses_of(row.coco_url), key=lambda address: host_of(address) in silent):
         try:
-            fetch(RemoteFile((address,)), path, session, retry)
+            fetch(RemoteFile((address,), max_size=max_size), path, session, retry)
         except Absent as error:  # believed, whatever keeps the other servers from answering
             return MISSING, _last_line(error)
         except UserError as error:
             problems.append(_last_line(error))
-            silent.add(urlsplit(address).netloc)
+            silent.add(host_of(address))
             continue
         problem = _mismatch(path, row)
         if not problem:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from contextual_anomaly import __version__
+from contextual_anomaly.download.hosts import NotAllowed
 from contextual_anomaly.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 18  # bytes
 RETRIED_STATUSES = (408, 425, 429, *range(500, 600))
+MAX_REDIRECTS = 5
 LONGEST_WAIT = 60.0  # seconds before a retry, whatever the server asks for
 
 
@@ -32,6 +35,7 @@ class RemoteFile:
     addresses: tuple[str, ...]  # tried in this order
     size: int | None = None  # bytes
     sha256: str | None = None
+    max_size: int | None = None  # bytes, where the size is not known
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class RetryPolicy:
     max_retries: int = 5  # in a row, without a new byte
     backoff_factor: float = 1.0  # seconds before the second retry, doubled before each further one, as in urllib3
     timeout: float = 30.0  # seconds without a byte
+    max_seconds: float | None = None  # for one answer, however steadily it comes
 
 
 class Absent(UserError):
@@ -64,7 +69,10 @@ class _Retry(Retry):
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Return the seconds that the server asks for, bounded."""
-        seconds = super().get_retry_after(response)
+        try:
+            seconds = super().get_retry_after(response)
+        except (HTTPError, ValueError, OverflowError):  # neither seconds nor a date
+            return None
         return None if seconds is None else min(seconds, LONGEST_WAIT)
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
@@ -101,13 +109,18 @@ class _Part:
             self.begin_again()
 
 
-def new_session(retry: RetryPolicy) -> requests.Session:
+def new_session(retry: RetryPolicy, adapter: Callable[..., HTTPAdapter] = HTTPAdapter) -> requests.Session:
     """Return a session for `fetch`; each thread needs its own.
 
     Status codes, failed connections, waiting times and Retry-After are handled by urllib3. Proxies and certificates are
     taken from the environment, as usual.
+
+    Args:
+        retry: When to give up on an address.
+        adapter: Makes what connects, see `hosts.AllowedHosts`.
     """
     session = requests.Session()
+    session.max_redirects = MAX_REDIRECTS
     session.headers.update({"User-Agent": f"contextual-anomaly/{__version__}", "Accept-Encoding": "identity"})
     retries = _Retry(
         total=retry.max_retries,
@@ -119,7 +132,7 @@ def new_session(retry: RetryPolicy) -> requests.Session:
         raise_on_status=False,
     )
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retries))
+        session.mount(scheme, adapter(max_retries=retries))
     return session
 
 
@@ -207,10 +220,12 @@ def _fetch_rest(address: str, file: RemoteFile, part: _Part, session, retry: Ret
         return  # whole, or too long: the checksum decides
     with _request(address, part, session, retry) as answer:
         start = _start_of(answer, file, part)
-        length = answer.headers.get("Content-Length")
-        total = file.size or (start + int(length) if length else None)
+        length = _whole_number(answer.headers.get("Content-Length", ""))
+        total = file.size or (None if length is None else start + length)
+        if file.size is None and file.max_size is not None and (total or 0) > file.max_size:
+            raise _Refused(f"has a file of {total:,} bytes, more than the {file.max_size:,} that are accepted")
         try:
-            _append(answer, start, total, part, progress)
+            _append(answer, start, total, file.size or file.max_size, part, retry, progress)
         except HTTPError as error:
             raise _Interrupted(_in_words(error, retry)) from None
 
@@ -226,10 +241,16 @@ def _request(address: str, part: _Part, session: requests.Session, retry: RetryP
         return session.get(address, headers=headers, stream=True, timeout=retry.timeout)
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         raise _Refused("not an http:// or https:// address") from None
+    except NotAllowed as error:
+        raise _Refused(str(error)) from None
+    except requests.exceptions.TooManyRedirects:
+        raise _Refused(f"redirects more than {MAX_REDIRECTS} times") from None
     except requests.exceptions.SSLError as error:
         raise _Refused(f"its certificate cannot be verified ({_innermost(error)})") from None
     except (requests.exceptions.RequestException, HTTPError) as error:
         raise _Refused(f"{_in_words(error, retry)}; gave up after {retry.max_retries + 1} tries") from None
+    except ValueError as error:  # of libraries, at addresses and headers that are none
+        raise _Refused(f"its answer cannot be understood ({error})") from None
 
 
 def _start_of(answer: requests.Response, file: RemoteFile, part: _Part) -> int:
@@ -251,16 +272,40 @@ def _start_of(answer: requests.Response, file: RemoteFile, part: _Part) -> int:
     else:
         here, part.inherited = 0, False
         total = answer.headers.get("Content-Length", "")
-    if file.size is not None and total.isdigit() and int(total) != file.size:
-        raise _Refused(f"has a file of {int(total):,} bytes, {file.size:,} were expected")
+    length = _whole_number(total)
+    if file.size is not None and length is not None and length != file.size:
+        raise _Refused(f"has a file of {length:,} bytes, {file.size:,} were expected")
     etag = answer.headers.get("ETag", "")
     part.version = etag if etag.startswith('"') else answer.headers.get("Last-Modified")  # weak tags do not count
     return here
 
 
-def _append(answer: requests.Response, start: int, total: int | None, part: _Part, progress) -> None:
-    """Write the answer's body into the part, from ``start`` on."""
-    here = start
+def _whole_number(text: str) -> int | None:
+    """Return the number of bytes that a header gives; None where it is none, or more than any disk has."""
+    return int(text) if re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII) else None
+
+
+def _append(
+    answer: requests.Response,
+    start: int,
+    total: int | None,
+    limit: int | None,
+    part: _Part,
+    retry: RetryPolicy,
+    progress,
+) -> None:
+    """Write the answer's body into the part, from ``start`` on.
+
+    Args:
+        answer: The server's.
+        start: Position of its first byte in the file.
+        total: Size of the file, None where it is not known.
+        limit: No more bytes are taken; None for any number.
+        part: Where they go.
+        retry: How long it may take.
+        progress: See `fetch`.
+    """
+    here, began = start, time.monotonic()
     try:
         with part.path.open("r+b" if here else "wb") as out:
             out.seek(here)
@@ -268,9 +313,13 @@ def _append(answer: requests.Response, start: int, total: int | None, part: _Par
             # read1 returns what has arrived; reading whole chunks would lose the last one when the connection breaks.
             while chunk := answer.raw.read1(CHUNK):
                 here += len(chunk)
-                if total is not None and here > total:
+                most = total if total is not None else limit
+                if most is not None and here > most:
                     part.begin_again()
-                    raise _Refused(f"sends more than the {total:,} bytes expected")
+                    what = "expected" if total is not None else "that are accepted"
+                    raise _Refused(f"sends more than the {most:,} bytes {what}")
+                if retry.max_seconds is not None and time.monotonic() - began > retry.max_seconds:
+                    raise _Refused(f"took more than {retry.max_seconds:g} s")
                 out.write(chunk)
                 progress(here, total)
     except OSError as error:
