@@ -1,6 +1,7 @@
 """Label Studio's JSON export: tasks with regions in per cent of the image."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import number
@@ -33,7 +34,7 @@ def read_label_studio(content: list[dict[str, Any]], report: ReadingReport) -> d
     found = Records(report)
     for row, task in enumerate(content):
         name = next((v for v in task["data"].values() if isinstance(v, str) and "." in v), "")
-        name = name.rpartition("?d=")[2] if name.startswith("/data/local-files/") else name
+        name = unquote(name.rpartition("?d=")[2]) if name.startswith("/data/local-files/") else name
         image = found.image(name, key=task.get("id", f"task {row}"))
         if isinstance(task.get("id"), int | str):
             image["id"] = task["id"]

@@ -46,3 +46,13 @@ class Backend(StrEnum):
     cuda_fp16 = "cuda_fp16"
     onnxruntime = "onnxruntime"
     onnxruntime_cuda = "onnxruntime_cuda"
+
+
+class ExportFormat(StrEnum):
+    """What the findings of a check are written as."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    coco = "coco"
+    label_studio = "label-studio"
+    cvat = "cvat"
