@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -125,6 +126,20 @@ def test_the_json_opens_as_coco_annotations_and_as_results(files, tmp_path):
     assert first["attributes"]["explanation"] == findings.loc[0, "explanation"]
     assert set(coco.imgs) == set(findings["image_id"])
     assert pd.read_csv(tmp_path / "audit.csv")["explanation"].tolist() == findings["explanation"].tolist()
+
+
+def test_label_studio_and_cvat_hold_the_same_findings(files, tmp_path):
+    findings = run(files, tmp_path, min_score=0.2, label_studio=tmp_path / "tasks.json", cvat=tmp_path / "cvat.xml")
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    regions = [region for task in tasks for region in task["predictions"][0]["result"]]
+    root = ElementTree.parse(tmp_path / "cvat.xml").getroot()
+    boxes = [{a.get("name"): a.text or "" for a in box} for box in root.iter("box")]
+    assert len(regions) == len(boxes) == len(findings)
+    expected = sorted(findings["kind"] + ": " + findings["explanation"])
+    assert sorted(region["meta"]["text"][0] for region in regions) == expected
+    assert sorted(f"{box['kind']}: {box['explanation']}" for box in boxes) == expected
+    labels = {label.get("value") for label in ElementTree.parse(tmp_path / "tasks.labels.xml").iter("Label")}
+    assert labels == set(NAMES)
 
 
 @pytest.mark.parametrize("detector", [False, True])

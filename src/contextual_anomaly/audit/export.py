@@ -1,70 +1,74 @@
-"""Findings as a COCO annotation file, for pycocotools and the tools that people label with."""
+"""Findings for reviewers: as COCO, and as Label Studio and CVAT open them."""
 
-import json
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from contextual_anomaly.review.coco import coco_document
+from contextual_anomaly.review.documents import write_cvat, write_label_studio
+from contextual_anomaly.review.findings import Finding, FindingIds, ReviewedImage
+from contextual_anomaly.runtime.atomic import write_json
 
-def as_coco(findings: pd.DataFrame, images: pd.DataFrame, categories: pd.DataFrame, info: dict[str, str]) -> bytes:
-    """Return the findings as JSON in COCO's schema, numbered from 1 by falling probability.
 
-    An overlooked object has the class that was detected, a swapped label the one annotated; probability, kind and
-    explanation stand beside, as ``score`` of a result file and as ``attributes``, which labelling tools show. Tools take
-    an annotation without a box for a broken one, so that findings of an image alone are a list of their own,
-    ``image_findings``, which tools pass over.
+def write_for_reviewers(
+    findings: pd.DataFrame,
+    images: pd.DataFrame,
+    categories: pd.DataFrame,
+    judged_by: str,
+    coco: Path,
+    label_studio: Path | None = None,
+    cvat: Path | None = None,
+) -> None:
+    """Write the findings for the tools in which people correct annotations.
 
     Args:
         findings: columns of `tables.FINDINGS`.
         images: columns of `tables.IMAGES`; only those with a finding are written.
         categories: columns of `tables.CATEGORIES`.
-        info: further entries of the section "info".
+        judged_by: the context model and the detector.
+        coco: the COCO file.
+        label_studio: tasks with predictions (JSON); None for none.
+        cvat: annotations (XML); None for none.
     """
-    boxed = findings[findings["x"].notna()]
-    ids = categories.set_index("name")["category_id"]
-    shown = images[images["image_id"].isin(findings["image_id"])]
-    content = {
-        "info": {"description": "Suspected annotation errors", **info},
-        "licenses": [],
-        "images": [
-            {
-                "id": int(row.image_id),
-                "file_name": row.file_name,
-                **{side: int(getattr(row, side)) for side in ("width", "height") if pd.notna(getattr(row, side))},
-            }
-            for row in _rows(shown)
-        ],
-        "categories": [
-            {"id": i, "name": name, "supercategory": above}
-            for i, name, above in zip(
-                *(categories[c].tolist() for c in ("category_id", "name", "supercategory")), strict=True
-            )
-        ],
-        "annotations": [
-            {
-                "id": number,
-                "image_id": int(row.image_id),
-                "category_id": int(ids[row.given_label or row.predicted_label]),
-                "bbox": [round(float(v), 2) for v in (row.x, row.y, row.width, row.height)],
-                "area": round(float(row.width) * float(row.height), 2),
-                "iscrowd": 0,
-                "segmentation": [],
-                "score": round(float(row.probability), 4),
-                "attributes": _attributes(row),
-            }
-            for number, row in enumerate(_rows(boxed), 1)
-        ],
-        "image_findings": [
-            {
-                "image_id": int(row.image_id),
-                "category_id": int(ids[row.predicted_label or row.given_label]),
-                **_attributes(row),
-            }
-            for row in _rows(findings[findings["x"].isna()])
-        ],
-    }
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+    reviewed = list(reviewed_images(findings, images))
+    classes = [
+        {"id": i, "name": name, "supercategory": above}
+        for i, name, above in zip(
+            *(categories[c].tolist() for c in ("category_id", "name", "supercategory")), strict=True
+        )
+    ]
+    write_json(coco_document(reviewed, classes, {"contributor": judged_by}), coco)
+    if label_studio is not None:
+        write_label_studio(reviewed, f"contextual-anomaly, {judged_by}", label_studio, categories["name"].tolist())
+    if cvat is not None:
+        write_cvat(reviewed, cvat, categories["name"].tolist())
+
+
+def reviewed_images(findings: pd.DataFrame, images: pd.DataFrame) -> Iterator[ReviewedImage]:
+    """Yield the images with findings in the order of ``images``, their findings by falling probability.
+
+    An overlooked object has the class that was detected, a swapped label the one annotated; the rest stands beside.
+
+    Args:
+        findings: columns of `tables.FINDINGS`, by falling probability.
+        images: columns of `tables.IMAGES`.
+    """
+    rows: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in _rows(findings):
+        rows[row.image_id].append(row)
+    for image in _rows(images[images["image_id"].isin(findings["image_id"])]):
+        ids = FindingIds(image.file_name)
+        yield ReviewedImage(
+            image.file_name,
+            image.file_name,
+            None if pd.isna(image.width) else int(image.width),
+            None if pd.isna(image.height) else int(image.height),
+            [_finding(row, ids) for row in rows[image.image_id]],
+            int(image.image_id),
+        )
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:
@@ -72,15 +76,24 @@ def _rows(frame: pd.DataFrame) -> Iterator[Any]:
     return frame.itertuples(index=False)
 
 
-def _attributes(row: Any) -> dict:
-    """Return what a person who reviews a finding wants to read."""
+def _finding(row: Any, ids: FindingIds) -> Finding:
+    """Return a row of `tables.FINDINGS` as a reviewer is shown it."""
+    box = None if pd.isna(row.x) else (float(row.x), float(row.y), float(row.width), float(row.height))
     known = {} if pd.isna(row.annotation_id) else {"annotation_id": int(row.annotation_id)}
-    return {
-        "kind": row.kind,
-        **known,
-        "given_label": row.given_label,
-        "predicted_label": row.predicted_label,
-        "probability": round(float(row.probability), 4),
-        "explanation": row.explanation,
-        "split": row.split,
-    }
+    category = (row.given_label or row.predicted_label) if box else (row.predicted_label or row.given_label)
+    return Finding(
+        kind=row.kind,
+        category=category,
+        box=box,
+        score=float(row.probability),
+        explanation=row.explanation,
+        attributes={
+            **known,
+            "given_label": row.given_label,
+            "predicted_label": row.predicted_label,
+            "probability": round(float(row.probability), 4),
+            "split": row.split,
+        },
+        strength=float(row.probability),
+        id=ids.next(row.kind, category, box),
+    )

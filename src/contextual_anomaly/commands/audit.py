@@ -35,6 +35,11 @@ def audit(
     output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
     csv: SameAsCsv,
     coco: Annotated[Path, typer.Option(help="The same as COCO JSON, for pycocotools and labelling tools.")],
+    label_studio: Annotated[
+        Path | None,
+        typer.Option(help="The same as tasks of Label Studio (JSON); its labelling configuration lies beside."),
+    ] = None,
+    cvat: Annotated[Path | None, typer.Option(help="The same for CVAT (XML); the labels of a task lie beside.")] = None,
     selection_table: Annotated[
         Path | None, typer.Option(help="How well each model predicts held-out images, as CSV.")
     ] = None,
@@ -66,11 +71,11 @@ def audit(
     import pyarrow as pa
 
     from contextual_anomaly import tables
-    from contextual_anomaly.audit.export import as_coco
+    from contextual_anomaly.audit.export import write_for_reviewers
     from contextual_anomaly.audit.findings import audit as all_findings
     from contextual_anomaly.audit.findings import explained, listed
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
-    from contextual_anomaly.runtime.atomic import atomic_write, write_csv
+    from contextual_anomaly.runtime.atomic import write_csv
 
     files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
     audited, selection = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
@@ -91,5 +96,4 @@ def audit(
     if selection_table:
         write_csv(selection, selection_table)
     write_csv(findings, csv)
-    with atomic_write(coco) as temporary:
-        temporary.write_bytes(as_coco(findings, audited.images, audited.categories, {"contributor": audited.judged_by}))
+    write_for_reviewers(findings, audited.images, audited.categories, audited.judged_by, coco, label_studio, cvat)

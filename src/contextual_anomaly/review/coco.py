@@ -11,7 +11,7 @@ def coco_document(
     categories: Sequence[Mapping[str, Any]] | None = None,
     info: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return findings as a COCO document, numbered from 1 in their order.
+    """Return findings as a COCO document, numbered from 1 by falling strength.
 
     Reasons are ``attributes`` of an annotation, which CVAT, FiftyOne and datumaro show. Tools take an annotation without
     a box for a broken one, so findings of an image as a whole are a list of their own, ``image_findings``, which tools
@@ -28,6 +28,7 @@ def coco_document(
     ids = {category["name"]: category["id"] for category in categories}
     numbers = image_numbers(images)
     found = [(number, finding) for number, image in zip(numbers, images, strict=True) for finding in image.findings]
+    found.sort(key=lambda pair: -pair[1].strength)
     return {
         "info": {"description": "Suspected annotation errors", **(info or {})},
         "licenses": [],

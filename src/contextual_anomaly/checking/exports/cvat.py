@@ -1,9 +1,8 @@
 """Findings as "CVAT for images 1.1"; see `review.cvat`."""
 
-import json
-
 from contextual_anomaly.checking.exports.to_review import Document
-from contextual_anomaly.review.cvat import cvat_document, label_constructor
+from contextual_anomaly.review.cvat import cvat_document
+from contextual_anomaly.review.documents import LABELS_OF_CVAT, labels_of_cvat
 from contextual_anomaly.review.findings import categories_of
 
 
@@ -14,4 +13,4 @@ class Export(Document):
         """Write the document; the labels for CVAT's label constructor are a further file."""
         categories = categories_of(self.images)
         self.out.write(cvat_document(self.images, categories))
-        return {".labels.json": json.dumps(label_constructor(categories), ensure_ascii=False, indent=1) + "\n"}
+        return {LABELS_OF_CVAT: labels_of_cvat(categories)}

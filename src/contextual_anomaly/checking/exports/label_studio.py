@@ -3,6 +3,7 @@
 import json
 
 from contextual_anomaly.checking.exports.to_review import Document
+from contextual_anomaly.review.documents import LABELS_OF_LABEL_STUDIO
 from contextual_anomaly.review.findings import categories_of
 from contextual_anomaly.review.label_studio import labelling_configuration, task
 
@@ -14,4 +15,4 @@ class Export(Document):
         """Write the tasks; the labelling configuration is a further file."""
         json.dump([task(image, made_by) for image in self.images], self.out, ensure_ascii=False, allow_nan=False)
         self.out.write("\n")
-        return {".labels.xml": labelling_configuration(categories_of(self.images))}
+        return {LABELS_OF_LABEL_STUDIO: labelling_configuration(categories_of(self.images))}
