@@ -11,7 +11,7 @@ BENCHMARKS := annotations annotations_ten sweep experiment1 darknet detection wo
 # Programs of the environment, found by what they start as well.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: run test test-fast benchmark lint docs lock clean help
+.PHONY: run test test-fast benchmark lint pretrained docs lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,12 @@ lint: $(READY)  ## format, style, spelling, types, import contracts, and Snakema
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(IN_VENV) $(VENV)/bin/pyright
 	$(IN_VENV) $(VENV)/bin/snakemake --lint
+
+# Fits what config.yaml and coco2017.yaml say, on COCO in $$CONTEXTUAL_ANOMALY_DATA or from the network.
+PACKAGED := results/coco2017/pretrained
+pretrained: $(READY)  ## the context models that come with the package, from COCO 2017
+	$(IN_VENV) $(VENV)/bin/snakemake --cores all $(SNAKEMAKE_ARGS) pretrained --configfile workflow/config/coco2017.yaml
+	cp $(PACKAGED)/*.safetensors $(PACKAGED)/*.json $(PACKAGED)/*.parquet src/contextual_anomaly/pretrained/
 
 docs: $(READY)  ## the documentation as a site, to docs/_build/html; a warning is an error
 	$(IN_VENV) $(VENV)/bin/python -m sphinx -W --keep-going -j auto docs docs/_build/html

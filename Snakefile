@@ -18,6 +18,7 @@ include: "rules/models.smk"
 include: "rules/detection.smk"
 include: "rules/anomalies.smk"
 include: "rules/experiments.smk"
+include: "rules/pretrained.smk"
 include: "rules/rescoring.smk"
 include: "rules/audit.smk"
 include: "rules/report.smk"
@@ -49,6 +50,11 @@ rule all:
         expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
         expand(rules.merge_detections.output, detector=DETECTORS),
         expand(rules.evaluate_detector.output, detector=DETECTORS),
+        expand(
+            rules.calibrate_detections.output,
+            model=CALIBRATED_MODELS,
+            detector=DETECTORS,
+        ),
         expand(rules.rescore.output, detector=DETECTORS),
         expand(rules.fuse.output, detector=DETECTORS),
         expand(rules.rescore_boxes.output, detector=DETECTORS),

@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.registry import module_of_family
+from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
 from contextual_anomaly.workflow.closing import closing_message
 from contextual_anomaly.workflow.source_digest import source_digest
@@ -41,6 +42,12 @@ PUBLISHED_MODELS = [
     n for n in MODELS if FAMILY[n] in ("autoencoder", "frequency", "oracle")
 ]
 LISTING_MODELS = SETTINGS.anomalies.models
+# Those whose p-values are calibrated behind each detector; the paper's model is listed by its own thresholds.
+CALIBRATED_MODELS = [
+    n
+    for n in LISTING_MODELS
+    if getattr(SETTINGS.models.get(n), "objective", "") != "published"
+]
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 
@@ -251,10 +258,23 @@ def auditor_options(wildcards):
 
 
 def weights(detector):
-    """The ONNX file of a detector; made of Darknet's, and the synthetic world's own where none is configured."""
+    """The ONNX file of a detector; made of Darknet's, fetched by name, or the synthetic world's own where none is given."""
     if DETECTORS[detector].cfg:
         return f"{R}/detectors/{detector}.onnx"
+    if DETECTORS[detector].weights in NAMED_DETECTORS:
+        return f"{DOWNLOADS}/{NAMED_DETECTORS[DETECTORS[detector].weights].file_name}"
     return DETECTORS[detector].weights or f"{R}/world/detector.onnx"
+
+
+def calibration_inputs(wildcards):
+    """What a detector has found, and what is there: the tables of calibrate-detections."""
+    return {
+        "detections": f"{R}/detections/{wildcards.detector}/val.parquet",
+        "detected": f"{R}/detections/{wildcards.detector}/images.csv",
+        "images": IMAGES.format(split="val"),
+        "categories": CATEGORIES.format(split="val"),
+        "annotations": ANNOTATIONS.format(split="val"),
+    }
 
 
 def of_shard(output, detector):

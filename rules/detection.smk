@@ -59,6 +59,42 @@ if CONVERTED:
             " --output {output.onnx} > {log.text} 2>&1"
 
 
+# Detectors of the configuration that are fetched by name, by the file that they become.
+FETCHED = {
+    weights(name): detector.weights
+    for name, detector in DETECTORS.items()
+    if detector.weights in NAMED_DETECTORS
+}
+
+if FETCHED:
+
+    rule fetch_detector:
+        """Take a detector from the local copy or the user's cache, or else download it, and verify it."""
+        output:
+            # What is there is left there for the command to verify, as in download.
+            weights=update(f"{DOWNLOADS}/{{onnx}}"),
+        log:
+            text=f"{DOWNLOADS}/logs/fetch_detector.{{onnx}}.log",
+            usage=f"{DOWNLOADS}/logs/fetch_detector.{{onnx}}.usage.json",
+        wildcard_constraints:
+            onnx="|".join(re.escape(Path(file).name) for file in FETCHED),
+        localrule: True
+        conda:
+            "../envs/detection.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(500),
+            runtime=growing(60),
+        params:
+            name=lambda wildcards: FETCHED[f"{DOWNLOADS}/{wildcards.onnx}"],
+            local_copy=lambda wildcards, output: optional(
+                "--local-copy", SETTINGS.dataset.local_copy
+            ),
+        shell:
+            "contextual-anomaly --usage {log.usage} models fetch"
+            " {params.name} {params.local_copy} --output {output.weights} 2>&1 | tee {log.text}"
+
+
 rule detect:
     """Run a detector on one shard of the validation images."""
     input:
@@ -175,3 +211,41 @@ rule evaluate_detector:
         "contextual-anomaly --usage {log.usage} evaluate-detector"
         " --detections {input.detections} --image-report {input.images}"
         " --annotations {input.annotations} --categories {input.categories} --output {output.table} > {log.text} 2>&1"
+
+
+rule calibrate_detections:
+    """Calibrate a context model behind a detector, and see whether the promised false alarms hold on held-out images."""
+    input:
+        unpack(calibration_inputs),
+        model=MODEL,
+        calibration=CALIBRATION,
+    output:
+        calibration=f"{R}/models/{{model}}.{{detector}}.calibration.parquet",
+        rates=report(
+            f"{R}/experiments/false_alarms/{{model}}.{{detector}}.csv",
+            caption="../workflow/report/false_alarms.rst",
+            category="Models",
+            labels={"model": "{model}", "detector": "{detector}"},
+        ),
+    log:
+        text=f"{R}/logs/calibrate_detections.{{model}}.{{detector}}.log",
+        usage=f"{R}/logs/calibrate_detections.{{model}}.{{detector}}.usage.json",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        minimum_classes=SETTINGS.scenes.minimum_classes,
+        bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
+        folds=SETTINGS.rescoring.folds,
+        seed=SETTINGS.experiments.seed,
+        source=lambda wildcards: source("calibrate_detections", wildcards.model),
+    shell:
+        "contextual-anomaly --usage {log.usage} calibrate-detections"
+        " --model {input.model} --calibration {input.calibration} --detector {wildcards.detector}"
+        " --detections {input.detections} --image-report {input.detected} --images {input.images}"
+        " --categories {input.categories} --annotations {input.annotations}"
+        " --minimum-classes {params.minimum_classes} --bottleneck {params.bottleneck} --folds {params.folds}"
+        " --seed {params.seed} --output {output.calibration} --rates {output.rates} > {log.text} 2>&1"

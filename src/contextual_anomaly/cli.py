@@ -22,7 +22,7 @@ from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-FOR_PEOPLE = ("predict", "audit", "summary_table")
+FOR_PEOPLE = ("predict", "models", "audit", "summary_table")
 """What a person uses, in the order of --help."""
 STAGES = (
     "world_annotations",
@@ -44,6 +44,9 @@ STAGES = (
     "detect",
     "merge_detections",
     "evaluate_detector",
+    "calibrate_detections",
+    "package_model",
+    "model_card",
     "rescore",
     "fuse",
     "rescore_boxes",

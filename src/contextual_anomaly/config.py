@@ -17,6 +17,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked
 from contextual_anomaly.models.registry import configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
+from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
 from contextual_anomaly.runtime.renamed import renamed_settings
 
@@ -182,6 +183,8 @@ class Detector(Section):
             raise ValueError(f"{self.name!r} has Darknet weights, {self.weights}, so its cfg is needed as well")
         if self.cfg and (not self.weights or self.family is not DetectorFamily.darknet):
             raise ValueError(f"{self.name!r} has a cfg, so its family is darknet and it needs weights as well")
+        if self.weights in NAMED_DETECTORS and self.family is not NAMED_DETECTORS[self.weights].family:
+            raise ValueError(f"{self.weights} is of the family {NAMED_DETECTORS[self.weights].family}")
         if self.input_size and not self.weights:
             raise ValueError(
                 f"{self.name!r} has an input_size, but the synthetic world's own detector has a fixed size"
@@ -243,6 +246,13 @@ class Audit(Section):
     label_noise: Annotated[float, Field(gt=0, le=0.3)] = 0.05
 
 
+class Pretrained(Section):
+    """Models that are packaged for others."""
+
+    models: dict[Name, Name] = {}
+    data_licence: str = ""
+
+
 class Report(Section):
     """The report."""
 
@@ -285,6 +295,7 @@ class Configuration(Section):
     detection: Detection = Detection()
     rescoring: Rescoring = Rescoring()
     audit: Audit = Audit()
+    pretrained: Pretrained = Pretrained()
     report: Report = Report()
 
     @field_validator("models", mode="before")
@@ -306,6 +317,7 @@ class Configuration(Section):
                     )
         known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.synthetic else set())
         asked = [("anomalies.models", name) for name in self.anomalies.models]
+        asked += [(f"pretrained.models.{packaged}", name) for packaged, name in self.pretrained.models.items()]
         asked += [("rescoring.model", self.rescoring.model), ("rescoring.fusion_model", self.rescoring.fusion_model)]
         for where, name in [*asked, ("audit.model", self.audit.model)]:
             if name not in known and (where, name) != ("audit.model", "auto"):

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.frequency import Frequency
 from contextual_anomaly.models.registry import full_state, load_model, save
-from contextual_anomaly.models.store import METADATA, write_model
+from contextual_anomaly.models.store import METADATA, in_half_precision, write_model
 from tests.damage import outcomes
 
 
@@ -52,3 +52,14 @@ def test_a_file_without_a_digest_is_of_an_earlier_version_and_is_read(path):
     metadata, tensors = full_state(load_model(path))
     save_file(tensors, path, {METADATA: json.dumps(metadata)})
     assert load_model(path).classes == ("cup", "fork")
+
+
+def test_half_precision_keeps_eleven_bits_and_refuses_what_does_not_fit():
+    rng = np.random.default_rng(0)
+    tensors = {"a": rng.normal(size=(50, 4)).astype(np.float32), "b": rng.random(9), "c": np.arange(3)}
+    halved = in_half_precision(tensors)
+    assert [tensor.dtype for tensor in halved.values()] == [np.float16, np.float32, np.arange(3).dtype]
+    for name, bits in (("a", 11), ("b", 24)):
+        np.testing.assert_allclose(halved[name], tensors[name], rtol=2.0**-bits, atol=2**-25)
+    with pytest.raises(UserError, match="tensor big: a number is too large for float16"):
+        in_half_precision({"big": np.array([1e6], np.float32)})

@@ -95,3 +95,8 @@ def test_another_file_than_expected_is_refused_and_nothing_stays(toy, site, cach
         with pytest.raises(UserError, match=said):
             detectors.fetch("toy")
         assert not (cache / "toy.onnx").exists()
+
+
+def test_a_fetched_detector_is_copied_where_it_is_wanted(toy, cache, tmp_path):
+    assert detectors.fetch("toy", output=tmp_path / "out/toy.onnx").read_bytes() == CONTENT
+    assert (cache / "toy.onnx").read_bytes() == CONTENT

@@ -4,7 +4,8 @@ Split-conformal prediction (Vovk, Gammerman, Shafer 2005): for a genuine object,
 images, P(p-value ≤ α) ≤ α whatever the model.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.models.score_curve import ScoreCurve
 
 MAX_SCENES = 20_000  # held-out scenes that are used
 TAIL = 0.05  # share of the absent classes that is kept, the most likely ones; larger p-values are of no interest
@@ -31,6 +33,9 @@ class Calibration:
         absent_count: number of absent classes from which the largest were taken.
         minimum_classes: the scenes have so many classes or more; of smaller ones it says nothing.
         model_digest: `registry.digest` of the model whose log-odds they are; None if it is not known.
+        images: number of held-out images with these classes; 0 if it is not known.
+        detector: name of the detector that reported the objects; "" where people annotated them.
+        score_curve: what the detector's scores mean; None where objects are certain.
     """
 
     present: Float[np.ndarray, " n"]
@@ -38,6 +43,14 @@ class Calibration:
     absent_count: int
     minimum_classes: int = 1
     model_digest: str | None = None
+    images: int = 0
+    detector: str = ""
+    score_curve: ScoreCurve | None = None
+
+    @property
+    def smallest(self) -> float:
+        """The smallest p-value of a present class: no lower rate of false alarms can be promised."""
+        return 1 / (1 + len(self.present))
 
     def unexpected(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return p-values of present classes: the share of genuine objects with log-odds as low or lower."""
@@ -69,9 +82,40 @@ def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, m
     geometry = None if data.object_geometry is None else data.geometry(rows)
     log_odds = model.log_odds(presence, geometry)[variant_index(model, bottleneck)]
     present = presence > 0
-    absent = np.sort(log_odds[~present])
+    return conformal(model, log_odds[present], log_odds[~present], minimum_classes, len(rows))
+
+
+def conformal(
+    model: ContextModel,
+    present: Float[np.ndarray, " n"],
+    absent: Float[np.ndarray, " m"],
+    minimum_classes: int,
+    images: int,
+    detector: str = "",
+    score_curve: ScoreCurve | None = None,
+) -> Calibration:
+    """Return the calibration of some log-odds of held-out images.
+
+    Args:
+        model: the model that they are of.
+        present: [n] of present classes.
+        absent: [m] of absent classes.
+        minimum_classes: the images have so many classes or more.
+        images: their number.
+        detector: name of the detector that reported the objects.
+        score_curve: what its scores mean.
+    """
     kept = max(1, int(TAIL * len(absent)))
-    return Calibration(np.sort(log_odds[present]), absent[-kept:], len(absent), minimum_classes, registry.digest(model))
+    return Calibration(
+        present=np.sort(present),
+        absent=np.sort(absent)[-kept:],
+        absent_count=len(absent),
+        minimum_classes=minimum_classes,
+        model_digest=registry.digest(model),
+        images=images,
+        detector=detector,
+        score_curve=score_curve,
+    )
 
 
 def write_calibration(calibration: Calibration, path: str | Path) -> None:
@@ -84,9 +128,16 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
     kind = ["unexpected"] * len(calibration.present) + ["missing"] * len(calibration.absent)
     log_odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
     table = pa.table([pa.array(kind), pa.array(log_odds)], schema=tables.CALIBRATION)
-    about = {"absent_count": str(calibration.absent_count), "minimum_classes": str(calibration.minimum_classes)}
+    about = {
+        "absent_count": str(calibration.absent_count),
+        "minimum_classes": str(calibration.minimum_classes),
+        "images": str(calibration.images),
+        "detector": calibration.detector,
+    }
     if calibration.model_digest:
         about["model_digest"] = calibration.model_digest
+    if calibration.score_curve:
+        about["score_curve"] = json.dumps(asdict(calibration.score_curve))
     tables.write_table(table, tables.CALIBRATION, path, about)
 
 
@@ -122,4 +173,7 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
         int(about["absent_count"]),
         int(about.get("minimum_classes", 1)),
         made_for,
+        int(about.get("images", 0)),
+        about.get("detector", ""),
+        ScoreCurve(**json.loads(about["score_curve"])) if "score_curve" in about else None,
     )

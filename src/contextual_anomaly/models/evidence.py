@@ -53,7 +53,8 @@ def scene_evidence(
     Args:
         model: the model.
         names: K class names, one an object; those that the model does not know at all are passed over.
-        scores: K scores, 0 to 1; None where an object is certain.
+        scores: K scores, 0 to 1, or what they mean by a `score_curve`; None where an object is certain. An object of score
+            0 is passed over.
         boxes: K boxes as x, y, width and height in pixels; None where an object has none.
         size: width and height of the image in pixels; None where it is not known, so that boxes say nothing.
     """
@@ -68,6 +69,7 @@ def scene_evidence(
         return SceneEvidence(presence, None, column)
     among = {name: number for number, name in enumerate(taken)}
     input_column = np.array([among.get(name, -1) for name in names], np.intp)
+    input_column[score == 0] = -1
     geometry = features_of_boxes(input_column, boxes or [None] * len(names), size, len(taken))
     # Of classes that the model predicts, presence says how certain they are; of the others, geometry has to.
     others = np.flatnonzero((column < 0) & (input_column >= 0))

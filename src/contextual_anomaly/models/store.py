@@ -73,3 +73,24 @@ def read_model(path: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]
     if expected is not None and expected != digest(metadata, tensors):  # files of earlier versions have none
         raise UserError(f"{path}: damaged, its content is not that of its digest. Delete it and run again.")
     return metadata, tensors
+
+
+def in_half_precision(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the tensors with half as many bits for each floating-point number, float32 as float16.
+
+    Args:
+        tensors: arrays by name.
+
+    Raises:
+        UserError: a number is too large for half of its bits.
+    """
+    halved = {}
+    for name, tensor in tensors.items():
+        if tensor.dtype not in (np.float32, np.float64):
+            halved[name] = tensor
+            continue
+        with np.errstate(over="ignore"):
+            halved[name] = tensor.astype(np.float16 if tensor.dtype == np.float32 else np.float32)
+        if not np.isfinite(halved[name]).all():
+            raise UserError(f"tensor {name}: a number is too large for {halved[name].dtype}.")
+    return halved

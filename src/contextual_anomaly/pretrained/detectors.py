@@ -4,6 +4,7 @@ YOLOX (Ge, Liu, Wang, Li, Sun 2021, arXiv 2107.08430), Apache License 2.0, train
 """
 
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -162,19 +163,28 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
     return path if there else None
 
 
-def fetch(name: str, folder: str | Path | None = None) -> Path:
+def fetch(name: str, folder: str | Path | None = None, output: str | Path | None = None) -> Path:
     """Return a verified file of a detector; what is on this machine already is not downloaded again.
 
     Args:
         name: one of `DETECTORS`.
         folder: looked at before the cache, such as the local copy of a data set.
+        output: where to copy the file; None leaves it where it is.
 
     Raises:
         UserError: there is no such detector, no place to keep it, or it cannot be downloaded; the message says what to
             fetch from where, and where to put it.
     """
-    if found := find(name, folder):
-        return found
+    path = find(name, folder) or _fetch(name)
+    if output is None:
+        return path
+    with atomic_write(output) as temporary:
+        shutil.copyfile(path, temporary)
+    return Path(output)
+
+
+def _fetch(name: str) -> Path:
+    """Download a detector into the cache."""
     detector, path = named(name), cache_path(name)
     logger.info(f"{name}: fetching {detector.size / 1e6:.1f} MB from {detector.address} ({detector.licence})")
     try:

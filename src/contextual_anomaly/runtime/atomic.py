@@ -173,10 +173,10 @@ def write_rows(rows: Sequence[Mapping[str, object]], columns: Iterable[str], pat
         writer.writerows({name: to_cell(value) for name, value in row.items()} for row in rows)
 
 
-def write_json(value: object, path: str | Path) -> None:
+def write_json(value: object, path: str | Path, indent: int | None = None) -> None:
     """Write a value as JSON, as `atomic_write` does."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(value, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")
 
 
 def require_file(path: str | Path, what: str) -> Path:
