@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import venv
+import zipfile
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -116,9 +117,13 @@ def test_a_fresh_environment_of_the_wheel_predicts(tmp_path, model):
     wheel = subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT], capture_output=True, text=True)
     if wheel.returncode:
         pytest.skip(f"the wheel cannot be built here, perhaps without network: {wheel.stderr.strip()[-200:]}")
+    (path,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        there = set(archive.namelist())
+    sources = {file.relative_to(ROOT / "src").as_posix() for file in (ROOT / "src").rglob("*") if file.is_file()}
+    assert {name for name in sources if not name.endswith(".pyc")} <= there  # templates, tables and models, too
     venv.create(tmp_path / "fresh", with_pip=True)
     python = tmp_path / "fresh/bin/python"
-    (path,) = tmp_path.glob("*.whl")
     before = set(listed(python, outside))
     install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", ROOT / "requirements.lock"]
     done = subprocess.run([*install, path], capture_output=True, text=True, env=outside)

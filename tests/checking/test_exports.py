@@ -57,6 +57,12 @@ def test_csv_has_a_row_for_each_finding(results):
     assert all(re.fullmatch(r"[0-9a-f]{12}", row["finding_id"]) for row in rows)
 
 
+def test_a_spreadsheet_runs_no_name_of_a_file(results):
+    hostile = replace(results[0], source="-", file_name="=1+1.png")
+    (row, _) = csv.DictReader(io.StringIO(written("csv", [hostile])))
+    assert row["image"] == "'=1+1.png"
+
+
 def test_coco_opens_in_pycocotools_and_holds_the_reasons(results, tmp_path):
     path = tmp_path / "findings.json"
     with open_writer("coco", path) as writer:
@@ -145,8 +151,8 @@ def test_control_characters_of_names_do_not_break_xml(results):
     broken = replace(results[0], file_name="a\x00\x1b[31m.png", objects=results[0].objects)
     odd = replace(broken, objects=(*broken.objects, CheckedObject("c\x0bup", None, (1.0, 1.0, 2.0, 2.0))))
     root = ElementTree.fromstring(written("cvat", [odd]))
-    assert root.find("image").get("name") == "a\ufffd\ufffd[31m.png"
-    assert "c\ufffdup" in {box.get("label") for box in root.iter("box")}
+    assert root.find("image").get("name") == r"a\x00\x1b[31m.png"
+    assert r"c\x0bup" in {box.get("label") for box in root.iter("box")}
 
 
 class Page(HTMLParser):

@@ -1,14 +1,13 @@
 """What a reviewer is shown: images, each with findings and with objects to compare them with."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from contextual_anomaly.runtime import safe_text
+
 UNEXPECTED, MISSING = "unexpected", "missing"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-"""Characters that XML 1.0 cannot hold, and DEL."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ class FindingIds:
 
 
 def printable(text: str) -> str:
-    """Return text with a mark in place of the characters that XML and terminals cannot take."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return text as XML, HTML and people can take it: escapes in place of control characters."""
+    return safe_text.printable(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 def categories_of(images: Sequence[ReviewedImage]) -> list[str]:

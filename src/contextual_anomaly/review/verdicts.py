@@ -20,6 +20,7 @@ from typing import Any
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.review.label_studio import CONFIRMED, LABEL, MISSING_CLASSES, REJECTED, VERDICT
 from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.safe_text import from_cell
 
 KIND_STRENGTH = 2.0
 """Verdicts that the rate of a kind is worth before there are any: half of them confirm."""
@@ -144,7 +145,8 @@ def _of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Verdict]:
     for row in rows:
         answer = str(row["verdict"] or "").strip().lower()
         if answer in ANSWERS:
-            found.append(Verdict(str(row["finding_id"]), str(row["kind"]), str(row["category"]), ANSWERS[answer]))
+            names = (str(from_cell(row[column])) for column in ("finding_id", "kind", "category"))
+            found.append(Verdict(*names, confirmed=ANSWERS[answer]))
         elif answer not in ("", "open"):
             raise ValueError(f"the verdict {row['verdict']!r} is none of confirmed, rejected and open")
     return found

@@ -6,6 +6,7 @@ from typing import TextIO
 from contextual_anomaly.checking.exports.to_review import to_review
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.review.verdicts import Reviewed
+from contextual_anomaly.runtime.safe_text import to_cell
 
 COLUMNS: tuple[str, ...] = (
     "finding_id",
@@ -53,7 +54,7 @@ class Export:
                 **finding.attributes,
                 **dict(zip(("x", "y", "width", "height"), finding.box or (), strict=False)),
             }
-            self.rows.writerow(row)
+            self.rows.writerow({name: to_cell(value) for name, value in row.items()})
         self.out.flush()
 
     def close(self) -> dict[str, str]:

@@ -54,8 +54,8 @@ class HtmlPage:
         if not self.promise and result.calibration is not None:
             limits = result.false_alarms
             self.promise = (
-                f"At most {limits.unexpected:.3g} of genuine objects and {limits.missing:.3g} of rightly absent classes are "
-                f"flagged (model {result.model}{f', detector {result.detector}' if result.detector else ''})."
+                f"At most {100 * limits.unexpected:.3g} % of genuine objects and {100 * limits.missing:.3g} % of rightly absent "
+                f"classes are flagged (model {result.model}{f', detector {result.detector}' if result.detector else ''})."
             )
         if image.strength:
             self.flagged += 1
