@@ -16,8 +16,7 @@ def outcomes(path: Path, read: Callable[[], object], every: int = 1) -> Counter[
         every: of so many bits, one is flipped.
 
     Returns:
-        How often the reader ended in each of: "clear", a message that names the file; "same", the right content, as the
-        bit has no meaning; "silent", other content; "traceback", another exception than UserError.
+        How often the reader came to each of `torture.OUTCOMES`.
     """
     content, right, found = path.read_bytes(), read(), Counter()
     try:
@@ -26,7 +25,7 @@ def outcomes(path: Path, read: Callable[[], object], every: int = 1) -> Counter[
             damaged[bit // 8] ^= 1 << bit % 8
             path.write_bytes(damaged)
             try:
-                found["same" if read() == right else "silent"] += 1
+                found["harmless" if read() == right else "silent"] += 1
             except UserError as error:
                 found["clear" if str(path) in str(error) else "traceback"] += 1
             except Exception:
