@@ -13,6 +13,7 @@ from typing import Annotated
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime import renamed
+from contextual_anomaly.runtime.atomic import keep_digests
 from contextual_anomaly.runtime.extras import installation_advice
 from contextual_anomaly.runtime.progress import configure_logging
 from contextual_anomaly.runtime.provenance import recorded
@@ -93,6 +94,8 @@ def application(commands: Iterable[str] = COMMANDS):
     ) -> None:
         """Options of every command."""
         start = time.monotonic()
+        if usage is not None:
+            keep_digests()
         command = ALIASES.get(context.invoked_subcommand or "", context.invoked_subcommand or "")
 
         def report_usage() -> None:

@@ -16,6 +16,7 @@ from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
+from contextual_anomaly.runtime.atomic import read_text
 from contextual_anomaly.stats.log_odds import expit
 
 DEFAULT_MODEL = "ensemble"
@@ -231,7 +232,13 @@ def _listing_model(results: Path) -> str:
             f"{path}: reading it needs the package pyyaml; name the model instead, as --model ensemble."
         ) from error
 
-    return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
+    try:
+        text = read_text(path, "the settings of the run")
+        return str(yaml.safe_load(text)["anomalies"]["models"][0])
+    except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"{path}: not the settings of a run, or damaged. Delete it and run again, or give --model."
+        ) from error
 
 
 def read_objects(given: list[str] | str) -> dict[str, float]:

@@ -19,6 +19,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import to_numpy
 from contextual_anomaly.runtime.atomic import atomic_write, require_file
 from contextual_anomaly.runtime.provenance import made_by
+from contextual_anomaly.runtime.system_errors import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,8 +268,8 @@ def _opened(path: str | Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:  # pq.read_table would import pandas
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the system; Arrow's own have no number
+        if problem := in_words(error, path):  # of the system; Arrow's own have no number
+            raise UserError(f"{path}: {problem.removeprefix(f'{path}: ')}") from error
         raise UserError(
             f"{path}: not a readable Parquet file, or damaged ({error}). Delete it and run again."
         ) from error

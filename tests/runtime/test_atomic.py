@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write, is_whole, read_manifest, require_whole
+from contextual_anomaly.runtime import atomic
+from contextual_anomaly.runtime.atomic import (
+    atomic_folder,
+    atomic_write,
+    is_whole,
+    read_manifest,
+    read_text,
+    require_whole,
+    write_rows,
+)
+from tests.torture.damage import outcomes
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):
@@ -178,3 +188,18 @@ def test_an_error_of_the_block_itself_comes_through(tmp_path):
         _ = 1 / 0
     with pytest.raises(UserError, match="nowhere: there is no such file"), atomic_write(tmp_path / "out.csv"):
         (tmp_path / "nowhere").read_text()
+
+
+def test_a_file_that_has_no_digest_of_its_own_has_one_beside_it_in_the_workflow(tmp_path, monkeypatch):
+    path = tmp_path / "images.csv"
+    write_rows([{"status": "run"}], ["status"], path)
+    assert [p.name for p in tmp_path.iterdir()] == ["images.csv"]
+    monkeypatch.setattr(atomic, "_digests_wanted", False)  # as before, in the end
+    atomic.keep_digests()
+    write_rows([{"status": "run"}], ["status"], path)
+    subprocess.run(["sha256sum", "--check", "--strict", ".images.csv.sha256"], cwd=tmp_path, check=True)
+    assert read_text(path, "a table") == "status\nrun\n"
+    assert outcomes(path, lambda: read_text(path, "a table")).keys() == {"clear"}
+    (tmp_path / ".images.csv.sha256").unlink()
+    path.write_text("meant")
+    assert read_text(path, "a table") == "meant"

@@ -103,7 +103,7 @@ class Project:
         # What a cache holds is linked to, whole folders too.
         for path in (Path(top) / name for top, _, names in os.walk(results, followlinks=True) for name in names):
             timing = "logs" in path.parts or path.name.endswith(".timing.json")
-            if not timing and path.name != ".snakemake_timestamp":
+            if not timing and path.name != ".snakemake_timestamp" and path.suffix != ".sha256":
                 content = path.read_bytes()
                 if path.name == "report.html":
                     content = without_times(content)

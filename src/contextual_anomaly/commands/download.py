@@ -32,6 +32,7 @@ def download(
 
     from contextual_anomaly.download.transfer import RemoteFile, RetryPolicy, fetch, new_session
     from contextual_anomaly.errors import UserError
+    from contextual_anomaly.runtime.atomic import digest_file, write_digest
     from contextual_anomaly.runtime.locks import only_one
     from contextual_anomaly.runtime.progress import track_bytes
 
@@ -41,6 +42,10 @@ def download(
     retry = RetryPolicy()
     with only_one(output), track_bytes(output.name) as progress:
         source = fetch(wanted, output, new_session(retry), retry, progress)
+        if source and wanted.sha256:
+            write_digest(output, wanted.sha256)
+        elif source:
+            digest_file(output).unlink(missing_ok=True)
     checked = "checksum verified" if sha256 else "no checksum was given"
     logger.info(
         f"{output}: {output.stat().st_size:,} bytes, {checked}, " + (f"from {source}" if source else "was there")

@@ -41,14 +41,14 @@ def write_report(
     from contextual_anomaly.report.gallery import strongest, write_figure
     from contextual_anomaly.report.page import render
     from contextual_anomaly.report.summary import summarize, write_summary
-    from contextual_anomaly.runtime.atomic import atomic_write, require_file
+    from contextual_anomaly.runtime.atomic import atomic_write, read_text
 
     unclear = [entry for entry in model if "=" not in entry]
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
     families = dict(entry.split("=", 1) for entry in model)
     run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [])
-    settings = require_file(configuration, "the settings of the run").read_text(encoding="utf-8")
+    settings = read_text(configuration, "the settings of the run")
     galleries = {
         name: strongest(run.anomalies(name), run.annotations, run.image_sizes, images, gallery)
         for name in run.listings[:1]

@@ -19,6 +19,7 @@ from contextual_anomaly.formats.csv_tables import read_csv, read_json_lines
 from contextual_anomaly.formats.recognize import READ, as_coco, refuse_other_files
 from contextual_anomaly.formats.xml import read_cvat, read_voc, read_xml
 from contextual_anomaly.formats.yolo import SPLITS, YoloSet, find_yolo, read_yolo
+from contextual_anomaly.runtime.atomic import require_file
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,7 @@ def read_annotations(path: str | Path, options: Options | None = None) -> Source
     report = ReadingReport(str(path))
     if path.is_dir():
         return _read_folder(path, report, options)
-    if not path.is_file():
-        raise UserError(f"{path}: annotations were expected, there is no such file.")
-    return _read_file(path, report, options)
+    return _read_file(require_file(path, "a file of annotations"), report, options)
 
 
 def _read_file(path: Path, report: ReadingReport, options: Options) -> Source:

@@ -12,7 +12,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
-from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.atomic import read_text, require_file
 from contextual_anomaly.runtime.safe_text import from_cells
 from contextual_anomaly.scenes import Scenes, read_scenes
 
@@ -114,7 +114,7 @@ class FinishedRun:
         if not path.is_file():
             return {}
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(read_text(path, "a file of a step"))
         except ValueError as error:
             raise UserError(f"{path}: not a readable JSON file ({error}). Delete it and run again.") from error
 

@@ -50,7 +50,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.report.finished_run import SPLITS, FinishedRun
 from contextual_anomaly.report.frames import groups_of, rows_of
-from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.atomic import atomic_write, read_text
 
 DIGITS = 6  # significant digits, as in the CSV files
 
@@ -117,7 +117,7 @@ def read_summary(path: Path) -> Summary:
         UserError: The file is missing or is no such file.
     """
     try:
-        summary = json.loads(require_file(path, "the summary of a run").read_text(encoding="utf-8"))
+        summary = json.loads(read_text(path, "the summary of a run"))
     except ValueError as error:
         raise UserError(f"{path}: not a readable JSON file ({error}).") from error
     if not isinstance(summary, dict) or not all(name.count(".") == 3 and "value" in summary[name] for name in summary):

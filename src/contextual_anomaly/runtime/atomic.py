@@ -32,6 +32,11 @@ from contextual_anomaly.runtime.system_errors import in_words
 if TYPE_CHECKING:
     import pandas as pd
 
+OWN_DIGEST_KEPT_BESIDE = (".csv", ".json", ".yaml", ".onnx")
+"""Endings of files that later steps read and that have no place for a digest of their own."""
+
+_digests_wanted = False
+
 MANIFEST = ".manifest.json"
 """File in a folder of `atomic_folder`: size in bytes and SHA-256 digest of each of its files."""
 
@@ -64,7 +69,35 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
+            if not (_digests_wanted and path.suffix in OWN_DIGEST_KEPT_BESIDE):
+                os.replace(temporary, path)
+                return
+            found = digest(temporary)
+            digest_file(path).unlink(missing_ok=True)
             os.replace(temporary, path)
+            write_digest(path, found)
+
+
+def keep_digests() -> None:
+    """Have `atomic_write` keep digests of files that later steps read, from now on; the workflow wants them."""
+    global _digests_wanted
+    _digests_wanted = True
+
+
+def digest_file(path: Path) -> Path:
+    """Return where the digest of a file is kept: a hidden file beside it, for `sha256sum --check`."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def write_digest(path: Path, found: str) -> None:
+    """Keep the digest of a file, which `require_file` compares.
+
+    Args:
+        path: the file.
+        found: its SHA-256 digest, 64 hexadecimal digits.
+    """
+    beside = digest_file(path)
+    beside.write_text(f"{found}  {path.name}\n", encoding="utf-8")
 
 
 @contextmanager
@@ -180,12 +213,41 @@ def write_json(value: object, path: str | Path, indent: int | None = None) -> No
 
 
 def require_file(path: str | Path, what: str) -> Path:
-    """``path`` if it is a file, else a UserError that says ``what`` was expected there."""
+    """Return ``path`` if it is a file, and the file that was written where a digest of that is kept.
+
+    Args:
+        path: the file.
+        what: what was expected there, for the message.
+
+    Raises:
+        UserError: there is no file, or it has changed since it was written.
+    """
     path = Path(path)
     if not path.is_file():
         found = "a folder is there" if path.is_dir() else "there is no such file"
         raise UserError(f"{path}: {what} was expected, {found}.")
+    beside = digest_file(path)
+    # A link leads into a cache of the workflow, which has put it there without its digest.
+    if beside.is_file() and not path.is_symlink():
+        expected = beside.read_bytes().split()[:1]
+        if expected and expected[0] != digest(path).encode():
+            raise UserError(
+                f"{path}: has changed since it was written. Delete it and run again; if the change was meant, delete "
+                f"{beside} instead."
+            )
     return path
+
+
+def read_text(path: str | Path, what: str) -> str:
+    """Return the text of a file that passes `require_file`.
+
+    Raises:
+        UserError: there is no file, it has changed since it was written, or it is not UTF-8.
+    """
+    try:
+        return require_file(path, what).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text in UTF-8, or damaged ({error}). Delete it and run again.") from error
 
 
 @contextmanager

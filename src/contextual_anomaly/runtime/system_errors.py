@@ -27,6 +27,9 @@ HINTS = {
 
 MEMORY = (
     "insufficient memory",
+    "failed to allocate",
+    "failed to launch worker thread",
+    "resource temporarily unavailable",
     "cannot allocate memory",
     "failed to map segment",
     "out of memory",
