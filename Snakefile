@@ -103,6 +103,17 @@ rule audit:
         expand(rules.audit_annotations.output, auditor=AUDITORS),
 
 
+rule pretrained:
+    input:
+        expand(
+            [
+                f"{R}/pretrained/{{packaged}}.safetensors",
+                f"{R}/pretrained/{{packaged}}.json",
+            ],
+            packaged=PRETRAINED,
+        ),
+
+
 rule report:
     input:
         rules.write_report.output,

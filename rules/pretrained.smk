@@ -157,14 +157,3 @@ if PRETRAINED:
             " --scenes {input.scenes} {params.calibrations} {params.rates} --settings {params.settings:q}"
             " --data-licence {params.licence:q} --evaluated-on {params.evaluated_on:q} --output {output.card}"
             " > {log.text} 2>&1"
-
-
-rule pretrained:
-    input:
-        expand(
-            [
-                f"{R}/pretrained/{{packaged}}.safetensors",
-                f"{R}/pretrained/{{packaged}}.json",
-            ],
-            packaged=PRETRAINED,
-        ),

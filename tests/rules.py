@@ -27,4 +27,4 @@ def parsed_rules(*configfiles: Path) -> dict[str, Rule]:
 def all_rules() -> dict[str, Rule]:
     """Return the rules of every configuration: those of the synthetic world, and those of COCO with a Darknet detector."""
     coco = [ROOT / "workflow/config" / name for name in ("coco2017.yaml", "coco2017_yolov3.yaml")]
-    return parsed_rules(*coco) | parsed_rules()
+    return parsed_rules(coco[0]) | parsed_rules(*coco) | parsed_rules()

@@ -56,6 +56,7 @@ def test_what_a_person_asks_for_is_a_target():
         "experiment1",
         "experiment2",
         "audit",
+        "pretrained",
         "report",
     }
 

@@ -81,7 +81,7 @@ def test_every_setting_is_on_the_page_with_its_meaning(site):
 
     def paths(section, prefix=""):
         for name, value in section.items():
-            if isinstance(value, dict):
+            if isinstance(value, dict) and value:
                 yield from paths(value, f"{prefix}{name}.")
             else:
                 yield prefix + name
