@@ -225,3 +225,19 @@ def test_images_of_annotations_are_found_in_their_folder(results, photo):
     outside = replace(moved, file_name=f"../{photo.parent.name}/{photo.name}", objects=(), width=None)
     _, page = page_of([outside], folder=photo.parent)
     assert page.images == []
+
+
+def test_the_page_promises_only_what_the_calibration_holds_for(results):
+    _, page = page_of(results)
+    assert "At most 1 % of genuine objects" in " ".join(page.text)
+    _, page = page_of([replace(results[0], calibration="annotations")])
+    assert "Flagged up to p = 0.01" in " ".join(page.text)
+    _, page = page_of([replace(results[0], calibration=None)])
+    assert "Flagged" not in " ".join(page.text)
+
+
+def test_objects_of_one_class_are_one_chip(results):
+    twice = replace(results[0], objects=(*results[0].objects, results[0].objects[1]))
+    _, page = page_of([twice])
+    assert "surfboard ×2" in page.text
+    assert page.text.count("surfboard") == 0

@@ -1,6 +1,7 @@
 """Findings as one HTML page that needs nothing beside it: images, what is flagged in them, and why; sortable."""
 
 from base64 import b64encode
+from collections import Counter
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -51,12 +52,7 @@ class HtmlPage:
             self.errors += 1
             if len(self.problems) < MOST_LISTED:
                 self.problems.append(f"{image.path}: {result.error.message}")
-        if not self.promise and result.calibration is not None:
-            limits = result.false_alarms
-            self.promise = (
-                f"At most {100 * limits.unexpected:.3g} % of genuine objects and {100 * limits.missing:.3g} % of rightly absent "
-                f"classes are flagged (model {result.model}{f', detector {result.detector}' if result.detector else ''})."
-            )
+        self.promise = self.promise or _promise(result)
         if image.strength:
             self.flagged += 1
             self.findings += sum(bool(finding.kind) for finding in image.findings)
@@ -67,12 +63,13 @@ class HtmlPage:
             if len(self.names) < MOST_LISTED:
                 self.names.append(image.path)
 
-    def close(self) -> None:
-        """Write the counts and the end of the page."""
+    def close(self) -> dict[str, str]:
+        """Write the counts and the end of the page; nothing lies beside it."""
         summary = f"{self.findings:,} findings in {self.flagged:,} of {self.flagged + self.unflagged:,} images. {self.promise}"
         rest = _details(f"{self.unflagged:,} without findings", self.names)
         rest += _details(f"{self.errors:,} could not be read whole", self.problems)
         self.out.write(self.foot.replace("<!-- summary -->", _text(summary)).replace("<!-- rest -->", rest))
+        return {}
 
     def _picture(self, image: ReviewedImage) -> str:
         """Return the image with its boxes as an element; without pixels, the boxes on white; "" without boxes."""
@@ -103,6 +100,20 @@ class HtmlPage:
         )
 
 
+def _promise(result: CheckResult) -> str:
+    """Return what is promised of false alarms, "" where an answer has no p-values."""
+    if result.calibration is None:
+        return ""
+    limits = result.false_alarms
+    by = f"(model {result.model}{f', detector {result.detector}' if result.detector else ''})"
+    if result.detector and result.calibration != "detections":
+        return f"Flagged up to p = {limits.unexpected:.3g} and, of missing classes, {limits.missing:.3g} {by}."
+    return (
+        f"At most {100 * limits.unexpected:.3g} % of genuine objects and {100 * limits.missing:.3g} % of rightly absent "
+        f"classes are flagged {by}."
+    )
+
+
 def _pixels(image: ReviewedImage, folder: Path | None) -> np.ndarray | None:
     """Return the pixels of an image; None where it is not there or cannot be read."""
     path: Path | None = Path(image.path)
@@ -123,7 +134,10 @@ def _article(image: ReviewedImage, picture: str, note: str | None) -> str:
     # Numbers are those that `with_boxes` writes beside boxes of several names.
     boxed = list(dict.fromkeys(f.category for f in flagged if f.box is not None))
     number = {name: f"{place} " for place, name in enumerate(boxed, 1)} if len(boxed) > 1 else {}
-    chips = "".join(_chip(finding, number.get(finding.category, "")) for finding in flagged)
+    alike = Counter((finding.kind, finding.category) for finding in flagged)
+    each = {(finding.kind, finding.category): finding for finding in reversed(flagged)}  # the strongest of each
+    shown = sorted(each.values(), key=lambda finding: -finding.strength)
+    chips = "".join(_chip(f, number.get(f.category, ""), alike[f.kind, f.category]) for f in shown)
     also = f'<p class="also">also there: {_text(", ".join(others))}</p>' if others else ""
     remark = f'<p class="also">{_text(note)}</p>' if note else ""
     classes = " ".join(sorted({finding.category for finding in flagged}))
@@ -133,8 +147,8 @@ def _article(image: ReviewedImage, picture: str, note: str | None) -> str:
     )
 
 
-def _chip(finding: Finding, number: str) -> str:
-    """Return a finding as a chip, with its figures and its reason behind it."""
+def _chip(finding: Finding, number: str, alike: int) -> str:
+    """Return findings of one class as a chip, with the figures of the strongest and its reason behind it."""
     said = [f"p = {finding.attributes['p_value']:.2g}"] if "p_value" in finding.attributes else []
     if "probability" in finding.attributes:
         said.append(f"expected with {100 * float(finding.attributes['probability']):.2g} %")
@@ -142,6 +156,7 @@ def _chip(finding: Finding, number: str) -> str:
         said.append(f"right with {100 * float(finding.attributes['true_probability']):.0f} %, by the verdicts")
     why = f"; {finding.explanation}" if finding.explanation else ""
     name = f"missing: {finding.category}" if finding.kind == MISSING else f"{number}{finding.category}"
+    name += f" ×{alike}" if alike > 1 else ""
     return f'<li><b class="{_text(finding.kind)}">{_text(name)}</b> <span>{_text(", ".join(said) + why)}</span></li>'
 
 
