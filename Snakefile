@@ -39,6 +39,10 @@ rule all:
         WORLD_FILES,
         expand(rules.annotations.output, split=SPLITS),
         rules.scenes.output,
+        expand(
+            rules.object_geometry.output,
+            split=SPLITS if any(map(uses_geometry, MODELS)) else [],
+        ),
         expand(MODEL, model=MODELS),
         expand(rules.fit.output, model=SETTINGS.models),
         expand(CALIBRATION, model=MODELS),

@@ -14,6 +14,7 @@ from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.registry import module_of_family
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
+from contextual_anomaly.runtime.atomic import require_whole
 from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
 from contextual_anomaly.workflow.closing import closing_message
 from contextual_anomaly.workflow.source_digest import source_digest
@@ -161,6 +162,13 @@ if DETECTORS and not VAL_IMAGES:
         "configuration: there are no validation images for the detectors. Set downloads.images to subset or archive,"
         f" or put the images into {SETTINGS.dataset.val_images}/ of the local copy (dataset.local_copy)."
     )
+
+# Images that are missing, by the manifest of their folder: Snakemake itself looks no further than the folder.
+try:
+    if VAL_IMAGES:
+        require_whole(VAL_IMAGES)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 
 def estimators(model):

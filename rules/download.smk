@@ -61,7 +61,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
         input:
             archive=IMAGE_ARCHIVE,
         output:
-            images=directory(f"{DOWNLOADS}/val2017"),
+            # The command replaces what is there, under a lock: another workflow may share it.
+            images=update(directory(f"{DOWNLOADS}/val2017")),
         log:
             text=f"{DOWNLOADS}/logs/unpack_images.log",
             usage=f"{DOWNLOADS}/logs/unpack_images.usage.json",
@@ -81,7 +82,8 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
         input:
             image_table=IMAGES.format(split="val"),
         output:
-            images=directory(IMAGE_SUBSET),
+            # The command replaces what is there, under a lock: another workflow may share it.
+            images=update(directory(IMAGE_SUBSET)),
             report=f"{IMAGE_SUBSET}.csv",
         log:
             text=f"{IMAGE_SUBSET}.log",

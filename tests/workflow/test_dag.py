@@ -2,10 +2,13 @@
 
 import json
 import re
+import shutil
 from contextlib import contextmanager
 
 import pytest
 import yaml
+
+from contextual_anomaly.runtime.atomic import atomic_folder
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +32,40 @@ def edited(project, name):
 
 def test_a_run_that_is_complete_has_nothing_to_do(pretended):
     assert pretended.planned() == {}
+
+
+@pytest.mark.parametrize("settings", [(), ("workflow/config/coco2017.yaml",)])
+def test_an_output_that_is_deleted_is_made_again(fresh, settings):
+    """Snakemake makes a missing file again if a later step has to run, or if it is a target: all outputs are targets.
+
+    Downloads are not, nor what is unpacked from them: they may be deleted where space is short.
+    """
+    plan = fresh.snakemake("--workflow-profile", "none", "--dry-run", "--forceall", settings=settings).stdout
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", plan, re.MULTILINE)
+
+    def files(kind: str, of: str | None = None) -> set[str]:
+        lists = [re.search(rf"^    {kind}: (.*)$", job, re.MULTILINE) for rule, job in jobs if of in (None, rule)]
+        return {name for found in lists if found for name in found[1].split(", ")}
+
+    assert len(files("output")) > 100
+    assert {name for name in files("output") - files("input", "all") if not name.startswith("data/")} == set()
+
+
+def test_an_image_that_is_missing_is_named_before_anything_runs(fresh):
+    folder = fresh.folder / "results/world/val2017"
+    with atomic_folder(folder) as temporary:
+        for name in ("1.jpg", "2.jpg"):
+            (temporary / name).write_text("an image")
+    fresh.snakemake("--dry-run", "models")
+    (folder / "2.jpg").unlink()
+    done = fresh.snakemake("--dry-run", "models", check=False)
+    assert done.returncode != 0
+    assert (
+        "results/world/val2017: 1 of the 2 files of its manifest are damaged, the first: 2.jpg is missing."
+        " Delete the folder and run again." in done.stdout
+    )
+    shutil.rmtree(folder)
+    assert fresh.planned("results/world/val2017")["world_images"] == 1
 
 
 @pytest.mark.parametrize(
