@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Calibration",
+    "CheckResult",
+    "Checker",
     "ContextAnomalyDetector",
     "ContextModel",
     "Prediction",
@@ -23,6 +25,7 @@ __all__ = [
     "count_instances",
     "find_label_issues",
     "list_anomalies",
+    "load",
     "load_model",
     "read_calibration",
     "read_coco",
@@ -32,6 +35,8 @@ __all__ = [
 
 _MODULES = {
     "Calibration": "models.calibration",
+    "CheckResult": "checking.results",
+    "Checker": "checking.checker",
     "ContextAnomalyDetector": "models.estimator",
     "ContextModel": "models.base",
     "Prediction": "predict",
@@ -43,6 +48,7 @@ _MODULES = {
     "count_instances": "scenes",
     "find_label_issues": "audit.label_issues",
     "list_anomalies": "anomalies",
+    "load": "checking.checker",
     "load_model": "models.registry",
     "read_calibration": "models.calibration",
     "read_coco": "coco.reader",

@@ -1,6 +1,8 @@
 # The public names, for type checkers; `__init__.py` imports them when they are first used.
 from contextual_anomaly.anomalies import Rates, Thresholds, list_anomalies
 from contextual_anomaly.audit.label_issues import find_label_issues
+from contextual_anomaly.checking.checker import Checker, load
+from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.coco.reader import read_instances as read_coco
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
@@ -13,6 +15,8 @@ from contextual_anomaly.scenes import Scenes, count_instances, read_scenes
 
 __all__ = [
     "Calibration",
+    "CheckResult",
+    "Checker",
     "ContextAnomalyDetector",
     "ContextModel",
     "Prediction",
@@ -25,6 +29,7 @@ __all__ = [
     "count_instances",
     "find_label_issues",
     "list_anomalies",
+    "load",
     "load_model",
     "read_calibration",
     "read_coco",

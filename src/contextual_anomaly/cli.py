@@ -23,7 +23,7 @@ from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-FOR_PEOPLE = ("predict", "models", "audit", "summary_table")
+FOR_PEOPLE = ("check", "predict", "models", "audit", "summary_table")
 """What a person uses, in the order of --help."""
 STAGES = (
     "world_annotations",

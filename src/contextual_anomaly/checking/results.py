@@ -41,6 +41,8 @@ from typing import Any
 SCHEMA = "contextual-anomaly.check/1"
 BASE, REST = "(base)", "(rest)"
 """Attributions that belong to no class: before any other class counts, and what remains."""
+NOTHING_TO_COMPARE = "nothing to compare"
+"""How the note of an image begins that has too few classes for an answer."""
 CLASSES_IN_TEXT = 4
 LEAST_IN_TEXT = 0.05  # smaller attributions (in log-odds) are left out of the text
 
@@ -203,6 +205,11 @@ class CheckResult:
     def missing(self) -> list[MissingClass]:
         """The flagged absent classes, the most probable first."""
         return [found for found in self.absent if found.flagged]
+
+    @property
+    def notes(self) -> list[str]:
+        """The parts of the note."""
+        return self.note.split("; ") if self.note else []
 
     @property
     def flagged(self) -> bool:

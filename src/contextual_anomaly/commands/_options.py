@@ -5,6 +5,19 @@ from typing import Annotated
 
 import typer
 
+
+def Rate(text: str | float) -> float:  # Typer shows the name of a parser
+    """Return a rate that is written as a share or in per cent: 0.01, 1%."""
+    number = str(text).strip()
+    try:
+        rate = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        rate = -1.0
+    if not 0 < rate < 1:
+        raise typer.BadParameter(f"{text!r}: a rate such as 1% or 0.01 was expected, above 0 and below 1.")
+    return rate
+
+
 AnnotationTable = Annotated[Path, typer.Option(help="Annotations of the split (Parquet).")]
 CategoryTable = Annotated[Path, typer.Option(help="Classes of the split (Parquet).")]
 ImageTable = Annotated[Path, typer.Option(help="Images of the split (Parquet).")]

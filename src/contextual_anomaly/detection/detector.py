@@ -15,20 +15,19 @@ import pandas as pd
 
 from contextual_anomaly.detection.detections import ABSENT, REPORT, RUN, UNREADABLE, DetectionTables
 from contextual_anomaly.detection.detector_families.registry import DETECTOR_FAMILIES
+from contextual_anomaly.detection.image_boxes import boxes_in_image
 from contextual_anomaly.detection.image_reading import ReadImage, UnreadableImage, find_files, map_ahead, read_image
 from contextual_anomaly.detection.letterbox import Placement
 from contextual_anomaly.detection.names import match_names, read_names
 from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.onnx_header import has_names
 from contextual_anomaly.detection.sessions import ON_PROCESSOR, available
-from contextual_anomaly.detection.suppression import above_threshold, box_non_max_suppression
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.choices import Backend, DetectorFamily, Resize
 from contextual_anomaly.runtime.progress import track
 
 logger = logging.getLogger(__name__)
 
-MANY_INVERTED = 0.1  # of the boxes of an image; a few of no confidence may be anything
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 MANY_WRONG = 0.5  # of the boxes of all images
 
@@ -230,27 +229,13 @@ class Detector:
         best = np.zeros(len(self.categories), np.float32)
         if len(scores):
             best[self.columns] = scores.max(0)
-        # Boxes that were not decoded have logarithms for sizes: of small boxes, below zero.
-        inverted = len(corners) and ((corners[:, 2:] - corners[:, :2]) < -0.01).any(1).mean() > MANY_INVERTED
-        likely = (scores > self.score_threshold).any(1)
-        corners, scores = corners[likely], scores[likely]
-        if inverted or not np.isfinite(corners).all():
-            what = "have sides below zero" if inverted else "are not finite"
-            raise UserError(
-                f"{network.path}: boxes of {item.row['file_name']} {what}. The file is of another family than was chosen, "
-                "or decodes its boxes otherwise."
-            )
-        if network.family.suppresses_itself:
-            corners, output, score = above_threshold(corners, scores, self.score_threshold)
-        else:
-            corners, output, score = box_non_max_suppression(corners, scores, self.score_threshold, self.nms_threshold)
         assert item.place is not None
-        in_image = item.place.to_image(corners)
-        size = in_image[:, 2:] - in_image[:, :2]
-        category_id = self.categories["category_id"].to_numpy()[self.columns[output]]
-        rows = np.column_stack([category_id, score, in_image[:, :2], size])
-        inside = (size > 0).all(1)  # something of the box lies in the image
-        return _Found(rows[inside], best, int((~inside).sum()), int((size[inside].max(1) < 1).sum()))
+        found = boxes_in_image(
+            network, item.row["file_name"], item.place, corners, scores, self.score_threshold, self.nms_threshold
+        )
+        category_id = self.categories["category_id"].to_numpy()[self.columns[found.output]]
+        rows = np.column_stack([category_id, found.score, found.box])
+        return _Found(rows, best, found.outside, found.below_a_pixel)
 
     def _check(self, found: Iterable["_Found"]) -> None:
         """Refuse boxes that are none, with the likely cause."""

@@ -81,13 +81,13 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
         )
     by_plain: dict[str, list[str]] = {}
     for name in classes:
-        by_plain.setdefault(_plain(name), []).append(name)
-    other = {_plain(a): _plain(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
+        by_plain.setdefault(plain_name(name), []).append(name)
+    other = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
 
     def match(name: str) -> str | None:
         if name in classes:
             return name
-        plain = _plain(name)
+        plain = plain_name(name)
         same = by_plain.get(plain) or by_plain.get(other.get(plain, ""), [])
         return same[0] if len(same) == 1 else None
 
@@ -106,15 +106,15 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
     return np.array([classes.index(str(name)) for name in matched])
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a name without case and separators."""
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
 def _with_suggestion(name: str, unused: list[str]) -> str:
     """Return a name in quotes, with the most similar of the data set's unused names."""
-    near = get_close_matches(_plain(name), [_plain(other) for other in unused], n=1, cutoff=0.7)
-    meant = next((other for other in unused if near and _plain(other) == near[0]), None)
+    near = get_close_matches(plain_name(name), [plain_name(other) for other in unused], n=1, cutoff=0.7)
+    meant = next((other for other in unused if near and plain_name(other) == near[0]), None)
     return f"{name!r} (did you mean {meant!r}?)" if meant else repr(name)
 
 

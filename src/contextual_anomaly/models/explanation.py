@@ -53,6 +53,7 @@ def explain(
     presence: Shaped[np.ndarray, "F C"],
     target: Int[np.ndarray, " F"],
     geometry: Float[np.ndarray, "F A G"] | None = None,
+    least: float = 0.0,
 ) -> Explanation:
     """Explain the answers of a model.
 
@@ -62,10 +63,11 @@ def explain(
         presence: [F, C] the scene of each answer; the presence of the target itself does not count.
         target: [F] index of the class that each answer is about.
         geometry: [F, A, G] of the scenes.
+        least: classes that are less probably present get no Shapley value; what they add is part of the base.
     """
     presence = np.array(presence, np.float32)
     if not isinstance(model, WithContributions):
-        return _shapley(model, variant, presence, target, geometry)
+        return _shapley(model, variant, presence, target, geometry, least)
     rows = np.arange(len(target))
     presence[rows, target] = 0
     log_odds = model.log_odds(presence, geometry)[variant][rows, target].astype(np.float64)
@@ -74,7 +76,12 @@ def explain(
 
 
 def _shapley(
-    model: ContextModel, variant: int, presence: np.ndarray, target: np.ndarray, geometry: np.ndarray | None
+    model: ContextModel,
+    variant: int,
+    presence: np.ndarray,
+    target: np.ndarray,
+    geometry: np.ndarray | None,
+    least: float,
 ) -> Explanation:
     """Explain by Shapley values of the classes that matter most on their own; answers about one scene together."""
     base, log_odds = np.empty((2, len(target)))
@@ -82,23 +89,24 @@ def _shapley(
     for rows in _of_one_scene(presence, geometry):
         first = rows[0]
         where = None if geometry is None else geometry[first]
-        pool = np.flatnonzero(presence[first] > 0)
+        there = presence[first] > 0
+        pool = np.flatnonzero(there & (presence[first] >= least))
+        always = np.flatnonzero(there & (presence[first] < least))
         together = len(pool) <= PLAYERS + 1 and len(rows) > 1
         subsets, worth = np.empty((0, 0), bool), np.empty((0, 0))
         if together:
-            subsets = _subsets(pool, presence.shape[1])
+            subsets = _subsets(pool, always, presence.shape[1])
             worth = log_odds_of_subsets(model, presence[first], subsets, target[rows], where)[variant]
         for number, row in enumerate(rows):
             asked = target[row : row + 1]
             others = pool[pool != asked]
             players = others if len(others) <= PLAYERS else _strongest(model, variant, others, asked)
-            if together:
-                always = np.setdiff1d(others, players)
-                kept = ~subsets[:, asked[0]] & subsets[:, always].all(1)
-                of_sets = worth[kept, number]
+            weaker = np.setdiff1d(others, players)
+            if together and asked[0] not in always:
+                of_sets = worth[~subsets[:, asked[0]] & subsets[:, weaker].all(1), number]
             else:
-                own = _subsets(players, presence.shape[1])
-                own[:, np.setdiff1d(others, players)] = True
+                fixed = np.setdiff1d(np.append(always, weaker), asked)
+                own = _subsets(players, fixed, presence.shape[1])
                 of_sets = log_odds_of_subsets(model, presence[row], own, asked, where)[variant, :, 0]
             of_sets = of_sets.astype(np.float64)
             base[row], log_odds[row] = of_sets[0], of_sets[-1]
@@ -116,10 +124,11 @@ def _of_one_scene(presence: np.ndarray, geometry: np.ndarray | None) -> list[np.
     return [rows for rows in np.split(np.arange(len(presence)), np.flatnonzero(new) + 1) if len(rows)]
 
 
-def _subsets(players: np.ndarray, classes: int) -> np.ndarray:
-    """Return [2^m, C] every set of the players, in the order of `shapley.coalitions`."""
+def _subsets(players: np.ndarray, always: np.ndarray, classes: int) -> np.ndarray:
+    """Return [2^m, C] every set of the players, in the order of `shapley.coalitions`, each with the same others."""
     sets = shapley.coalitions(len(players))
     subsets = np.zeros((len(sets), classes), bool)
+    subsets[:, always] = True
     subsets[:, players] = sets
     return subsets
 

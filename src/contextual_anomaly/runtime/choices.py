@@ -56,3 +56,10 @@ class ExportFormat(StrEnum):
     coco = "coco"
     label_studio = "label-studio"
     cvat = "cvat"
+
+
+class AnswerFormat(StrEnum):
+    """How `check` writes its answers."""
+
+    text = "text"
+    jsonl = "jsonl"

@@ -1,0 +1,100 @@
+"""Which files a context model is made of: shipped with the package, of a run of the workflow, or given by a person."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from contextual_anomaly import pretrained
+from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.base import ContextModel, variant_index
+from contextual_anomaly.models.calibration import Calibration, read_calibration
+from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.models.store import read_model
+
+SUFFIX = ".safetensors"
+USUAL = "ensemble"
+"""The model of a run that does not say which of its models lists anomalies."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A loaded model.
+
+    Attributes:
+        model: the model.
+        variant: index of the variant that answers.
+        annotated: its calibration for objects that people marked; None where there is none.
+        behind_detector: its calibration for the objects of a detector; None where there is none.
+    """
+
+    model: ContextModel
+    variant: int
+    annotated: Calibration | None
+    behind_detector: Calibration | None
+
+
+def model_files(
+    model: str | Path | None, run: str | Path | None, calibration: str | Path | None, detector: str
+) -> ModelFiles:
+    """Load a model and its calibrations.
+
+    Args:
+        model: name of a model, or its file; None for the run's, or else the package's.
+        run: folder of the results of a run.
+        calibration: file that takes the place of the model's own.
+        detector: name of the detector.
+
+    Raises:
+        UserError: there is no such model, or a file is not what is expected.
+    """
+    path = model_file(model, run)
+    loaded = load_model(path)
+    settings = json.loads(read_model(path)[0].get("family_settings", "{}"))
+    variant = variant_index(loaded, settings.get("chosen_bottleneck"))
+    if calibration is not None:
+        own = read_calibration(calibration, loaded)
+        return ModelFiles(loaded, variant, None if own.detector else own, own if own.detector else None)
+    beside = path.with_suffix("")
+    annotated = _first(Path(f"{beside}{kind}.calibration.parquet") for kind in ("", f".{pretrained.ANNOTATIONS}"))
+    behind = _first([Path(f"{beside}.{detector}.calibration.parquet")])
+    return ModelFiles(loaded, variant, *(path and read_calibration(path, loaded) for path in (annotated, behind)))
+
+
+def model_file(model: str | Path | None, run: str | Path | None) -> Path:
+    """Return the file of a model.
+
+    Args:
+        model: name of a model, or its file.
+        run: folder of the results of a run.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if model is not None and str(model).endswith(SUFFIX):
+        return Path(model)
+    name = None if model is None else str(model)
+    if run is None:
+        return pretrained.find(name or pretrained.DEFAULT)
+    folder = Path(run) / "models"
+    available = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
+    if not available:
+        raise UserError(f"{run}: there are no models, so this is not the folder of a run.")
+    name = name or _listing_model(Path(run), available)
+    if name not in available:
+        raise UserError(f"{run}: there is no model {name!r}, only {', '.join(available)}.")
+    return folder / f"{name}{SUFFIX}"
+
+
+def _listing_model(run: Path, available: list[str]) -> str:
+    """Return the model that lists anomalies by the configuration of a run; the usual one while that is not there."""
+    path = run / "configuration.yaml"
+    if path.is_file():
+        import yaml  # not above: models that ship with the package go without
+
+        return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
+    return available[0] if len(available) == 1 else USUAL
+
+
+def _first(paths) -> Path | None:
+    """Return the first of some files that is there."""
+    return next((path for path in paths if path.is_file()), None)

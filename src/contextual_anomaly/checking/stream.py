@@ -1,0 +1,78 @@
+"""Scenes of a stream, one a line: every line is answered, also one that cannot be read, and none ends the stream."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from contextual_anomaly.checking.checker import Checker
+from contextual_anomaly.checking.objects import BadObjects, ImageObjects, objects_of_json, objects_of_text
+from contextual_anomaly.checking.results import CheckProblem, CheckResult
+
+logger = logging.getLogger(__name__)
+
+LONGEST_LINE = 1 << 20
+"""Bytes; what is longer is no scene."""
+
+
+def lines_of(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Yield number and content of each line that is not empty; None in place of one that is too long."""
+    number = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(LONGEST_LINE + 1)
+            yield number, None
+        elif line.strip():
+            yield number, line
+
+
+def read_line(line: bytes | None) -> ImageObjects:
+    """Return the objects of a line: JSON, or names separated by commas.
+
+    Raises:
+        BadObjects: it is neither.
+    """
+    if line is None:
+        raise BadObjects(f"a line of at most {LONGEST_LINE:,} bytes was expected.")
+    try:
+        text = line.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise BadObjects(f"a line of UTF-8 was expected ({error.reason} at byte {error.start}).") from error
+    if not text.startswith(("{", "[")):
+        return objects_of_text(text)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadObjects(f"no valid JSON ({error}).") from error
+    return objects_of_json(value)
+
+
+def check_stream(checker: Checker, stream: BinaryIO, source: str) -> Iterator[CheckResult]:
+    """Yield an answer for each line of a stream, as soon as the line is there.
+
+    Args:
+        checker: what answers.
+        stream: the lines.
+        source: what the answers say was checked.
+    """
+    for number, line in lines_of(stream):
+        try:
+            yield checker.judge(read_line(line), source, strict=True, line=number)
+        except BadObjects as error:
+            yield _failed(checker, source, number, "bad_line", str(error))
+        except Exception as error:  # one line must not end the answers to all later ones
+            logger.exception(f"{source}, line {number}: no answer")
+            yield _failed(checker, source, number, "failed", f"no answer: {type(error).__name__}: {error}")
+
+
+def _failed(checker: Checker, source: str, number: int, kind: str, message: str) -> CheckResult:
+    """Return the answer to a line that has none."""
+    return CheckResult(
+        source,
+        line=number,
+        model=checker.model.name,
+        false_alarms=checker.false_alarms,
+        error=CheckProblem(kind, f"line {number}: {message}"),
+    )

@@ -1,0 +1,25 @@
+"""The 80 classes of COCO (2014 and 2017) and their official ids: what files of detections and detectors of COCO mean."""
+
+# fmt: off
+CLASSES = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
+    "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis",
+    "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard",
+    "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich",
+    "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed",
+    "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven",
+    "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier",
+    "toothbrush",
+)
+"""In the order of their ids, which is that of the outputs of detectors trained on COCO."""
+# fmt: on
+
+UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
+"""Of COCO's 91 classes, the ids of those that were never annotated."""
+
+IDS = tuple(number for number in range(1, 91) if number not in UNUSED_IDS)
+"""The id of each class."""
+
+NAME_OF_ID = dict(zip(IDS, CLASSES, strict=True))
+"""The class of each id."""
