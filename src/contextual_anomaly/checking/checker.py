@@ -355,6 +355,11 @@ class Checker:
 def load(model: str | Path | None = None, **options: Any) -> Checker:
     """Return a `Checker` with a context model that ships with the package, of a run, or of a file.
 
+    >>> import contextual_anomaly as ca
+    >>> result = ca.load("coco-small").check(["laptop", "keyboard", "mouse", "surfboard"])
+    >>> [found.category for found in result.unexpected]
+    ['surfboard']
+
     Args:
         model: name of a model that ships with the package, or a `.safetensors` file; coco by default.
         **options: those of `Checker.load`.

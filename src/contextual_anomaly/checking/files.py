@@ -54,10 +54,8 @@ def model_files(
     if calibration is not None:
         own = read_calibration(calibration, loaded)
         return ModelFiles(loaded, variant, None if own.detector else own, own if own.detector else None)
-    beside = path.with_suffix("")
-    annotated = _first(Path(f"{beside}{kind}.calibration.parquet") for kind in ("", f".{pretrained.ANNOTATIONS}"))
-    behind = _first([Path(f"{beside}.{detector}.calibration.parquet")])
-    return ModelFiles(loaded, variant, *(path and read_calibration(path, loaded) for path in (annotated, behind)))
+    files = [pretrained.find_calibration(path, kind) for kind in (None, detector)]
+    return ModelFiles(loaded, variant, *(file and read_calibration(file, loaded) for file in files))
 
 
 def model_file(model: str | Path | None, run: str | Path | None) -> Path:
@@ -93,8 +91,3 @@ def _listing_model(run: Path, available: list[str]) -> str:
 
         return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
     return available[0] if len(available) == 1 else USUAL
-
-
-def _first(paths) -> Path | None:
-    """Return the first of some files that is there."""
-    return next((path for path in paths if path.is_file()), None)

@@ -3,18 +3,24 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING
 
 from contextual_anomaly.checking.checker import Checker
+from contextual_anomaly.checking.exports import Writer, open_writer
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.checking.run import check_sources
 from contextual_anomaly.checking.scene_files import DetectionsByImage
 from contextual_anomaly.checking.sources import STANDARD_INPUT, Source, count, require_sources
 from contextual_anomaly.checking.terminal import Summary, TerminalText
-from contextual_anomaly.runtime.choices import AnswerFormat
+from contextual_anomaly.runtime.choices import AnswerFormat, ExportFormat
 from contextual_anomaly.runtime.progress import track
+
+if TYPE_CHECKING:
+    from contextual_anomaly.review.verdicts import Reviewed
 
 logger = logging.getLogger(__name__)
 
@@ -22,45 +28,34 @@ FEW = 5
 """Answers up to which no progress is shown."""
 
 
-class Writer(Protocol):
-    """Takes answers one after another."""
+@dataclass(frozen=True)
+class Outputs:
+    """Where answers go.
 
-    def write(self, result: CheckResult) -> None:
-        """Take one answer."""
-        ...
+    Attributes:
+        format: how answers are written; None for text, and for JSON lines of a stream.
+        output: the file; None for standard output.
+        html: a page of the findings.
+        save: folder for images with their findings, and answers.
+        since: verdicts of reviewers on findings of an earlier check.
+    """
 
-    def close(self) -> dict[str, str]:
-        """Write what is left."""
-        ...
-
-
-class JsonLines:
-    """Writes answers as JSON, one a line."""
-
-    def __init__(self, out: TextIO) -> None:
-        """Begin."""
-        self.out = out
-
-    def write(self, result: CheckResult) -> None:
-        """Write one answer."""
-        self.out.write(result.to_json() + "\n")
-        self.out.flush()
-
-    def close(self) -> dict[str, str]:
-        """Write nothing more."""
-        return {}
+    format: AnswerFormat | None = None
+    output: Path | None = None
+    html: Path | None = None
+    save: Path | None = None
+    since: Path | None = None
 
 
 def run_check(
     checker: Checker,
     sources: Sequence[Source],
+    outputs: Outputs,
     *,
     detections: Path | None = None,
     image_folder: Path | None = None,
     seconds_between: float = 1.0,
     threads: int | None = None,
-    answer_format: AnswerFormat | None = None,
-    save: Path | None = None,
     exit_zero: bool = False,
 ) -> int:
     """Check sources, write each answer as soon as it is there, and return the exit status.
@@ -68,12 +63,11 @@ def run_check(
     Args:
         checker: what answers.
         sources: what to check.
+        outputs: where the answers go.
         detections: file of the objects of images, in place of a detector.
         image_folder: where the images of annotations and detections lie.
         seconds_between: of a video, one frame in so many seconds is checked.
         threads: processor cores to use; None for all.
-        answer_format: how answers are written; None for text, and for JSON lines of a stream.
-        save: folder for images and answers.
         exit_zero: whether findings are no reason to fail.
 
     Returns:
@@ -85,44 +79,89 @@ def run_check(
     require_sources(sources)
     _say_what_is_promised(checker)
     streamed = any(source.path == STANDARD_INPUT for source in sources)
-    chosen = answer_format or (AnswerFormat.jsonl if streamed else AnswerFormat.text)
-    writers: list[Writer] = [TerminalText(sys.stdout) if chosen is AnswerFormat.text else JsonLines(sys.stdout)]
-    saver = None
-    if save is not None:
-        from contextual_anomaly.checking.saving import Saver  # OpenCV, which a stream of names goes without
+    chosen = outputs.format or (AnswerFormat.jsonl if streamed else AnswerFormat.text)
+    reviewed = None
+    if outputs.since is not None:
+        from contextual_anomaly.review.verdicts import read_verdicts
 
-        saver = Saver(save, image_folder)
-        writers.append(saver)
-    answers = check_sources(
-        checker,
-        sources,
-        image_folder=image_folder,
-        detections=None if detections is None else DetectionsByImage(detections),
-        seconds_between=seconds_between,
-        threads=threads or len(os.sched_getaffinity(0)),
-        on_image=None if saver is None else saver.draw,
-    )
-    total = count(sources)
-    if total is not None and total > FEW and not sys.stdout.isatty():  # on a terminal, the answers show it
-        answers = track(answers, "checking", total, "images")
+        reviewed = read_verdicts(outputs.since)
     summary = Summary()
-    try:
-        for result in answers:
-            for writer in writers:
-                writer.write(result)
-            summary.add(result)
-    except BrokenPipeError:  # whoever reads has seen enough, as head does
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in it is flushed at the end
-        return summary.exit_status(exit_zero)
-    finally:
-        for writer in writers:
-            writer.close()
+    with ExitStack() as stack:
+        try:
+            writers: list[Writer] = [stack.enter_context(_writer(chosen, outputs.output, reviewed))]
+            if outputs.html is not None:
+                writers.append(stack.enter_context(_html_page(outputs.html, reviewed, image_folder)))
+            saver = None
+            if outputs.save is not None:
+                from contextual_anomaly.checking.saving import Saver  # OpenCV, which a stream of names goes without
+
+                saver = stack.enter_context(closing(Saver(outputs.save, image_folder)))
+                writers.append(saver)
+            answers = check_sources(
+                checker,
+                sources,
+                image_folder=image_folder,
+                detections=None if detections is None else DetectionsByImage(detections),
+                seconds_between=seconds_between,
+                threads=threads or available_cores(),
+                on_image=None if saver is None else saver.draw,
+            )
+            for result in _in_order(answers, sources, outputs, reviewed):
+                for writer in writers:
+                    writer.write(result)
+                summary.add(result)
+        except BrokenPipeError:  # whoever reads has seen enough, as head does
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # takes what is still to be written
     if chosen is AnswerFormat.text:
         for remark in summary.remarks():
             logger.info(remark)
     if summary.images > 1 and not streamed:
         logger.info(str(summary))
     return summary.exit_status(exit_zero)
+
+
+def available_cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_order(
+    answers: Iterator[CheckResult], sources: Sequence[Source], outputs: Outputs, reviewed: "Reviewed | None"
+) -> Iterable[CheckResult]:
+    """Return the answers as they come, or after a review in the order of what is probably true; and show progress."""
+    total = count(sources)
+    # On a terminal, the answers themselves show how far it is.
+    if total is not None and total > FEW and (outputs.output is not None or not sys.stdout.isatty()):
+        answers = track(answers, "checking", total, "images")
+    if reviewed is None:
+        return answers
+    from contextual_anomaly.checking.reranking import rerank
+
+    return rerank(answers, reviewed)
+
+
+@contextmanager
+def _writer(chosen: AnswerFormat, output: Path | None, reviewed: "Reviewed | None") -> Iterator[Writer]:
+    """Yield what writes answers in a format."""
+    if chosen is not AnswerFormat.text:
+        with open_writer(ExportFormat(chosen.value), output, reviewed) as writer:
+            yield writer
+    elif output is None:
+        yield TerminalText(sys.stdout)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("w", encoding="utf-8") as out:
+            yield TerminalText(out)
+
+
+@contextmanager
+def _html_page(path: Path, reviewed: "Reviewed | None", image_folder: Path | None) -> Iterator[Writer]:
+    """Yield what writes a page."""
+    from contextual_anomaly.checking.exports.html import HtmlPage
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as out, closing(HtmlPage(out, reviewed, image_folder)) as page:
+        yield page  # pyright: ignore[reportReturnType]  # nothing lies beside a page
 
 
 def _say_what_is_promised(checker: Checker) -> None:

@@ -57,8 +57,21 @@ def check(
     format: Annotated[
         AnswerFormat | None, typer.Option(help="How answers are written. Default: text; of a stream, jsonl.")
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File for the answers. Default: standard output.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Page of the findings, with their images, that needs nothing beside it.")
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Folder for the images with what was found drawn into them, and all answers.")
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            help="Verdicts of reviewers (an export of Label Studio or CVAT, or CSV): what they rejected is not flagged "
+            "again, and the rest is put in the order of what is probably true."
+        ),
     ] = None,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit with 0 also where something is flagged.")
@@ -81,7 +94,7 @@ def check(
     Examples:
     `contextual-anomaly check photo.jpg`
 
-    `contextual-anomaly check photos/ 'more/*.png' --save checked`
+    `contextual-anomaly check photos/ 'more/*.png' --html findings.html`
 
     `contextual-anomaly check instances_val2017.json --false-alarms 0.1% --format jsonl`
 
@@ -92,7 +105,7 @@ def check(
     `my-detector | contextual-anomaly check - --run results`
     """
     from contextual_anomaly.checking.checker import Checker
-    from contextual_anomaly.checking.output import run_check
+    from contextual_anomaly.checking.output import Outputs, run_check
     from contextual_anomaly.checking.sources import find_sources
 
     checker = Checker.load(
@@ -108,12 +121,11 @@ def check(
     status = run_check(
         checker,
         find_sources(sources),
+        Outputs(format, output, html, save, since),
         detections=detections,
         image_folder=images,
         seconds_between=every,
         threads=threads,
-        answer_format=format,
-        save=save,
         exit_zero=exit_zero,
     )
     raise typer.Exit(status)

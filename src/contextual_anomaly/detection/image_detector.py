@@ -52,7 +52,7 @@ class ImageDetector:
     """
 
     networks: Sequence[Network]
-    names: Sequence[str]
+    names: list[str]
     score_threshold: float = 0.05
     nms_threshold: float = 0.5
 
@@ -91,15 +91,15 @@ class ImageDetector:
             return Network(Path(weights), str(family), form, False, chosen, 1, classes, 0, header)
 
         first = network()
-        names = names or first.names
-        if names is None:
+        found = list(names or first.names or [])
+        if not found:
             raise UserError(
                 f"{weights}: has no class names of its own; give a file with one name a line as --class-names."
             )
-        if len(names) != first.classes:
-            raise UserError(f"{weights}: {len(names)} class names, but its output has {first.classes} classes.")
+        if len(found) != first.classes:
+            raise UserError(f"{weights}: {len(found)} class names, but its output has {first.classes} classes.")
         side_by_side = threads if first.backend in ON_PROCESSOR else 1
-        return cls([first, *(network() for _ in range(side_by_side - 1))], names, score_threshold)
+        return cls([first, *(network() for _ in range(side_by_side - 1))], found, score_threshold)
 
     def detect(self, image: ReadImage, name: str = "the image") -> DetectedImage:
         """Return the objects of one image.
@@ -154,5 +154,5 @@ class ImageDetector:
         place, blob = network.prepare(image.pixels, (image.width, image.height))
         ((corners, scores),) = network.detect(blob)
         found = boxes_in_image(network, name, place, corners, scores, self.score_threshold, self.nms_threshold)
-        names: list[str] = [self.names[output] for output in found.output.tolist()]
+        names = [self.names[output] for output in found.output.tolist()]
         return DetectedImage(image, names, found.score.tolist(), [tuple(box) for box in found.box.tolist()])

@@ -63,3 +63,7 @@ class AnswerFormat(StrEnum):
 
     text = "text"
     jsonl = "jsonl"
+    csv = "csv"
+    coco = "coco"
+    label_studio = "label-studio"
+    cvat = "cvat"
