@@ -18,6 +18,7 @@ from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.score_curve import ScoreCurve
+from contextual_anomaly.runtime.arrow import to_numpy
 
 MAX_SCENES = 20_000  # held-out scenes that are used
 TAIL = 0.05  # share of the absent classes that is kept, the most likely ones; larger p-values are of no interest
@@ -159,7 +160,7 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
         UserError: the file is missing, damaged, of another schema, or the calibration of another model.
     """
     table = tables.read_table(path, tables.CALIBRATION)
-    log_odds, present = table["log_odds"].to_numpy(), np.array(table["kind"].to_pylist()) == "unexpected"
+    log_odds, present = to_numpy(table["log_odds"]), np.array(table["kind"].to_pylist()) == "unexpected"
     about = tables.metadata_of(table)
     made_for = about.get("model_digest")  # files of earlier versions do not say
     if model is not None and made_for is not None and made_for != registry.digest(model):
