@@ -285,6 +285,14 @@ def calibration_inputs(wildcards):
     }
 
 
+# Detectors of the configuration that are fetched by name, by the file that they become.
+FETCHED = {
+    weights(name): detector.weights
+    for name, detector in DETECTORS.items()
+    if detector.weights in NAMED_DETECTORS
+}
+
+
 def of_shard(output, detector):
     """The name of an output of detect, with {shard} for the number of the shard."""
     return rules.detect.output[output].replace("{detector}", detector)

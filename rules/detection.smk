@@ -59,13 +59,6 @@ if CONVERTED:
             " --output {output.onnx} > {log.text} 2>&1"
 
 
-# Detectors of the configuration that are fetched by name, by the file that they become.
-FETCHED = {
-    weights(name): detector.weights
-    for name, detector in DETECTORS.items()
-    if detector.weights in NAMED_DETECTORS
-}
-
 if FETCHED:
 
     rule fetch_detector:

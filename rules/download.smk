@@ -112,8 +112,9 @@ if SETTINGS.dataset.kind is DatasetKind.coco:
             " --report {output.report} 2>&1 | tee {log.text}"
 
     rule downloads:
-        """Everything of downloads.files that the local copy lacks, for a machine that will be offline later."""
+        """Everything that the local copy lacks, detectors as well, for a machine that will be offline later."""
         input:
+            list(FETCHED),
             [
                 f"{DOWNLOADS}/{name}"
                 for name in SETTINGS.downloads.files

@@ -92,6 +92,11 @@ def test_the_json_schema_is_that_of_the_types():
             {"detection": {"detectors": [{"name": "a", "family": "yolov8", "input_size": 96}]}},
             "'a' has an input_size, but the synthetic world",
         ),
+        (
+            {"detection": {"detectors": [{"name": "a", "family": "yolov8", "weights": "yolox-s"}]}},
+            "yolox-s is of the family yolox",
+        ),
+        ({"pretrained": {"models": {"mine": "a"}}}, "pretrained.models.mine: there is no model 'a'"),
     ],
 )
 def test_a_mistake_is_named(change, message):
@@ -186,3 +191,10 @@ def test_the_coco_configuration_is_valid(tmp_path):
     assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
     assert settings.models["longer"].epochs == 1500
     assert settings.models["published"].epochs == 150
+    assert [detector.weights for detector in settings.detection.detectors] == ["yolox-nano"]
+    assert (settings.downloads.images, settings.downloads.subset) == ("subset", 400)
+    alone = yaml.safe_load((ROOT / "workflow/config/coco2017_annotations.yaml").read_text())
+    for section, content in alone.items():
+        values[section].update(content)
+    settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
+    assert (settings.downloads.images, settings.detection.detectors) == ("none", [])

@@ -6,6 +6,7 @@ written into `docs/reference/generated/` before Sphinx reads the sources; nothin
 """
 
 import inspect
+import json
 import re
 import textwrap
 from enum import Enum
@@ -33,6 +34,7 @@ def write_pages(folder: Path) -> None:
         "rules.md": rules_page,
         "commands.md": commands_page,
         "summary.md": summary_page,
+        "model_cards.md": model_cards_page,
         "api.md": api_page,
     }
     for name, page in pages.items():
@@ -319,6 +321,69 @@ def summary_page() -> str:
         "those of [the results on COCO](../../results.md). This page is generated from the docstring of "
         "`contextual_anomaly.report.summary`.\n"
     )
+
+
+# Model cards
+
+
+def model_cards_page() -> str:
+    """Return the cards of the models that come with the package."""
+    from contextual_anomaly import pretrained
+    from contextual_anomaly.pretrained import cards
+
+    parts = [
+        "# Model cards\n",
+        "The [models that come with the package](../../pretrained.md), from the cards beside them, which "
+        "`contextual-anomaly models show` prints.\n",
+    ]
+    for name in pretrained.names():
+        card = cards.read_packaged(pretrained.find(name)).card
+        data = card["data"]
+        parts.append(f"## {name}\n")
+        rows = [
+            ["family", card["family"]],
+            ["classes", str(card["classes"])],
+            ["file", f"{card['size'] / 1e6:.2f} MB, half precision, SHA-256 `{card['sha256']}`"],
+            ["data", f"{data['name']}. {data['licence']}"],
+            ["images", f"{data['images_fitted']:,} fitted, {data['images_held_out']:,} held out"],
+            ["half precision", f"changes no figure by more than {card['precision']['largest_change']:.1g}"],
+            *([f"settings of {model}", f"`{json.dumps(value)}`"] for model, value in card["settings"].items()),
+        ]
+        parts.append(table(["", ""], rows))
+        parts.append(f"Figures on {data['evaluated_on']}, by the corrected protocol, with 95 % intervals:\n")
+        figures = [
+            [
+                one["meaning"],
+                f"{one['value']:.4f}",
+                "" if one["low"] is None else f"{one['low']:.4f} to {one['high']:.4f}",
+            ]
+            for one in card["figures"]
+        ]
+        parts.append(table(["figure", "value", "interval"], figures))
+        for one in card["calibrations"]:
+            origin = f"Behind {one['detector']}" if one["detector"] else "On annotations"
+            parts.append(
+                f"{origin}: calibrated on {one['objects']:,} classes in {one['images']:,} held-out images; no p-value is "
+                f"below {one['smallest']:.2g}.\n"
+            )
+            if one["held_out_rates"]:
+                parts.append(table(*false_alarms(one["held_out_rates"])))
+    return "\n".join(parts)
+
+
+def false_alarms(rates: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the table of promised and realised rates."""
+    return ["flagged as", "promised", "flagged", "of", "rate", "interval"], [
+        [
+            one["kind"],
+            f"{one['promised']:g}",
+            f"{one['flagged']:,}",
+            f"{one['cases']:,}",
+            f"{one['rate']:.4f}",
+            f"{one['low']:.4f} to {one['high']:.4f}",
+        ]
+        for one in rates
+    ]
 
 
 # API
