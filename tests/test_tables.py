@@ -6,7 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from contextual_anomaly import tables
+from contextual_anomaly.detection.detections import read_image_report
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.report.finished_run import FinishedRun
 from tests.torture.damage import outcomes
 
 SCHEMA = pa.schema({"id": pa.int64(), "x": pa.float32(), "name": pa.string(), "counts": pa.list_(pa.uint16(), 3)})
@@ -50,3 +52,40 @@ def test_other_programs_read_the_table_and_theirs_are_read(path, tmp_path):
     assert pq.read_table(path).equals(mine)
     pq.write_table(mine, tmp_path / "other.parquet")
     assert tables.read_table(tmp_path / "other.parquet", SCHEMA).equals(mine)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("method,recall,precision\ndetector,0.5,0.25\n", None),
+        ("method,recall,precision\ndetector,0.5,\n", None),
+        ("method,recall,precision\n", None),
+        ("method,recall,precisipn\ndetector,0.5,0.25\n", "columns are .*'precisipn'"),
+        ("method,recall,precision\ndetector,0.5,0.2q5\n", "a number was expected in column 'precision', found '0.2q5'"),
+        ("method,recall,precision\ndetector,0.5,0.25,1\n", "more fields than there are columns"),
+        ("method,recall,precision\ndetector,0.5,True\n", "a number was expected in column 'precision'"),
+    ],
+)
+def test_a_csv_file_has_its_columns_and_numbers(tmp_path, content, said):
+    path = tmp_path / "experiments/rescoring/d.precision_recall.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    run = FinishedRun(tmp_path, {}, [], [], None)
+    if said is None:
+        assert list(run.csv("experiments/rescoring/d.precision_recall.csv").columns) == [
+            "method",
+            "recall",
+            "precision",
+        ]
+    else:
+        with pytest.raises(UserError, match=said) as raised:
+            run.csv("experiments/rescoring/d.precision_recall.csv")
+        assert str(path) in str(raised.value)
+        assert "Delete it and run again" in str(raised.value)
+
+
+def test_a_status_that_nobody_writes_is_refused(tmp_path):
+    path = tmp_path / "images.csv"
+    path.write_text("image_id,file_name,status,problem\n1,a.jpg,run,\n2,b.jpg,rum,\n")
+    with pytest.raises(UserError, match="one of run, absent, unreadable was expected as status, found 'rum'"):
+        read_image_report(path)

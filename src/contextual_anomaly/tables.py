@@ -336,3 +336,62 @@ DRAWS = pa.schema(
     }
 )
 """One random draw of the published protocol a row: what the box plots show."""
+
+CSV_TABLES = {
+    "annotations/*.problems.csv": "split kind count# first_record found action",
+    "audit/*.evaluation.csv": "kind by measure value# low# high# planted# candidates#",
+    "audit/*.selection.csv": "model family log_likelihood# standard_error# images#",
+    "data_summary.csv": "split item count# example",
+    "detections/*/images.csv": "image_id# file_name status problem",
+    "experiments/corrected/*.calibration.csv": "low# high# probability# present# pairs#",
+    "experiments/detection/*.csv": "metric category value# images# instances#",
+    "experiments/differences.csv": "experiment metric model reference difference# low# high#",
+    "experiments/rescoring/*.context_supported_false_positive_images.csv": (
+        "image_id# file_name category score# probability# link"
+    ),
+    "experiments/rescoring/*.context_supported_false_positives.csv": "threshold# unannotated# supported# share#",
+    "experiments/rescoring/*.metrics.csv": (
+        "subject images_with# method measure threshold# value# low# high# gain# gain_low# gain_high# images#"
+    ),
+    "experiments/rescoring/*.precision_recall.csv": "method recall# precision#",
+    "experiments/rescoring/*.risk_coverage.csv": "method coverage# risk#",
+    "experiments/rescoring/*.summary.csv": (
+        "method threshold# precision# precision_low# precision_high# recall# recall_low# recall_high# f1# tp# fp# fn# tn# "
+        "matched_threshold# precision_gain_same_recall# precision_gain_same_recall_low# precision_gain_same_recall_high# "
+        "precision_gain_same_threshold# precision_gain_same_threshold_low# precision_gain_same_threshold_high#"
+    ),
+    "scenes/class_counts.csv": "split category_id# name supercategory original_id images# instances# scenes#",
+}
+"""CSV files of a run that later steps read: their columns in order, those of numbers marked with #."""
+
+
+def csv_columns(path: str | Path) -> str | None:
+    """Return the columns of a file of `CSV_TABLES`, by its place in the run; None if it has no such place."""
+    return next((columns for pattern, columns in CSV_TABLES.items() if Path(path).match(pattern)), None)
+
+
+def check_csv(frame: "pd.DataFrame", columns: str, path: str | Path) -> None:
+    """Check what was read from a CSV file.
+
+    Args:
+        frame: what was read.
+        columns: as in `CSV_TABLES`.
+        path: the file, for the message.
+
+    Raises:
+        UserError: the columns are others, or there is text among numbers.
+    """
+    import pandas as pd
+
+    names = columns.replace("#", "").split()
+    if not isinstance(frame.index, pd.RangeIndex):  # what pandas makes of a row that is longer than the first line
+        raise UserError(f"{path}: rows have more fields than there are columns. Delete it and run again.")
+    if list(frame.columns) != names:
+        raise UserError(f"{path}: columns are {list(frame.columns)}, expected {names}. Delete it and run again.")
+    for name in (name.removesuffix("#") for name in columns.split() if name.endswith("#")):
+        if frame[name].dtype.kind not in "iuf":
+            texts = [value for value in frame[name] if isinstance(value, str | bool)]
+            if texts:
+                raise UserError(
+                    f"{path}: a number was expected in column {name!r}, found {texts[0]!r}. Delete it and run again."
+                )

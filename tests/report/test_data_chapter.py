@@ -21,6 +21,7 @@ def run(tmp_path) -> FinishedRun:
         ],
         columns=["split", "category_id", "name", "supercategory", "images", "instances", "scenes"],
     )
+    counts.insert(4, "original_id", None)
     (tmp_path / "scenes").mkdir()
     counts.to_csv(tmp_path / "scenes/class_counts.csv", index=False)
     return FinishedRun(tmp_path, {}, [], [], None)

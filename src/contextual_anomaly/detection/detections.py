@@ -129,18 +129,25 @@ def read_detections(detections: str | Path, class_scores: str | Path, report: st
     return DetectionTables(boxes, scores, read_image_report(report), metadata)
 
 
-def read_image_report(path: str | Path) -> pd.DataFrame:
+def read_image_report(path: str | Path, statuses: Sequence[str] = (RUN, ABSENT, UNREADABLE)) -> pd.DataFrame:
     """Read what became of each image.
 
+    Args:
+        path: The report (CSV).
+        statuses: What an image may have come to.
+
     Raises:
-        UserError: The file is missing or has other columns.
+        UserError: The file is missing, damaged, or has other columns.
     """
     try:
         report = from_cells(pd.read_csv(require_file(path, "the image report of detect (CSV)"), keep_default_na=False))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
-    if list(report.columns) != REPORT:
-        raise UserError(f"{path}: columns are {list(report.columns)}, expected {REPORT}. Delete it and run again.")
+    tables.check_csv(report, tables.CSV_TABLES["detections/*/images.csv"], path)
+    if unknown := sorted(set(report["status"]) - set(statuses)):
+        raise UserError(
+            f"{path}: one of {', '.join(statuses)} was expected as status, found {unknown[0]!r}. Delete it and run again."
+        )
     return report
 
 

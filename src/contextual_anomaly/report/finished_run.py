@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from contextual_anomaly import tables
+from contextual_anomaly.detection.detections import read_image_report
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.registry import load_model
@@ -154,13 +155,16 @@ class FinishedRun:
         """Return a CSV table of the results folder.
 
         Raises:
-            UserError: The file is missing or cannot be read.
+            UserError: The file is missing, damaged, or has other columns.
         """
         path = require_file(self.folder / name, "a table of an earlier stage")
         try:
-            return from_cells(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+            frame = from_cells(pd.read_csv(path, keep_default_na=False, na_values=[""]))
         except ValueError as error:
             raise UserError(f"{path}: not a readable CSV file ({error}). Delete it and run again.") from error
+        if columns := tables.csv_columns(path):
+            tables.check_csv(frame, columns, path)
+        return frame
 
     def optional_csv(self, name: str) -> pd.DataFrame | None:
         """Return a CSV table of the results folder, None where it is missing or empty."""
@@ -171,5 +175,5 @@ class FinishedRun:
         """Return how many images were fetched one by one, and the names of those that no server has."""
         if self.fetched is None:
             return 0, []
-        rows = from_cells(pd.read_csv(require_file(self.fetched, "the report of fetch-images")))
+        rows = read_image_report(self.fetched, ("present", "missing", "failed"))
         return len(rows), rows.loc[rows["status"] == "missing", "file_name"].tolist()
