@@ -16,8 +16,17 @@ from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.checking.sources import Kind, find_sources
 from contextual_anomaly.cli import application
 
-ODD, ORDINARY = ["laptop", "keyboard", "mouse", "surfboard"], ["laptop", "keyboard", "mouse"]
-COCO_IDS = {"laptop": 73, "keyboard": 76, "mouse": 74, "surfboard": 42, "person": 1}
+ODD, ORDINARY = ["laptop", "keyboard", "mouse", "surfboard"], ["cup", "chair", "dining table"]
+COCO_IDS = {
+    "laptop": 73,
+    "keyboard": 76,
+    "mouse": 74,
+    "surfboard": 42,
+    "person": 1,
+    "cup": 47,
+    "chair": 62,
+    "dining table": 67,
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +79,13 @@ def test_annotations_are_answered_image_by_image(check, write_json):
 
 def test_the_text_names_what_is_flagged_aligned_and_the_rest_in_a_line(check, write_json):
     scenes = {"desk": ORDINARY, "odd": [*ODD, "mouse", "person"], "one": ["mouse"]}
-    done = check(write_json(instances(scenes)))
+    done = check(write_json(instances(scenes)), "--false-alarms", "5%")
     first, second, finding, *_, last = done.stdout.splitlines()
-    assert first == "desk.jpg (1)  ok  laptop, keyboard, mouse"
+    assert first == "desk.jpg (1)  ok  cup, chair, dining table"
     assert second == "odd.jpg (2)  flagged  laptop, keyboard, mouse ×2, surfboard, person"
     kind, category, p, p_value, *_ = finding.split()
     assert (kind, category, p) == ("unexpected", "surfboard", "p")
-    assert 0 < float(p_value) <= 0.01
+    assert 0 < float(p_value) <= 0.05
     assert "laptop -" in finding
     assert last == "one.jpg (3)  nothing to compare: objects of one class  mouse"
     assert "\x1b" not in done.stdout
@@ -174,15 +183,13 @@ def test_a_file_is_what_it_holds_whatever_it_is_called(write_json, tmp_path):
     write_json('{"images": [], "annotations": [], "categories": []}\n', "one_line.jsonl")
     expected = {
         "picture.txt": Kind.image,
-        "clip.dat": Kind.image,  # no brand of a video: the reader of images says what it is
+        "clip.dat": Kind.video,
         "clip.bin": Kind.video,
-        "coco.jpeg": Kind.image,  # a name that promises pixels: what it is instead is said when it is read
+        "coco.jpeg": Kind.scenes,
         "lines.json": Kind.lines,
         "one_line.jsonl": Kind.scenes,
     }
     assert {name: find_sources([str(tmp_path / name)])[0].kind for name in expected} == expected
-    (tmp_path / "clip.dat").write_bytes(b"\x00\x00\x00\x18ftypisom" + bytes(100))
-    assert find_sources([str(tmp_path / "clip.dat")])[0].kind is Kind.video
 
 
 def test_folders_and_patterns(tmp_path):

@@ -124,7 +124,8 @@ def _of_file(path: Path) -> Source:
         return Source(Kind.image, str(path))
     if head.startswith((b"PAR1", b"\x1f\x8b")):
         return Source(Kind.scenes, str(path))
-    if path.suffix.lower() in IMAGE_SUFFIXES:  # a damaged one, or something else by that name
+    json = head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"["))
+    if path.suffix.lower() in IMAGE_SUFFIXES and not json:  # a damaged one, or something else by that name
         return Source(Kind.image, str(path))
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         kind = Kind.video if path.suffix.lower() in VIDEO_SUFFIXES else Kind.image
