@@ -1,5 +1,6 @@
 """Predictions for single scenes, against the model's for many; and the messages for a person's mistakes."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from contextual_anomaly.models.families.autoencoder import Autoencoder
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import save
 from contextual_anomaly.predict import ClassPrediction, Prediction, Predictor, as_table, read_objects
+from contextual_anomaly.runtime.lines import lines_of
 
 CLASSES = ("fork", "knife", "cell phone", "surfboard")
 
@@ -151,13 +153,82 @@ def test_without_explanations_all_else_is_the_same(files):
 
 
 def test_a_scene_smaller_than_those_of_the_calibration_has_no_p_values(files, tmp_path):
-    known = Calibration(np.linspace(-6, 2, 99), np.linspace(0, 2, 50), 999, minimum_classes=2)
-    write_calibration(known, tmp_path / "two.parquet")
-    predictor = Predictor.from_files(files[0], tmp_path / "two.parquet")
-    for scene in ({}, {"fork": 1.0}):
-        prediction = predictor.predict(scene)
-        assert [found.p_value for found in prediction.objects + prediction.missing] == [None] * 4
-    assert predictor.predict({"fork": 1.0, "knife": 0.5}).objects[0].p_value is not None
+    known = Calibration(np.linspace(-6, 2, 99), np.linspace(0, 2, 50), 999, minimum_classes=3)
+    write_calibration(known, tmp_path / "three.parquet")
+    predictor = Predictor.from_files(files[0], tmp_path / "three.parquet")
+    prediction = predictor.predict({"fork": 1.0, "knife": 0.5})
+    assert [found.p_value for found in prediction.objects + prediction.missing] == [None] * 4
+    assert predictor.predict({"fork": 1.0, "knife": 0.5, "surfboard": 1}).objects[0].p_value is not None
+
+
+@pytest.mark.parametrize(
+    ("scene", "note"),
+    [
+        ({}, "nothing to compare: no objects"),
+        ({"surfboard": 1.0}, "nothing to compare: objects of one class"),
+        ({"surfboard": 1.0, "person": 1.0}, "nothing to compare: objects of one class; not judged: person"),
+    ],
+)
+def test_of_one_class_there_is_nothing_to_compare(files, scene, note):
+    prediction = Predictor.from_files(*files).predict(scene)
+    assert prediction.note == note
+    assert prediction.missing == []
+    assert [found.probability for found in prediction.objects] == [None] * len(scene.keys() - {"person"})
+    assert as_table(prediction) == note
+    assert json.loads(prediction.as_json())["note"] == note
+
+
+def test_a_person_is_no_mistake_and_other_spellings_are_understood(files):
+    predictor = Predictor.from_files(*files)
+    bare, more = (
+        predictor.predict({"fork": 1, "cell phone": 1}),
+        predictor.predict({"Fork": 1, "person": 1, "cell_phone": 1}),
+    )
+    assert more.objects == bare.objects
+    assert more.note == "Fork is taken as fork; not judged: person; cell_phone is taken as cell phone"
+    assert as_table(more).endswith(f"\n\n{more.note}")
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b'{"fork":', "bad_line"),
+        (b"{" * 100_000, "bad_line"),
+        (b'{"fork": [1]}', "bad_line"),
+        (b'{"fork": ' + b"9" * 400 + b"}", "bad_line"),
+        (b"fork=x", "bad_line"),
+        (b"\xff\xfe", "bad_line"),
+        (b"x" * 2_000_000, "bad_line"),
+        (b'{"fork": 1.5}', "out_of_range"),
+        (b'{"fork": NaN}', "out_of_range"),
+        (b'{"fork": -1e999}', "out_of_range"),
+        (b"frok", "unknown_class"),
+        (b"[7]", "unknown_class"),
+    ],
+)
+def test_a_stream_answers_a_wrong_line_and_goes_on(files, line, kind):
+    predictor = Predictor.from_files(*files)
+    stream = lines_of(io.BytesIO(b"\n" + line + b"\nperson, knife, frok, fork\n"))
+    wrong, right = predictor.predict_lines(stream)
+    assert wrong.error is not None
+    assert (wrong.line, wrong.error.kind, wrong.objects) == (2, kind, [])
+    assert json.loads(wrong.as_json())["error"]["kind"] == kind
+    assert right.error is not None
+    assert (right.line, right.error.classes) == (3, ("frok",))
+    assert right.objects == predictor.predict({"knife": 1, "fork": 1}).objects
+    assert right.note == "not judged: person"
+
+
+def test_a_model_that_comes_with_the_package_predicts_where_there_is_no_run(tmp_path, finished_run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = Predictor.choose("coco-small")
+    assert shipped.model.name == "coco-small"
+    assert shipped.calibration is not None
+    with pytest.raises(UserError, match="does not come with the package"):
+        Predictor.choose("first")
+    assert Predictor.choose("first", finished_run).model.name == "m"
+    finished_run.rename(tmp_path / "results")
+    assert Predictor.choose().model.name == "m"
 
 
 def test_the_chosen_bottleneck_of_a_sweep_predicts(tmp_path):

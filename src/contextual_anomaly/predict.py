@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from contextual_anomaly import pretrained
 from contextual_anomaly.array_types import Float, Int
+from contextual_anomaly.coco.classes import LEFT_OUT, plain_name, spellings
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
 from contextual_anomaly.models.base import ContextModel, variant_index
@@ -17,9 +20,14 @@ from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
 from contextual_anomaly.runtime.atomic import read_text
+from contextual_anomaly.runtime.lines import LONGEST_LINE
+from contextual_anomaly.runtime.safe_text import shortened
 from contextual_anomaly.stats.log_odds import expit
 
 DEFAULT_MODEL = "ensemble"
+FEWEST_CLASSES = 2
+"""Of scenes of fewer classes there is nothing to compare: each class is judged by the others."""
+LONGEST_SHOWN = 200  # characters of a line in a message
 
 
 @dataclass(frozen=True)
@@ -28,18 +36,33 @@ class ClassPrediction:
 
     Attributes:
         category: the class.
-        probability: P(class present | the others).
+        probability: P(class present | the others); None where there are no others to compare with.
         p_value: share of genuine cases that are as unusual; None without a calibration, and where the scene has fewer
             classes than the scenes of the calibration.
-        changed: P(the class was added to the scene, or removed from it), if at most one class was.
+        changed: P(the class was added to the scene, or removed from it), if at most one class was; None as probability.
         explanation: the classes that speak most for it and against it, in log-odds; empty where none was asked for.
     """
 
     category: str
-    probability: float
+    probability: float | None
     p_value: float | None
-    changed: float
+    changed: float | None
     explanation: str
+
+
+@dataclass(frozen=True)
+class LineProblem:
+    """What is wrong with a line of a stream.
+
+    Attributes:
+        kind: a short name that does not change: bad_line, unknown_class, out_of_range.
+        message: what is wrong, in words.
+        classes: the classes that are meant, where some are.
+    """
+
+    kind: str
+    message: str
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,14 +72,20 @@ class Prediction:
     Attributes:
         objects: its classes, the least probable first.
         missing: absent classes, the most probable first.
+        note: what limits the prediction, in words; None if nothing does.
+        line: number of the line of a stream, from 1 on; None elsewhere.
+        error: what is wrong with the line; the rest of it is predicted all the same.
     """
 
     objects: list[ClassPrediction]
     missing: list[ClassPrediction]
+    note: str | None = None
+    line: int | None = None
+    error: LineProblem | None = None
 
     def as_json(self) -> str:
         """Return the prediction as one line of JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(asdict(self), allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -109,6 +138,33 @@ class Predictor:
         return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
 
     @classmethod
+    def choose(
+        cls,
+        model: str | None = None,
+        run: str | Path | None = None,
+        calibration: str | Path | None = None,
+        bottleneck: int | None = None,
+    ) -> "Predictor":
+        """Return a predictor from a file, of a run, or of the package where there is no run.
+
+        Args:
+            model: name of a model, or its `.safetensors` file; by default the run's first, or the package's.
+            run: the folder of the run; by default `results`.
+            calibration: of a model that is given as a file; by default the one beside it.
+            bottleneck: which variant of a sweep predicts, of a model that is given as a file.
+
+        Raises:
+            UserError: there is no such model.
+        """
+        if model is not None and model.endswith(".safetensors"):
+            path = Path(model)
+        elif run is not None or any((Path("results") / "models").glob("*.safetensors")):
+            return cls.from_run(run or "results", model)
+        else:
+            path = pretrained.find(model or pretrained.DEFAULT)
+        return cls.from_files(path, calibration or pretrained.find_calibration(path), bottleneck)
+
+    @classmethod
     def from_run(cls, results: str | Path, model: str | None = None) -> "Predictor":
         """Return a predictor from the results of a run of the workflow.
 
@@ -135,15 +191,25 @@ class Predictor:
         """Predict for one scene.
 
         Args:
-            objects: for each class in the scene, the probability that it is there, 0 to 1.
+            objects: for each class in the scene, the probability that it is there, 0 to 1. A person, whom most models do
+                not predict, is no mistake.
             missing: number of absent classes to name.
             explain: whether each class gets an explanation. An ensemble is explained by Shapley values, whose cost grows
                 with the number of classes in the scene: without, an answer takes less than a millisecond.
 
+        Returns:
+            Of scenes with none or one class there is nothing to compare: no class has a probability, and none is missing.
+
         Raises:
             UserError: a class is unknown, or a probability is not between 0 and 1.
         """
+        objects, remarks = self._known(objects)
         presence = self._presence(objects)
+        if np.count_nonzero(presence) < FEWEST_CLASSES:
+            what = "objects of one class" if presence.any() else "no objects"
+            remarks.insert(0, f"nothing to compare: {what}")
+            unjudged = [ClassPrediction(name, None, None, None, "") for name in objects]
+            return Prediction(unjudged, [], "; ".join(remarks))
         log_odds = self.model.log_odds(presence)[self.variant][0].astype(np.float64)
         present = np.array([self.model.classes.index(name) for name in objects], np.intp)
         absent = np.setdiff1d(np.arange(len(self.model.classes)), present)
@@ -152,6 +218,7 @@ class Predictor:
         return Prediction(
             self._of_classes(presence, log_odds, present, True, explain),
             self._of_classes(presence, log_odds, absent, False, explain),
+            "; ".join(remarks) or None,
         )
 
     def predict_many(
@@ -172,6 +239,60 @@ class Predictor:
         """
         for objects in scenes:
             yield self.predict(objects, missing, explain)
+
+    def predict_lines(
+        self, lines: Iterable[tuple[int, bytes | None]], missing: int = 5, explain: bool = True
+    ) -> Iterator[Prediction]:
+        """Predict for each line of a stream, whatever is in it.
+
+        Args:
+            lines: number and content of each line, as `runtime.lines.lines_of` gives them.
+            missing: number of absent classes to name.
+            explain: whether each class gets an explanation.
+
+        Yields:
+            A prediction for each line, as soon as the line is there; what is wrong with the line is its ``error``, and what
+            can be understood of it is predicted.
+        """
+        for number, line in lines:
+            try:
+                if line is None:
+                    raise UserError(f"a line of at most {LONGEST_LINE:,} bytes was expected.")
+                objects = read_objects(line.decode())
+            except (UserError, UnicodeDecodeError) as error:
+                yield Prediction([], [], None, number, LineProblem("bad_line", f"line {number}: {error}"))
+                continue
+            usable: dict[str, float] = {}
+            problems: list[LineProblem] = []
+            for name, probability in self._known(objects)[0].items():
+                try:
+                    self._presence({name: probability})
+                    usable[name] = probability
+                except UserError as error:
+                    kind = "out_of_range" if name in self.model.classes else "unknown_class"
+                    problems.append(LineProblem(kind, str(error), (name,)))
+            people = {name: 1.0 for name in objects if name in LEFT_OUT and name not in self.model.classes}
+            prediction = self.predict({**usable, **people}, missing, explain)
+            yield replace(prediction, line=number, error=_one_problem(problems))
+
+    def _known(self, objects: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
+        """Return the objects by the names that the model has for them, without those that it leaves out; and remarks."""
+        found: dict[str, float] = {}
+        remarks = []
+        for name, probability in objects.items():
+            as_name = name if name in self.model.classes else self._spellings.get(plain_name(name), name)
+            if name != as_name:
+                remarks.append(f"{name} is taken as {as_name}")
+            if as_name in LEFT_OUT and as_name not in self.model.classes:
+                remarks.append(f"not judged: {name}")
+                continue
+            found[as_name] = max(probability, found.get(as_name, probability))
+        return found, remarks
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """The class that each other spelling of it means."""
+        return spellings((*self.model.classes, *LEFT_OUT))
 
     def _presence(self, objects: Mapping[str, float]) -> Float[np.ndarray, "1 C"]:
         classes = self.model.classes
@@ -241,6 +362,14 @@ def _listing_model(results: Path) -> str:
         ) from error
 
 
+def _one_problem(problems: Sequence[LineProblem]) -> LineProblem | None:
+    """Return several problems as one."""
+    if len(problems) < 2:
+        return problems[0] if problems else None
+    classes = tuple(name for problem in problems for name in problem.classes)
+    return LineProblem(problems[0].kind, " ".join(problem.message for problem in problems), classes)
+
+
 def read_objects(given: list[str] | str) -> dict[str, float]:
     """Read the classes of a scene.
 
@@ -255,13 +384,15 @@ def read_objects(given: list[str] | str) -> dict[str, float]:
         UserError: it is none of these.
     """
     if isinstance(given, str):
-        given = given.strip()
+        given = given.strip().removeprefix("\ufeff")
         if given.startswith("{"):
             try:
                 found = json.loads(given)
                 return {str(name): float(value) for name, value in found.items()}
-            except (ValueError, TypeError) as error:
-                raise UserError(f"{given}: a JSON object of class and probability was expected ({error}).") from error
+            except (ValueError, TypeError, OverflowError, RecursionError) as error:
+                raise UserError(
+                    f"{shortened(given, LONGEST_SHOWN)}: a JSON object of class and probability was expected ({error})."
+                ) from error
         given = [name.strip() for name in given.split(",") if name.strip()]
     objects = {}
     for entry in given:
@@ -275,17 +406,21 @@ def read_objects(given: list[str] | str) -> dict[str, float]:
 
 def as_table(prediction: Prediction) -> str:
     """Return a prediction as a table for a terminal."""
+    if prediction.note is not None and all(found.probability is None for found in prediction.objects):
+        return prediction.note
     lines = [f"{'in the scene':<20} {'probability':>11} {'p-value':>8} {'P(added)':>11}  explanation"]
     lines += [_line(found) for found in prediction.objects]
     if prediction.missing:
         lines += ["", f"{'not in it':<20} {'probability':>11} {'p-value':>8} {'P(removed)':>11}  explanation"]
         lines += [_line(found) for found in prediction.missing]
+    if prediction.note is not None:
+        lines += ["", prediction.note]
     return "\n".join(lines)
 
 
 def _line(found: ClassPrediction) -> str:
     p_value = "" if found.p_value is None else _four_digits(found.p_value)
-    numbers = f"{_four_digits(found.probability):>11} {p_value:>8} {found.changed:>11.3f}"
+    numbers = f"{_four_digits(found.probability or 0):>11} {p_value:>8} {found.changed or 0:>11.3f}"
     return f"{found.category:<20} {numbers}  {found.explanation}".rstrip()
 
 

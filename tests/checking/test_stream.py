@@ -9,7 +9,8 @@ import pytest
 
 import contextual_anomaly as ca
 from contextual_anomaly.checking.results import SCHEMA, CheckResult
-from contextual_anomaly.checking.stream import LONGEST_LINE, check_stream
+from contextual_anomaly.checking.stream import check_stream
+from contextual_anomaly.runtime.lines import LONGEST_LINE
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from contextual_anomaly.checking.results import (
     FalseAlarms,
     MissingClass,
 )
-from contextual_anomaly.detection.names import SPELLINGS, plain_name
+from contextual_anomaly.coco.classes import LEFT_OUT, plain_name, spellings
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration
@@ -36,8 +36,6 @@ ABSENT = 5
 """Absent classes that are named at least."""
 FEWEST_CLASSES = 2
 """Of fewer different classes there is nothing to compare: each class is judged by the others."""
-LEFT_OUT = ("person",)
-"""Classes that models commonly do not judge; a stream that holds them is no mistake."""
 
 
 @dataclass(frozen=True)
@@ -302,9 +300,7 @@ class Checker:
     @cached_property
     def _spellings(self) -> dict[str, str]:
         """The class that each other spelling of it means, without case and separators."""
-        known = {plain_name(name): name for name in sorted(self._inputs)}
-        others = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
-        return {**{one: known[other] for one, other in others.items() if other in known}, **known}
+        return spellings(self._inputs)
 
     def _known_names(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
         """Return the names as the model has them, and what was taken for what."""

@@ -8,24 +8,9 @@ from typing import BinaryIO
 from contextual_anomaly.checking.checker import Checker
 from contextual_anomaly.checking.objects import BadObjects, ImageObjects, objects_of_json, objects_of_text
 from contextual_anomaly.checking.results import CheckProblem, CheckResult
+from contextual_anomaly.runtime.lines import LONGEST_LINE, lines_of
 
 logger = logging.getLogger(__name__)
-
-LONGEST_LINE = 1 << 20
-"""Bytes; what is longer is no scene."""
-
-
-def lines_of(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Yield number and content of each line that is not empty; None in place of one that is too long."""
-    number = 0
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(line) > LONGEST_LINE:
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(LONGEST_LINE + 1)
-            yield number, None
-        elif line.strip():
-            yield number, line
 
 
 def read_line(line: bytes | None) -> ImageObjects:

@@ -1,4 +1,7 @@
-"""The 80 classes of COCO (2014 and 2017) and their official ids: what files of detections and detectors of COCO mean."""
+"""The 80 classes of COCO (2014 and 2017), their official ids, and other spellings of class names."""
+
+import re
+from collections.abc import Iterable
 
 # fmt: off
 CLASSES = (
@@ -23,3 +26,32 @@ IDS = tuple(number for number in range(1, 91) if number not in UNUSED_IDS)
 
 NAME_OF_ID = dict(zip(IDS, CLASSES, strict=True))
 """The class of each id."""
+
+SPELLINGS = (
+    ("airplane", "aeroplane"),
+    ("couch", "sofa"),
+    ("dining table", "diningtable"),
+    ("motorcycle", "motorbike"),
+    ("potted plant", "pottedplant"),
+    ("tv", "tvmonitor"),
+)
+"""The same class in COCO 2017's annotations and in Darknet's coco.names, which keeps to Pascal VOC's words."""
+
+LEFT_OUT = ("person",)
+"""Classes that context models commonly do not predict, and that every detector sees."""
+
+
+def plain_name(name: str) -> str:
+    """Return a name without case and separators."""
+    return re.sub(r"[\s_-]+", "", name.casefold())
+
+
+def spellings(classes: Iterable[str]) -> dict[str, str]:
+    """Return the class that each plain name means, also by the other words of `SPELLINGS`.
+
+    Args:
+        classes: the classes that are known.
+    """
+    known = {plain_name(name): name for name in sorted(classes)}
+    others = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
+    return {**{one: known[other] for one, other in others.items() if other in known}, **known}

@@ -13,11 +13,19 @@ def predict(
             help="What is in the scene: class names, or CLASS=0.7 where one is uncertain. None: read scenes."
         ),
     ] = None,
-    run: Annotated[Path, typer.Option(help="Results of a run, which hold models and their calibration.")] = Path(
-        "results"
-    ),
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Results of a run, which hold models and their calibration. Default: results; where that is no run, a "
+            "model that comes with the package predicts.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name of a model of the run, or a .safetensors file. Default: the run's first.")
+        str | None,
+        typer.Option(
+            help="Name of a model of the run or of the package, or a .safetensors file. Default: the run's first, or coco."
+        ),
     ] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="Calibration of a model that is given as a file (Parquet), for p-values.")
@@ -42,23 +50,22 @@ def predict(
     this class was added to the scene or removed from it, if at most one class was.
 
     Without objects, scenes are read from standard input, one a line, as class names separated by commas or as a JSON
-    object of class and probability, {"cup": 0.9, "fork": 0.4}. Each is answered at once in a line of JSON.
+    object of class and probability, {"cup": 0.9, "fork": 0.4}. Each is answered at once in a line of JSON; what is wrong
+    with a line is its `error`, the rest of it is answered, and the stream goes on. Of scenes with none or one class there
+    is nothing to compare.
 
     Example: `contextual-anomaly predict laptop keyboard "dining table" surfboard --run results`
     """
     import sys
 
     from contextual_anomaly.predict import Predictor, as_table, read_objects
+    from contextual_anomaly.runtime.lines import lines_of
     from contextual_anomaly.runtime.safe_text import printable
 
-    if model is not None and model.endswith(".safetensors"):
-        predictor = Predictor.from_files(model, calibration, bottleneck)
-    else:
-        predictor = Predictor.from_run(run, model)
+    predictor = Predictor.choose(model, run, calibration, bottleneck)
     if objects:
         prediction = predictor.predict(read_objects(objects), missing, explain)
         print(prediction.as_json() if as_json else printable(as_table(prediction)), flush=True)
         return
-    scenes = (read_objects(line) for line in sys.stdin if line.strip())
-    for prediction in predictor.predict_many(scenes, missing, explain):
+    for prediction in predictor.predict_lines(lines_of(sys.stdin.buffer), missing, explain):
         print(prediction.as_json(), flush=True)

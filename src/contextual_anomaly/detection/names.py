@@ -1,25 +1,16 @@
 """Match the outputs of a network with the classes of the data set, by name."""
 
-import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
+from contextual_anomaly.coco.classes import SPELLINGS, plain_name
 from contextual_anomaly.detection.text_files import read_text
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
 
-SPELLINGS = (
-    ("airplane", "aeroplane"),
-    ("couch", "sofa"),
-    ("dining table", "diningtable"),
-    ("motorcycle", "motorbike"),
-    ("potted plant", "pottedplant"),
-    ("tv", "tvmonitor"),
-)
-"""The same class in COCO 2017's annotations and in Darknet's coco.names, which keeps to Pascal VOC's words."""
 SHOWN = 10  # names in one message
 
 
@@ -104,11 +95,6 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
         twice = sorted({str(name) for name in matched if matched.count(name) > 1})
         raise UserError(f"{names_of}: {', '.join(map(repr, twice))} is there more than once, names must differ.")
     return np.array([classes.index(str(name)) for name in matched])
-
-
-def plain_name(name: str) -> str:
-    """Return a name without case and separators."""
-    return re.sub(r"[\s_-]+", "", name.casefold())
 
 
 def _with_suggestion(name: str, unused: list[str]) -> str:
