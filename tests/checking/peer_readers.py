@@ -1,6 +1,6 @@
 """Open exports in the tools' own readers and print what they found, as JSON. It runs in an environment of the tools.
 
-python peer_readers.py label-studio TASKS LABELS | cvat XML IMAGES | coco JSON IMAGES | fiftyone JSON
+python peer_readers.py label-studio TASKS LABELS | cvat XML IMAGES | coco JSON IMAGES | fiftyone JSON IMAGES
 """
 
 import json
@@ -52,26 +52,23 @@ def datumaro_reads(kind: str, document: str, images: str) -> list[dict]:
         ]
 
 
-def fiftyone_reads(document: str) -> list[dict]:
-    """What FiftyOne's reader of COCO finds; it needs no database for that."""
-    from fiftyone.utils.coco import load_coco_detection_annotations
+def fiftyone_reads(document: str, images: str) -> list[dict]:
+    """What FiftyOne's importer of COCO finds; it needs no database for that."""
+    from fiftyone.utils.coco import COCODetectionDatasetImporter
 
-    _, classes, _, images, annotations = load_coco_detection_annotations(document, extra_attrs=True)
-    found = []
-    for number, objects in annotations.items():
-        size = images[number]["width"], images[number]["height"]
-        for one in objects:
-            detection = one.to_detection(size, classes_map=classes)
-            found.append(
-                {
-                    "label": detection.label,
-                    "box": detection.bounding_box,
-                    "confidence": detection.confidence,
-                    "kind": detection["kind"],
-                    "explanation": detection["explanation"],
-                }
-            )
-    return found
+    with COCODetectionDatasetImporter(data_path=images, labels_path=document, label_types="detections") as importer:
+        return [
+            {
+                "image": Path(path).name,
+                "label": detection.label,
+                "box": detection.bounding_box,
+                "confidence": detection.confidence,
+                "kind": detection["kind"],
+                "explanation": detection["explanation"],
+            }
+            for path, _, found in importer
+            for detection in found.detections
+        ]
 
 
 if __name__ == "__main__":

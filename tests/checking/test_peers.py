@@ -90,9 +90,10 @@ def test_datumaro_opens_boxes_and_reasons(read, write, photo, kind, export, file
         assert (found["mouse"]["type"], found["mouse"]["attributes"]["kind"]) == ("Label", "missing")
 
 
-def test_fiftyone_opens_boxes_and_reasons(read, write):
-    found = {one["label"]: one for one in read("fiftyone", write("coco", "coco.json"))}
+def test_fiftyone_opens_boxes_and_reasons(read, write, photo):
+    found = {one["label"]: one for one in read("fiftyone", write("coco", "coco.json"), photo.parent)}
     assert found["surfboard"] == {
+        "image": photo.name,
         "label": "surfboard",
         "box": [0.75, 0.6, 0.4, 0.3],
         "confidence": 0.75,
