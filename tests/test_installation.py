@@ -92,6 +92,41 @@ def test_help_and_prediction_need_no_extra(restricted, model):
     assert re.search(r"^x2 +0\.\d{4}", done.stdout, re.MULTILINE)
 
 
+def test_check_needs_no_extra(restricted, tmp_path, write_json):
+    """Annotations, a stream, a page and every format; the model is the one that comes with the package."""
+    scene = "laptop, keyboard, dining table, surfboard\n"
+    done = restricted("check", "-", "--format", "text", input=scene)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"unexpected +surfboard", done.stdout)
+    names = ["laptop", "keyboard", "dining table", "surfboard"]
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
+        "annotations": [{"id": n, "image_id": 1, "category_id": n, "bbox": [10 * n, 10, 20, 20]} for n in range(1, 5)],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(names, 1)],
+    }
+    often = ("--false-alarms", "5%")
+    for export in ("jsonl", "csv", "coco", "label-studio", "cvat"):
+        output = tmp_path / f"{export}.txt"
+        page = ("--html", tmp_path / "page.html")
+        done = restricted("check", write_json(content), *often, "--format", export, "--output", output, *page)
+        assert done.returncode == 1, done.stderr
+        assert "surfboard" in output.read_text()
+    assert "surfboard" in (tmp_path / "page.html").read_text()
+    reviewed = restricted("check", write_json(content), *often, "--since", tmp_path / "csv.txt")
+    assert reviewed.returncode == 1, reviewed.stderr
+
+
+def test_check_detects_without_extras(restricted, shared_coco, tmp_path):
+    """The named detector, whose header is known, needs no onnx."""
+    weights = shared_coco / "weights/yolox_nano.onnx"
+    images = sorted((shared_coco / "images/val2017").glob("*.jpg"))
+    if not images:
+        pytest.skip("no images of COCO are here")
+    done = restricted("check", images[0], "--detector", weights, "--format", "jsonl", "--exit-zero", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '"detector": "yolox-nano"' in done.stdout
+
+
 def test_a_command_that_lacks_a_package_names_its_extra(restricted, tmp_path):
     for name in ("a.cfg", "a.weights"):
         (tmp_path / name).write_text("[net]\nwidth=32\nheight=32\nchannels=3\n")
@@ -143,6 +178,16 @@ def test_a_fresh_environment_of_the_wheel_predicts(tmp_path, model):
     )
     assert said.returncode == 0, said.stderr
     assert said.stdout.startswith("in the scene")
+    said = subprocess.run(
+        [*command, "check", "-", "--format", "text"],
+        input="laptop, keyboard, dining table, surfboard\n",
+        capture_output=True,
+        text=True,
+        env=outside,
+        cwd=tmp_path,
+    )
+    assert said.returncode == 1, said.stderr
+    assert "surfboard" in said.stdout
 
 
 def listed(python: Path, environment: dict[str, str]) -> list[str]:
