@@ -19,7 +19,7 @@ from contextual_anomaly.checking.exports import new_writer, open_writer
 from contextual_anomaly.checking.exports.html import HtmlPage
 from contextual_anomaly.checking.results import CheckedObject, CheckResult
 from contextual_anomaly.formats.read import read_annotations
-from contextual_anomaly.runtime.choices import ExportFormat
+from contextual_anomaly.runtime.choices import AnswerFormat
 
 SURFBOARD = [150.0, 60.0, 80.0, 30.0]
 
@@ -127,7 +127,7 @@ def test_what_label_studio_exports_is_read_as_annotations(results, tmp_path):
 
 def test_cvat_is_read_as_annotations_and_declares_its_attributes(results, tmp_path):
     path = tmp_path / "cvat.xml"
-    with open_writer(ExportFormat.cvat, path) as writer:
+    with open_writer(AnswerFormat.cvat, path) as writer:
         for result in results:
             writer.write(result)
     reading = read_annotations(path).reading

@@ -16,7 +16,7 @@ from contextual_anomaly.checking.run import check_sources
 from contextual_anomaly.checking.scene_files import DetectionsByImage
 from contextual_anomaly.checking.sources import STANDARD_INPUT, Source, count, require_sources
 from contextual_anomaly.checking.terminal import Summary, TerminalText
-from contextual_anomaly.runtime.choices import AnswerFormat, ExportFormat
+from contextual_anomaly.runtime.choices import AnswerFormat
 from contextual_anomaly.runtime.progress import track
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Outputs:
         html: a page of the findings.
         save: folder for images with their findings, and answers.
         since: verdicts of reviewers on findings of an earlier check.
+        all_images: whether documents of coco, label-studio and cvat hold images without findings as well.
     """
 
     format: AnswerFormat | None = None
@@ -45,6 +46,7 @@ class Outputs:
     html: Path | None = None
     save: Path | None = None
     since: Path | None = None
+    all_images: bool = False
 
 
 def run_check(
@@ -88,7 +90,7 @@ def run_check(
     summary = Summary()
     with ExitStack() as stack:
         try:
-            writers: list[Writer] = [stack.enter_context(_writer(chosen, outputs.output, reviewed))]
+            writers: list[Writer] = [stack.enter_context(_writer(chosen, outputs, reviewed))]
             if outputs.html is not None:
                 writers.append(stack.enter_context(_html_page(outputs.html, reviewed, image_folder)))
             saver = None
@@ -141,10 +143,11 @@ def _in_order(
 
 
 @contextmanager
-def _writer(chosen: AnswerFormat, output: Path | None, reviewed: "Reviewed | None") -> Iterator[Writer]:
+def _writer(chosen: AnswerFormat, outputs: Outputs, reviewed: "Reviewed | None") -> Iterator[Writer]:
     """Yield what writes answers in a format."""
+    output = outputs.output
     if chosen is not AnswerFormat.text:
-        with open_writer(ExportFormat(chosen.value), output, reviewed) as writer:
+        with open_writer(chosen, output, reviewed, outputs.all_images) as writer:
             yield writer
     elif output is None:
         yield TerminalText(sys.stdout)

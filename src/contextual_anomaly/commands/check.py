@@ -73,6 +73,10 @@ def check(
             "again, and the rest is put in the order of what is probably true."
         ),
     ] = None,
+    all_images: Annotated[
+        bool,
+        typer.Option("--all-images", help="Formats coco, label-studio and cvat: images without findings as well."),
+    ] = False,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit with 0 also where something is flagged.")
     ] = False,
@@ -121,7 +125,7 @@ def check(
     status = run_check(
         checker,
         find_sources(sources),
-        Outputs(format, output, html, save, since),
+        Outputs(format, output, html, save, since, all_images),
         detections=detections,
         image_folder=images,
         seconds_between=every,

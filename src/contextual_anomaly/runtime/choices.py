@@ -48,16 +48,6 @@ class Backend(StrEnum):
     onnxruntime_cuda = "onnxruntime_cuda"
 
 
-class ExportFormat(StrEnum):
-    """What the findings of a check are written as."""
-
-    jsonl = "jsonl"
-    csv = "csv"
-    coco = "coco"
-    label_studio = "label-studio"
-    cvat = "cvat"
-
-
 class AnswerFormat(StrEnum):
     """How `check` writes its answers."""
 

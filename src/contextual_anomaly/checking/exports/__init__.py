@@ -12,7 +12,7 @@ from typing import Protocol, TextIO
 
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.review.verdicts import Reviewed
-from contextual_anomaly.runtime.choices import ExportFormat
+from contextual_anomaly.runtime.choices import AnswerFormat
 
 
 class Writer(Protocol):
@@ -28,7 +28,7 @@ class Writer(Protocol):
 
 
 def new_writer(
-    export: ExportFormat | str, out: TextIO, reviewed: Reviewed | None = None, all_images: bool = False
+    export: AnswerFormat | str, out: TextIO, reviewed: Reviewed | None = None, all_images: bool = False
 ) -> Writer:
     """Return the writer of a format.
 
@@ -38,13 +38,13 @@ def new_writer(
         reviewed: what reviewers said, for the order of findings and for the column true_probability.
         all_images: whether documents also hold images without findings, as to review a detector's boxes before labelling.
     """
-    name = ExportFormat(export).value.replace("-", "_")
+    name = AnswerFormat(export).value.replace("-", "_")
     return import_module(f"{__name__}.{name}").Export(out, reviewed, all_images)
 
 
 @contextmanager
 def open_writer(
-    export: ExportFormat | str,
+    export: AnswerFormat | str,
     output: str | Path | None = None,
     reviewed: Reviewed | None = None,
     all_images: bool = False,

@@ -55,7 +55,7 @@ class HtmlPage:
         self.promise = self.promise or _promise(result)
         if image.strength:
             self.flagged += 1
-            self.findings += sum(bool(finding.kind) for finding in image.findings)
+            self.findings += len({(finding.kind, finding.category) for finding in image.findings if finding.kind})
             self.out.write(_article(image, self._picture(image), result.note))
             self.out.flush()
         else:
@@ -142,7 +142,7 @@ def _article(image: ReviewedImage, picture: str, note: str | None) -> str:
     remark = f'<p class="also">{_text(note)}</p>' if note else ""
     classes = " ".join(sorted({finding.category for finding in flagged}))
     return (
-        f'<article data-strength="{image.strength:.6f}" data-name="{_text(image.path)}" data-count="{len(flagged)}" '
+        f'<article data-strength="{image.strength:.6f}" data-name="{_text(image.path)}" data-count="{len(shown)}" '
         f'data-classes="{_text(classes)}">{picture}<h2>{_text(image.path)}</h2><ul>{chips}</ul>{also}{remark}</article>\n'
     )
 
