@@ -10,7 +10,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.frequency import Frequency
 from contextual_anomaly.models.registry import full_state, load_model, save
 from contextual_anomaly.models.store import METADATA, in_half_precision, write_model
-from tests.torture.damage import outcomes
+from tests.torture.outcomes import outcomes
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_every_flipped_bit_is_noticed_or_changes_nothing(path):
         model = load_model(path)
         return model.name, model.classes, model.log_odds(np.eye(2)).tolist()
 
-    found = outcomes(path, read, every=7)
+    found = outcomes(path, read, tries=700)
     assert found.keys() == {"clear", "harmless"}
     assert found["clear"] > 0.9 * found.total()
 

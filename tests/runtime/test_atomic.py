@@ -20,7 +20,7 @@ from contextual_anomaly.runtime.atomic import (
     require_whole,
     write_rows,
 )
-from tests.torture.damage import outcomes
+from tests.torture.outcomes import outcomes
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):

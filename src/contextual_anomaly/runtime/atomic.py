@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.safe_text import to_cell, to_cells
-from contextual_anomaly.runtime.system_errors import in_words
+from contextual_anomaly.runtime.system_errors import HINTS, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,8 +257,8 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         beside = error.filename is None or str(error.filename).startswith(str(path.parent / f".{path.stem}."))
-        if error.errno is None:
-            raise
+        if error.errno not in HINTS or isinstance(error, ConnectionError):
+            raise  # of the network, or unknown
         error.filename, error.filename2 = str(path) if beside else error.filename, None
         raise UserError(in_words(error)) from error
 

@@ -1,0 +1,159 @@
+"""Every command of a finished run again, where the system refuses to write its output."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.workflow.conftest import Project
+
+PLAN = re.compile(r"^rule (\w+):\n    output: (.*)\n(?:.*\n)*?Shell command: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command line of the workflow.
+
+    Attributes:
+        words: the program and its arguments.
+        outputs: which of them are files, or a folder, that it writes.
+        folder: where it runs.
+    """
+
+    words: tuple[str, ...]
+    outputs: tuple[str, ...]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The sub-command."""
+        return self.words[1]
+
+    def into(self, folder: Path) -> "Command":
+        """Return the command with its outputs below another folder."""
+        moved = {output: str(folder / output) for output in self.outputs}
+        return Command(tuple(moved.get(word, word) for word in self.words), tuple(moved.values()), self.folder)
+
+    def run(self, before: tuple[str, ...] = (), **options) -> subprocess.CompletedProcess:
+        """Run it, behind the words of another program if there are any."""
+        return subprocess.run([*before, *self.words], cwd=self.folder, capture_output=True, text=True, **options)
+
+
+def commands_of(project: Project) -> list[Command]:
+    """Return one command of each kind of a project whose workflow has run."""
+    plan = project.snakemake("--dry-run", "--forceall", "--printshellcmds").stdout
+    found = {}
+    for rule, outputs, shell in PLAN.findall(plan):
+        words = shlex.split(shell.partition(" > ")[0].partition(" 2>&1")[0])
+        program, _, _, *rest = words  # without --usage FILE
+        found.setdefault(rule, Command((program, *rest), tuple(outputs.split(", ")), project.folder))
+    return list(found.values())
+
+
+def outcome(done: subprocess.CompletedProcess, place: Path) -> str:
+    """Return which of `torture.OUTCOMES` a command came to that could not write into ``place``."""
+    if "Traceback" in done.stderr or done.returncode not in (0, 1, 2):
+        return "traceback"
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    if done.returncode == 2 and last.startswith("error: ") and str(place) in last:
+        return "clear"
+    return "silent"
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[Path]:
+    """A file system in memory, for as long as the block runs.
+
+    Args:
+        place: the folder to mount it on.
+        options: of `mount -o`.
+
+    Raises:
+        PermissionError: this user may not mount.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", place], capture_output=True)
+    if done.returncode:
+        raise PermissionError(f"a file system cannot be mounted here: {done.stderr.decode()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def left_behind(place: Path, original: Path) -> list[str]:
+    """Return the files below a folder that are not, byte for byte, those of the finished run; hidden ones do not count."""
+    if not place.is_dir():
+        return []
+    found = {path: path.relative_to(place) for path in place.rglob("*") if path.is_file()}
+    return [
+        str(path)
+        for path, name in found.items()
+        if not any(part.startswith(".") for part in name.parts)
+        and not name.name.endswith((".timing.json", "filler"))
+        and not ((original / name).is_file() and path.read_bytes() == (original / name).read_bytes())
+    ]
+
+
+def rows(project: Project, work: Path) -> Iterator[tuple[str, Counter[str]]]:
+    """Yield a row for each way in which the system refuses."""
+    every = commands_of(project)
+    place = work / "refused"
+
+    def attempt(run: Callable[[Command], subprocess.CompletedProcess]) -> Counter[str]:
+        found = Counter()
+        for command in every:
+            done = run(command)
+            found["silent" if left_behind(place, project.folder) else outcome(done, place)] += 1
+            if place.is_dir() and not place.is_mount():
+                shutil.rmtree(place)
+        return found
+
+    def below_a_file(command: Command) -> subprocess.CompletedProcess:
+        place.write_text("kept")
+        try:
+            return command.into(place).run()
+        finally:
+            place.unlink()
+
+    yield "refused: below a file", attempt(below_a_file)
+
+    def in_the_way(command: Command) -> subprocess.CompletedProcess:
+        for output in command.outputs:
+            (place / output).parent.mkdir(parents=True, exist_ok=True)
+            # Where a folder is written, a file is in the way.
+            (place / output / "filler").mkdir(parents=True) if Path(output).suffix else (place / output).symlink_to("x")
+        return command.into(place).run()
+
+    yield "refused: a folder, or a link, is in the way", attempt(in_the_way)
+    if os.getuid() != 0:
+        print("not root: file systems cannot be mounted, so the rows of full and read-only disks are left out")
+        return
+
+    def without_rights(command: Command) -> subprocess.CompletedProcess:
+        place.mkdir(mode=0o755)
+        return command.into(place).run(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+
+    def on_disk(*options: str, filler: int = 0) -> Callable[[Command], subprocess.CompletedProcess]:
+        def run(command: Command) -> subprocess.CompletedProcess:
+            with mounted(place, *options):
+                if filler:
+                    (place / "filler").write_bytes(bytes(filler))
+                done = command.into(place).run()
+                if left := left_behind(place, project.folder):
+                    raise AssertionError(f"{command.name} leaves {left}")
+                return done
+
+        return run
+
+    yield "refused: no rights (another user)", attempt(without_rights)
+    yield "refused: a read-only disk", attempt(on_disk("ro"))
+    yield "refused: a full disk", attempt(on_disk("size=4k", filler=4096))
+    limit = ("prlimit", "--fsize=64")
+    yield "refused: ulimit -f", attempt(lambda command: command.into(place).run(limit))
