@@ -198,3 +198,18 @@ def test_the_coco_configuration_is_valid(tmp_path):
         values[section].update(content)
     settings = read_config(values, {"CONTEXTUAL_ANOMALY_DATA": str(tmp_path)})
     assert (settings.downloads.images, settings.detection.detectors) == ("none", [])
+
+
+@pytest.mark.parametrize("text", ["[", "a: b: c", "&a [*a]", "{", "2001-99-99", "- " * 3000])
+def test_text_that_is_no_number_is_named(text):
+    with pytest.raises(UserError, match=r"world\.seed: Input should be a valid integer, found "):
+        read_config({"world": {"seed": text}})
+
+
+def test_a_value_without_end_is_named_in_a_few_words():
+    bomb = ["x"]
+    for _ in range(12):
+        bomb = [bomb] * 9
+    with pytest.raises(UserError, match=r"dataset\.name: ") as error:
+        read_config({"dataset": {"name": bomb}})
+    assert len(str(error.value)) < 1000

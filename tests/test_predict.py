@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+import contextual_anomaly as ca
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import Variant
 from contextual_anomaly.models.calibration import Calibration, write_calibration
@@ -239,3 +240,12 @@ def test_the_chosen_bottleneck_of_a_sweep_predicts(tmp_path):
     save(sweep, tmp_path / "m.safetensors", {"family_settings": '{"chosen_bottleneck": 2}'})
     assert Predictor.from_files(tmp_path / "m.safetensors").variant == 1
     assert Predictor.from_files(tmp_path / "m.safetensors", bottleneck=1).variant == 0
+
+
+@pytest.mark.parametrize(
+    "line", ['{"x0": ' + "9" * 400 + "}", '{"x0": ' + "[" * 5000 + "}", '{"x0": ' + "9" * 5000 + "}", "x0=1e999"]
+)
+def test_numbers_without_end_are_refused(line):
+    detector = ca.ContextAnomalyDetector("naive_bayes").fit([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1]] * 9)
+    with pytest.raises(UserError):
+        ca.Predictor(detector.model_).predict(read_objects(line))

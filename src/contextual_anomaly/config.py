@@ -7,10 +7,10 @@ a comment each, and `workflow/schemas/config.schema.json` is this file as JSON s
 import copy
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from contextual_anomaly.errors import UserError
@@ -20,6 +20,8 @@ from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
 from contextual_anomaly.runtime.renamed import renamed_settings
+from contextual_anomaly.runtime.safe_text import short_repr
+from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml
 
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
@@ -402,7 +404,8 @@ def _read_numbers(values: dict[str, Any], error: ValidationError) -> None:
         parent: Any = values
         for part in parents:
             parent = parent[part]
-        parent[last] = yaml.safe_load(problem["input"])
+        with suppress(NotYaml):  # then it is text, and the message says so
+            parent[last] = read_yaml(problem["input"])
 
 
 def _path(problem: Mapping[str, Any]) -> tuple:
@@ -417,4 +420,4 @@ def _explain(problem: Mapping[str, Any]) -> str:
         return f"there is no setting {where}; config.yaml lists them all"
     if problem["type"] == "value_error":
         return f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
-    return f"{where}: {problem['msg']}, found {problem['input']!r}"
+    return f"{where}: {problem['msg']}, found {short_repr(problem['input'])}"

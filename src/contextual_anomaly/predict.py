@@ -389,7 +389,7 @@ def read_objects(given: list[str] | str) -> dict[str, float]:
             try:
                 found = json.loads(given)
                 return {str(name): float(value) for name, value in found.items()}
-            except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            except (ValueError, TypeError, OverflowError, RecursionError, AttributeError) as error:
                 raise UserError(
                     f"{shortened(given, LONGEST_SHOWN)}: a JSON object of class and probability was expected ({error})."
                 ) from error

@@ -241,7 +241,11 @@ def open_table(path: str | Path, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
 
 def metadata_of(table: pa.Table) -> dict[str, str]:
     """The text metadata that `write_table` kept."""
-    return {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    return _as_text(table.schema.metadata)
+
+
+def _as_text(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
+    return {k.decode(errors="replace"): v.decode(errors="replace") for k, v in (metadata or {}).items()}
 
 
 def list_width(path: str | Path, column: str) -> tuple[dict[str, str], int]:
@@ -255,7 +259,7 @@ def list_width(path: str | Path, column: str) -> tuple[dict[str, str], int]:
     index = schema.get_field_index(column)
     if index < 0 or not pa.types.is_fixed_size_list(schema.field(index).type):
         raise UserError(f"{path}: a column {column!r} of fixed-size lists was expected, found {schema.names}.")
-    metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
+    metadata = _as_text(schema.metadata)
     return metadata, schema.field(index).type.list_size
 
 

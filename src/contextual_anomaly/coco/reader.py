@@ -180,6 +180,8 @@ def _decode_as_python(text: mmap.mmap, start: int, report: ReadingReport) -> Any
     except json.JSONDecodeError as error:
         at = start + len(error.doc[: error.pos].encode())
         raise NotJson(_explain(error.msg, text, start, at)) from error
+    except ValueError as error:
+        raise NotJson(f"a number in it has too many digits ({error}).") from error
     if found:
         where = _first_not_finite(content)
         report.note(

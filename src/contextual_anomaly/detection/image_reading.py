@@ -220,7 +220,10 @@ def _decode_jpeg(data: bytes, header: ImageHeader) -> tuple[np.ndarray, str]:
             raise UnreadableImage(f"cut off ({str(error).strip()})") from None
         return pixels, NO_END_MARKER
     if "extraneous bytes" in problem:  # between segments, where nothing is lost
-        return simplejpeg.decode_jpeg(data, strict=False, **options), f"read in spite of: {problem}"
+        try:
+            return simplejpeg.decode_jpeg(data, strict=False, **options), f"read in spite of: {problem}"
+        except ValueError as error:
+            raise UnreadableImage(f"damaged ({str(error).strip()})") from None
     if problem.startswith("Corrupt JPEG data"):
         raise UnreadableImage(f"damaged in the middle ({problem})")
     return _decode(data, header), ""

@@ -33,16 +33,16 @@ def read_names(path: str | Path) -> list[str]:
 
 def _names_of_yaml(path: Path, text: str) -> list[str]:
     """Return the entry `names`, a list or a mapping from number to name; the whole document may be the list."""
-    import yaml
+    from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml
 
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not readable as YAML ({str(error).splitlines()[0]}).") from error
+        content = read_yaml(text)
+    except NotYaml as error:
+        raise UserError(f"{path}: not readable as YAML ({error}).") from error
     names = content.get("names") if isinstance(content, dict) else content
     if isinstance(names, dict) and set(names) == set(range(len(names))):
         names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list) or not names:
+    if not isinstance(names, list) or not names or not all(isinstance(name, str | int | float) for name in names):
         raise UserError(f"{path}: a list `names`, or a mapping from 0, 1, … to names, was expected in this YAML file.")
     return [str(name) for name in names]
 

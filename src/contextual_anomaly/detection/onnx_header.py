@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextual_anomaly.detection.detector_families.base import KEYPOINTS, MASKS, Size
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.runtime.safe_text import short_repr
 
 if TYPE_CHECKING:
     import onnx  # elsewhere within functions: a detector whose header is known does not need it
 
 logger = logging.getLogger(__name__)
 
+MAX_SIDE = 8192  # pixels of the input
+MAX_BATCH = 1024  # images
 STRIDE = 32  # pixels; the input's sides are multiples of it in all the families
 
 
@@ -49,6 +53,7 @@ def read_onnx_header(path: Path, input_size: int = 0) -> OnnxHeader:
     if not inputs or not model.graph.output:
         raise UserError(f"{path}: not an ONNX file, or one without a network.")
     external = _check_external_data(path, model)
+    _check_order(path, model.graph, {value.name for value in inputs} | stored)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     batch, height, width = _check_input(path, inputs)
     size, filled = (width, height), None
@@ -90,9 +95,14 @@ def _check_external_data(path: Path, model: "onnx.ModelProto") -> bool:
     needed: dict[str, int] = {}
     for weights in model.graph.initializer:
         if uses_external_data(weights):
-            info = ExternalDataInfo(weights)
+            try:
+                info = ExternalDataInfo(weights)
+            except ValueError as error:
+                raise UserError(f"{path}: it is not clear where its external data are ({error}).") from error
             needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + (info.length or 0))
     for name, size in needed.items():
+        if escapes_directory(name):
+            raise UserError(f"{path}: its external data, {name!r}, is not beside it; export without external data.")
         file = path.parent / name
         if not file.is_file():
             raise UserError(
@@ -103,13 +113,26 @@ def _check_external_data(path: Path, model: "onnx.ModelProto") -> bool:
     return bool(needed)
 
 
+def _check_order(path: Path, graph: Any, known: set[str]) -> None:
+    """Raise if a node takes what no node before it gives, or a name is no text: OpenCV crashes on such a network."""
+    given = {"", *known, *(weights.values.name for weights in graph.sparse_initializer)}
+    for node in graph.node:
+        if not all(isinstance(name, str) for name in (node.op_type, node.domain, *node.input, *node.output)):
+            raise UserError(f"{path}: damaged, a name in it is not UTF-8.")
+        if unknown := [name for name in node.input if name not in given]:
+            raise UserError(f"{path}: damaged, a node takes {short_repr(unknown[0])}, which no node before it gives.")
+        given.update(node.output)
+    if unknown := [value.name for value in graph.output if value.name not in given]:
+        raise UserError(f"{path}: damaged, no node gives its output {short_repr(unknown[0])}.")
+
+
 def _check_input(path: Path, inputs: list[Any]) -> tuple[int, int, int]:
     """Return batch, height and width, 0 where they are open."""
     from onnx import TensorProto
 
     kind = inputs[0].type.tensor_type
     shown = [[d.dim_value or d.dim_param or "?" for d in i.type.tensor_type.shape.dim] for i in inputs]
-    shape = [d.dim_value for d in kind.shape.dim]
+    shape = [max(d.dim_value, 0) for d in kind.shape.dim]  # some exporters write -1 for an open size
     if len(inputs) > 1:
         names = ", ".join(value.name for value in inputs)
         raise UserError(
@@ -124,6 +147,10 @@ def _check_input(path: Path, inputs: list[Any]) -> tuple[int, int, int]:
     if len(shape) != 4 or shape[1] not in (0, 3):
         raise UserError(
             f"{path}: the inputs are {shown}, one of [1, 3, height, width] was expected: a detector of colour images."
+        )
+    if shape[0] > MAX_BATCH or max(shape[2:]) > MAX_SIDE:
+        raise UserError(
+            f"{path}: the input is {shown[0]}; {MAX_BATCH} images of {MAX_SIDE} × {MAX_SIDE} pixels at most were expected."
         )
     if kind.elem_type != TensorProto.FLOAT:
         name = TensorProto.DataType.Name(kind.elem_type).lower()
@@ -141,7 +168,7 @@ def _open_size(path: Path, width: int, height: int, input_size: int, metadata: d
         try:
             sides = ast.literal_eval(metadata.get("imgsz", ""))
             height, width = height or int(sides[0]), width or int(sides[1])
-        except (ValueError, SyntaxError, TypeError, IndexError):
+        except (ValueError, SyntaxError, TypeError, IndexError, KeyError, OverflowError, RecursionError, MemoryError):
             raise UserError(
                 f"{path}: leaves the size of its input open; give it as --input-size (input_size in the configuration): "
                 "the size that it was trained with, often 640."
@@ -164,7 +191,7 @@ def _extra_channels(metadata: dict[str, str]) -> int:
         try:
             points, numbers = ast.literal_eval(metadata.get("kpt_shape", ""))
             return int(points) * int(numbers)
-        except (ValueError, SyntaxError, TypeError):
+        except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, MemoryError):
             return KEYPOINTS
     return 0
 
@@ -176,7 +203,7 @@ def _names(path: Path, text: str) -> list[str]:
         if isinstance(names, dict):
             names = {int(number): name for number, name in names.items()}
         names = [names[i] for i in range(len(names))]
-    except (ValueError, SyntaxError, KeyError, TypeError) as error:
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise UserError(
             f"{path}: metadata names: {text[:60]!r} is not a list of names. Give them with --names."
         ) from error

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from contextual_anomaly.coco.problems import LEFT_OUT, ReadingReport
 from contextual_anomaly.coco.values import number
 from contextual_anomaly.formats.records import Records
+from contextual_anomaly.runtime.safe_text import short_repr
 
 LABELS = (
     "rectanglelabels",
@@ -35,16 +36,22 @@ def read_label_studio(content: list[dict[str, Any]], report: ReadingReport) -> d
     for row, task in enumerate(content):
         name = next((v for v in task["data"].values() if isinstance(v, str) and "." in v), "")
         name = unquote(name.rpartition("?d=")[2]) if name.startswith("/data/local-files/") else name
-        image = found.image(name, key=task.get("id", f"task {row}"))
-        if isinstance(task.get("id"), int | str):
+        known = isinstance(task.get("id"), int | str)
+        image = found.image(name, key=task["id"] if known else f"task {row}")
+        if known:
             image["id"] = task["id"]
-        done = [a for a in task.get("annotations", task.get("completions")) or [] if isinstance(a, dict)]
+        done = [a for a in _list(task.get("annotations", task.get("completions"))) if isinstance(a, dict)]
         kept = [a for a in done if not a.get("was_cancelled")]
         if len(kept) > 1:
             report.add("annotators_several", f"task {row}", f"{len(kept)} annotations of one image", "the last is read")
-        for region in (kept[-1].get("result") or []) if kept else []:
-            _add_region(found, image, region, f"task {row} (id {task.get('id')!r})")
+        for region in _list(kept[-1].get("result")) if kept else []:
+            _add_region(found, image, region, f"task {row} (id {short_repr(task.get('id'))})")
     return found.content()
+
+
+def _list(value: Any) -> list:
+    """Return a list, and an empty one of anything else."""
+    return value if isinstance(value, list) else []
 
 
 def _add_region(found: Records, image: dict[str, Any], region: Any, record: str) -> None:
@@ -53,14 +60,15 @@ def _add_region(found: Records, image: dict[str, Any], region: Any, record: str)
         return  # relations between regions have none
     labels = next((value[kind] for kind in LABELS if isinstance(value.get(kind), list)), [])
     if not labels:
-        found.report.add("object_without_class", record, f"a region of type {region.get('type')!r}", LEFT_OUT)
+        found.report.add("object_without_class", record, f"a region of type {short_repr(region.get('type'))}", LEFT_OUT)
     wide, high = number(region.get("original_width")), number(region.get("original_height"))
     if wide and high:
         image.update(width=wide, height=high)
     for label in labels:
         label = label[-1] if isinstance(label, list) and label else label
         more = {"id": region["id"]} if isinstance(region.get("id"), str) else {}
-        found.add(image, found.category(str(label)), **more, **_place(value, (wide or 0) / 100, (high or 0) / 100))
+        name = label if isinstance(label, str) else short_repr(label)
+        found.add(image, found.category(name), **more, **_place(value, (wide or 0) / 100, (high or 0) / 100))
 
 
 def _place(value: dict[str, Any], across: float, down: float) -> dict[str, Any]:

@@ -172,11 +172,11 @@ def _names_file(path: Path) -> dict[int, str]:
 
 def _of_yaml(path: Path) -> YoloSet | None:
     """A data set that a YAML file describes; None where it describes something else."""
-    import yaml
+    from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml
 
     try:
-        described = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        described = read_yaml(path.read_text(encoding="utf-8-sig"))
+    except (NotYaml, UnicodeDecodeError):
         return None
     if not isinstance(described, dict) or not isinstance(described.get("names"), list | dict):
         return None

@@ -32,6 +32,8 @@ class Linear(Conditional):
             bias: [C] log-odds of each class if no other class is present.
             weights: [C, C], from the class that is present to the class that is predicted; zeros on the diagonal.
         """
+        if bias.shape != (len(classes),) or weights.shape != (len(classes), len(classes)):
+            raise ValueError(f"bias [C] and weights [C, C] were expected, found {bias.shape} and {weights.shape}")
         if np.diagonal(weights).any():
             raise ValueError("weights [C, C] with a diagonal of zeros were expected")
         self.family = family

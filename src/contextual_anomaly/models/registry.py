@@ -31,6 +31,7 @@ from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Section
 from contextual_anomaly.models.store import read_model, write_model
+from contextual_anomaly.runtime.safe_text import short_repr
 
 FAMILIES = tuple(sorted(p.stem for p in (Path(__file__).parent / "families").glob("*.py") if p.stem != "__init__"))
 """The families of this package."""
@@ -94,15 +95,17 @@ def read_settings(text: str) -> Section:
     """
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--settings {text}: JSON was expected ({error}).") from error
     known = configurable_families()
-    if not isinstance(values, dict) or values.get("family") not in known:
+    if not isinstance(values, dict) or values.get("family") not in list(known):  # in a list, as it may be any value
         raise UserError(f"--settings {text}: a family was expected, one of {', '.join(known)}.")
     try:
         return known[values["family"]].Settings.model_validate(values)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}, found {p['input']!r}" for p in error.errors()]
+        problems = [
+            f"{'.'.join(map(str, p['loc']))}: {p['msg']}, found {short_repr(p['input'])}" for p in error.errors()
+        ]
         raise UserError(f"--settings: {'; '.join(problems)}") from error
 
 
@@ -152,7 +155,7 @@ def load_model(path: str | Path) -> ContextModel:
             f"{path}: a model of another version of this package, it lacks {error}. Fit it again: delete the file and run "
             "the workflow, or `contextual-anomaly fit`."
         ) from error
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise UserError(
             f"{path}: damaged, its parts do not fit together ({error}). Delete it and run again."
         ) from error

@@ -11,6 +11,10 @@ ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 """Other names that Darknet accepts for a section."""
 
 
+LARGEST = 65_536
+"""Filters, sizes and strides of no network are larger; numbers without a bound would ask for any memory."""
+
+
 @dataclass(frozen=True)
 class CfgSection:
     """One section of a cfg; values are read as Darknet reads them, but text in place of a number is an error."""
@@ -38,8 +42,11 @@ class CfgSection:
         return self.values.get(key, (default, 0))[0]
 
     def integer(self, key: str, default: int, minimum: int = 0) -> int:
-        """Return a whole number of at least ``minimum``."""
-        return self._numbers(key, str(default), int, minimum, one=True)[0]
+        """Return a whole number of at least ``minimum`` and at most `LARGEST`."""
+        found = self._numbers(key, str(default), int, minimum, one=True)[0]
+        if found > LARGEST:
+            raise self.error(f"a whole number of at most {LARGEST:,} was expected.", key)
+        return found
 
     def integers(self, key: str) -> list[int]:
         """Return whole numbers separated by commas; none if the key is absent."""

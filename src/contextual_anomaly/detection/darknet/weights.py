@@ -9,6 +9,8 @@ from contextual_anomaly.detection.darknet.cfg import CfgSection
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
 
+MAX_NUMBERS = 1 << 31  # in one layer
+
 
 class NeededWeights:
     """Counts the numbers that layers need, without memory for them."""
@@ -20,6 +22,8 @@ class NeededWeights:
 
     def take(self, shape: tuple[int, ...], layer: CfgSection) -> np.ndarray:
         """Count the numbers of ``shape``; return zeros that take no memory."""
+        if math.prod(shape) > MAX_NUMBERS:
+            raise layer.error(f"{' × '.join(map(str, shape))} weights, more than any network has.")
         self.count += math.prod(shape)
         self._ends.append((self.count, layer))
         return np.broadcast_to(np.float32(0), shape)
