@@ -24,18 +24,18 @@ def names(results) -> list[str]:
 
 
 def test_a_spreadsheet_of_verdicts_changes_the_order(tmp_path):
-    """Kites were wrong three times, so a new kite comes after a bus that is less unusual."""
-    results = [flagged(f"{n}.jpg", "kite", 0.001) for n in range(4)]
-    results += [flagged("bus.jpg", "bus", 0.002), flagged("none.jpg", "cup", 0.009)]
-    assert names(rerank(results, Reviewed([]))) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "bus.jpg", "none.jpg"]
+    """Kites were wrong four times, so a new kite comes after a bus that is less unusual."""
+    results = [flagged(f"{n}.jpg", "kite", 0.001) for n in range(5)]
+    results += [flagged("bus.jpg", "bus", 0.0015), flagged("none.jpg", "cup", 0.009)]
+    assert names(rerank(results, Reviewed([]))) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg", "bus.jpg", "none.jpg"]
     out = io.StringIO()
     writer = new_writer("csv", out)
     for result in results:
         writer.write(result)
     rows = list(csv.DictReader(io.StringIO(out.getvalue())))
-    for row in rows[:3]:
+    for row in rows[:4]:
         row["verdict"] = "rejected"
-    rows[5]["verdict"] = "confirmed"
+    rows[6]["verdict"] = "confirmed"
     path = tmp_path / "verdicts.csv"
     with path.open("w", newline="") as file:
         again = csv.DictWriter(file, rows[0])
@@ -43,12 +43,12 @@ def test_a_spreadsheet_of_verdicts_changes_the_order(tmp_path):
         again.writerows(rows)
     reviewed = read_verdicts(path)
     after = rerank(results, reviewed)
-    assert names(after)[:3] == ["none.jpg", "bus.jpg", "3.jpg"]
-    assert [result.flagged for result in after] == [True, True, True, False, False, False]
+    assert names(after)[:3] == ["none.jpg", "bus.jpg", "4.jpg"]
+    assert [result.flagged for result in after] == [True, True, True, False, False, False, False]
     assert all(result.unexpected == [] for result in after[3:])
     (kite,) = to_review(after[2], reviewed).findings
-    # One kind with 1 of 4 verdicts confirmed; the class with 0 of 3; at p = 0.001 the evidence counts.
-    rate = (4 * (1 + 1) / (2 + 4) + 0) / (4 + 3)
+    # One kind with 1 of 5 verdicts confirmed; the class with 0 of 4; at p = 0.001 the evidence counts.
+    rate = (8 * (1 + 1) / (2 + 5) + 0) / (8 + 4)
     assert reviewed.true_rate("unexpected", "kite") == pytest.approx(rate)
     assert kite.attributes["true_probability"] == pytest.approx(
         reviewed.true_probability("", "unexpected", "kite", 0.001, 0.01), rel=1e-3

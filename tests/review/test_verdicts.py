@@ -32,8 +32,8 @@ def test_rates_shrink_towards_the_kind_and_the_kind_towards_a_half():
     verdicts += [Verdict(f"b{n}", "missing", "cup", False) for n in range(2)]
     reviewed = Reviewed(verdicts)
     kind = (1 + 6) / (2 + 8)
-    assert reviewed.true_rate("missing", "mouse") == pytest.approx((4 * kind + 6) / (4 + 6))
-    assert reviewed.true_rate("missing", "cup") == pytest.approx(4 * kind / (4 + 2))
+    assert reviewed.true_rate("missing", "mouse") == pytest.approx((8 * kind + 6) / (8 + 6))
+    assert reviewed.true_rate("missing", "cup") == pytest.approx(8 * kind / (8 + 2))
     assert reviewed.true_rate("missing", "unheard of") == pytest.approx(kind)
     assert reviewed.true_rate("unexpected", "mouse") == 0.5
 
@@ -51,7 +51,7 @@ def test_probabilities_multiply_the_odds_by_the_evidence():
 def test_of_two_verdicts_on_a_finding_the_last_counts():
     reviewed = Reviewed([Verdict("a", "missing", "cup", True), Verdict("a", "missing", "cup", False)])
     assert reviewed.true_probability("a", "missing", "cup", 1e-9, 0.01) == 0
-    assert reviewed.true_rate("missing", "cup") == pytest.approx((4 / 3 + 0) / 5)
+    assert reviewed.true_rate("missing", "cup") == pytest.approx((8 / 3 + 0) / 9)
 
 
 def test_equal_findings_of_an_image_have_different_names():

@@ -24,8 +24,9 @@ from contextual_anomaly.runtime.safe_text import from_cell
 
 KIND_STRENGTH = 2.0
 """Verdicts that the rate of a kind is worth before there are any: half of them confirm."""
-CLASS_STRENGTH = 4.0
-"""Verdicts that the rate of the kind is worth for one of its classes."""
+CLASS_STRENGTH = 8.0
+"""Verdicts that the rate of the kind is worth for one of its classes: the best of 1, 2, 4 and 8 for the first findings where
+objects were planted in COCO's validation images."""
 ANSWERS = {CONFIRMED: True, REJECTED: False}
 
 
@@ -67,7 +68,7 @@ class Reviewed:
 
         >>> reviewed = Reviewed([Verdict("a", "missing", "mouse", True), Verdict("b", "missing", "cup", False)])
         >>> reviewed.true_rate("missing", "mouse"), reviewed.true_rate("missing", "tv"), reviewed.true_rate("swapped", "tv")
-        (0.6, 0.5, 0.5)
+        (0.5555555555555556, 0.5, 0.5)
         """
         true, false = self._of_kind[kind, True], self._of_kind[kind, False]
         of_kind = (KIND_STRENGTH / 2 + true) / (KIND_STRENGTH + true + false)
