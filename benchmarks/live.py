@@ -1,36 +1,115 @@
-"""`python benchmarks/live.py [--models FOLDER] [--calls N]`: a context model asked about one scene after another.
+"""`python benchmarks/live.py [--models FOLDER] [--calls N] [--detector FILE --images FOLDER]`: what a person calls, live.
 
-Every model of a folder, of whatever family, is loaded once and asked `expected` of single scenes; then the time from
-the start of `contextual-anomaly predict` to its answer.
+Scenes of 2, 4 and 8 objects, one of them unexpected, through `check` and `predict`, reasons included, with each model
+that comes with the package; then the bare log-odds of every model of a folder. The time from the start of the command line
+to its answer, and of a folder of images beside the detector alone, where images are named.
 """
 
 import argparse
+import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from measure import WORK, command, middle, report, run
+# As the command line does: matrix products on several threads are slower for one scene.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+import numpy as np
+from measure import WORK, by_turns, command, middle, report, run
+
+import contextual_anomaly as ca
+from contextual_anomaly import pretrained
+from contextual_anomaly.checking.run import check_sources
+from contextual_anomaly.checking.sources import Kind, find_sources
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
 
 WARM_UP = 20
+SCENE = ("surfboard", "laptop", "keyboard", "mouse", "tv", "book", "cup", "cell phone")
+"""The first is unexpected among the others."""
+SIZES = (2, 4, 8)
+BOX, IMAGE = (120, 80, 60, 50), (640, 480)
 
 
-def answers(path: Path, calls: int) -> tuple[float, float, int]:
-    """Median seconds of a call; the 99th percentile; the parameters that a call reads."""
-    model = load_model(path)
-    rng = np.random.default_rng(0)
-    scenes = (rng.random((calls + WARM_UP, len(model.classes))) < 0.05).astype(np.float32)
+def seconds_of(call: Callable[[], object], calls: int) -> tuple[float, float]:
+    """Median seconds of a call, and the 99th percentile."""
     seconds = []
-    for scene in scenes:
+    for _ in range(calls + WARM_UP):
         start = time.perf_counter()
-        model.predict_proba(scene[None])
+        call()
         seconds.append(time.perf_counter() - start)
+    return median(seconds[WARM_UP:]), float(np.quantile(seconds[WARM_UP:], 0.99))
+
+
+def of_a_person(name: str, calls: int) -> None:
+    """Measure answers with their reasons."""
+    # Everything as unexpected as the first object is flagged, so that each answer has a reason.
+    checker = ca.load(name, false_alarms=0.2)
+    predictor = ca.Predictor.choose(name)
+    for size in SIZES:
+        names = list(SCENE[:size])
+        boxes = [BOX] * size
+        reasons = sum(len(found.attributions) > 0 for found in checker.check(names, boxes=boxes, size=IMAGE).objects)
+        middle_seconds, slow = seconds_of(lambda n=names, b=boxes: checker.check(n, boxes=b, size=IMAGE), calls)
+        report(
+            f"check of {size} objects, {reasons} with reasons, model {name}", "", middle_seconds, runs=calls,
+            work=f"99 of 100 calls within {1000 * slow:.2f} ms",
+        )  # fmt: skip
+        scene = dict.fromkeys(names, 1.0)
+        middle_seconds, slow = seconds_of(lambda s=scene: predictor.predict(s), calls // 10)
+        report(
+            f"predict of {size} objects, reasons for all and for 5 absent classes, model {name}", "", middle_seconds,
+            runs=calls // 10, work=f"99 of 100 calls within {1000 * slow:.2f} ms",
+        )  # fmt: skip
+
+
+def of_a_model(path: Path, calls: int) -> None:
+    """Measure the bare log-odds of single scenes."""
+    model = load_model(path)
+    scenes = iter((np.random.default_rng(0).random((calls + WARM_UP, len(model.classes))) < 0.05).astype(np.float32))
+    seconds, slow = seconds_of(lambda: model.predict_proba(next(scenes)[None]), calls)
     parameters = sum(tensor.size for tensor in read_model(path)[1].values())
-    return median(seconds[WARM_UP:]), float(np.quantile(seconds[WARM_UP:], 0.99)), parameters
+    report(
+        f"one scene, model {path.stem}", "", seconds, runs=calls,
+        work=f"{parameters:,} parameters to read; 99 of 100 calls within {1000 * slow:.2f} ms",
+    )  # fmt: skip
+
+
+def of_images(folder: Path, detector: str, runs: int) -> None:
+    """Measure the first answer for an image, and a folder beside the detector alone."""
+    images = [source for source in find_sources([str(folder)]) if source.kind is Kind.image]
+    photo = ["check", images[0].path, "--detector", detector, "--exit-zero"]
+    first = [run(*command(*photo)) for _ in range(runs)]
+    report(
+        "command line to the first answer, check of a photo", "", middle(first)[0], runs=runs, peak_mb=middle(first)[1],
+        work=f"{Path(images[0].path).name} through {detector}",
+    )  # fmt: skip
+    from contextual_anomaly.checking.run import Frame
+    from contextual_anomaly.detection.image_reading import read_image
+
+    checker = ca.load(detector=detector)
+    cores = len(os.sched_getaffinity(0))
+    assert checker.detector is not None
+    loaded = checker.detector.loaded(cores)
+
+    def bare() -> float:
+        start = time.perf_counter()
+        jobs = ((Frame(source.path), lambda p=source.path: read_image(Path(p))) for source in images)
+        sum(1 for _ in loaded.detect_many(jobs, cores))
+        return time.perf_counter() - start
+
+    def checked() -> float:
+        start = time.perf_counter()
+        sum(len(result.to_json()) for result in check_sources(checker, images, threads=cores))
+        return time.perf_counter() - start
+
+    alone, ours = by_turns(runs, bare, checked)
+    report(
+        f"check of {len(images)} images", "the same detector without a check", median(ours), runs=runs,
+        peer_seconds=median(alone), work=f"{len(images) / median(ours):.3g} images a second",
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -38,24 +117,24 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=WORK / "workflow" / "results" / "models")
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--detector", default="yolox-nano")
+    parser.add_argument("--images", type=Path, help="a folder of images, for the time of a photo and of a folder")
     options = parser.parse_args()
-    paths = sorted(options.models.glob("*.safetensors"))
-    if not paths:
-        sys.exit(f"{options.models}: no models (*.safetensors) are there; run benchmarks/workflow.py first.")
-    for path in paths:
-        seconds, slow, parameters = answers(path, options.calls)
-        report(
-            f"one scene, model {path.stem}", "", seconds, runs=options.calls,
-            work=f"{parameters:,} parameters to read; 99 of 100 calls within {1000 * slow:.2f} ms",
-        )  # fmt: skip
-    for path in paths:
-        variants = load_model(path).variants
-        asked = ["laptop", "keyboard", "surfboard", "--model", path, "--bottleneck", variants[0].bottleneck or 1]
-        first = [run(*command("predict", *asked)) for _ in range(options.runs)]
-        report(
-            f"command line to the first answer, model {path.stem}", "", middle(first)[0], runs=options.runs,
-            peak_mb=middle(first)[1], work=f"{path.stat().st_size / 1e6:.2f} MB of model to read",
-        )  # fmt: skip
+    for name in pretrained.names():
+        of_a_person(name, options.calls)
+    for path in sorted(options.models.glob("*.safetensors")):
+        of_a_model(path, options.calls)
+    asked = ["laptop", "keyboard", "surfboard", "--model", "coco"]
+    first = [run(*command("predict", *asked)) for _ in range(options.runs)]
+    size = pretrained.find("coco").stat().st_size
+    report(
+        "command line to the first answer, predict with the model coco", "", middle(first)[0], runs=options.runs,
+        peak_mb=middle(first)[1], work=f"{size / 1e6:.2f} MB of model to read",
+    )  # fmt: skip
+    if options.images is None:
+        print("--images FOLDER measures the first answer for a photo, and a folder of images", file=sys.stderr)
+    else:
+        of_images(options.images, options.detector, options.runs)
 
 
 if __name__ == "__main__":

@@ -117,31 +117,34 @@ def features_of_boxes(
         [A, 1 + F]: presence of each class and its features; NaN where no object of the class has a box.
     """
     features = np.zeros((classes, 1 + len(FEATURES)), np.float32)
-    kept = np.flatnonzero(column >= 0)
-    if not len(kept):
+    of_class = column[column >= 0]
+    if not len(of_class):
         return features
-    corner = np.full((len(kept), 4), np.nan, np.float32)
-    if size is not None and min(size) > 0:
-        for row, number in enumerate(kept.tolist()):
-            box = boxes[number]
-            if box is not None:
-                corner[row] = box
-    x, y, width, height = corner.T
-    image_width, image_height = (np.float32(side) for side in size or (1, 1))
-    width_share, height_share = np.clip(width / image_width, 0, 1), np.clip(height / image_height, 0, 1)
-    side = np.sqrt(width_share * height_share)
-    center_y = np.clip((y + height / 2) / image_height, 0, 1) - 0.5
-    off_center = np.abs(np.clip((x + width / 2) / image_width, 0, 1) - 0.5)
-    of_class = column[kept]
-    for place in np.unique(of_class):
-        own = of_class == place
-        boxed = own & ~np.isnan(side)
-        features[place, :2] = 1, np.log1p(np.count_nonzero(own))
-        if not boxed.any():
-            features[place, 2:] = np.nan
-            continue
-        means = (values[boxed].mean() for values in (height_share, width_share, center_y, off_center))
-        features[place, 2:] = side[boxed].max(), side[boxed].min(), *means
+    count = np.bincount(of_class, minlength=classes)
+    there = count > 0
+    features[there, 0] = 1
+    features[there, 1] = np.log1p(count[there])
+    features[there, 2:] = np.nan
+    if size is None or min(size) <= 0:
+        return features
+    kept = [(place, box) for place, box in zip(column.tolist(), boxes, strict=True) if place >= 0 and box is not None]
+    if not kept:
+        return features
+    boxed = np.array([place for place, _ in kept])
+    shares = np.array([box for _, box in kept]) / np.array([*size, *size])
+    x, y, width, height = shares.T
+    width, height = np.clip(width, 0, 1), np.clip(height, 0, 1)
+    side = np.sqrt(width * height)
+    center_y = np.clip(y + shares[:, 3] / 2, 0, 1) - 0.5
+    off_center = np.abs(np.clip(x + shares[:, 2] / 2, 0, 1) - 0.5)
+    largest, smallest = np.full(classes, -np.inf), np.full(classes, np.inf)
+    np.maximum.at(largest, boxed, side)
+    np.minimum.at(smallest, boxed, side)
+    boxes_of = np.bincount(boxed, minlength=classes)
+    own = boxes_of > 0
+    features[own, 2], features[own, 3] = largest[own], smallest[own]
+    for feature, values in enumerate((height, width, center_y, off_center), start=4):
+        features[own, feature] = np.bincount(boxed, values, classes)[own] / boxes_of[own]
     return features
 
 

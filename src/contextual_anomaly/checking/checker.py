@@ -199,27 +199,25 @@ class Checker:
         judged = np.flatnonzero(seen >= PRESENT)
         if ignored:
             remarks.append(f"not judged: {', '.join(ignored)}")
-        fewest = max(FEWEST_CLASSES, calibration.minimum_classes if calibration else 0)
-        answer = CheckResult(
-            source=source,
-            objects=tuple(
-                CheckedObject(*one) for one in zip(names, objects.scores, objects.boxes, objects.ids, strict=True)
-            ),
-            ignored=ignored,
-            image_id=objects.image_id,
-            file_name=objects.file_name,
-            width=objects.size[0] if objects.size else None,
-            height=objects.size[1] if objects.size else None,
-            model=self.model.name,
-            detector=detector.name if detector else None,
-            calibration=None if calibration is None else "detections" if behind else "annotations",
-            false_alarms=self.false_alarms,
-            error=_one_problem(problems),
+        about = {
+            "source": source,
+            "ignored": ignored,
+            "image_id": objects.image_id,
+            "file_name": objects.file_name,
+            "width": objects.size[0] if objects.size else None,
+            "height": objects.size[1] if objects.size else None,
+            "model": self.model.name,
+            "detector": detector.name if detector else None,
+            "calibration": None if calibration is None else "detections" if behind else "annotations",
+            "false_alarms": self.false_alarms,
+            "error": _one_problem(problems),
             **about,
-        )
+        }
+        given = zip(names, objects.scores, objects.boxes, objects.ids, strict=True)
+        fewest = max(FEWEST_CLASSES, calibration.minimum_classes if calibration else 0)
         if len(judged) < fewest:
             remarks.insert(0, _too_few(len(judged), fewest, bool(ignored)))
-            return replace(answer, note="; ".join(remarks))
+            return CheckResult(objects=tuple(CheckedObject(*one) for one in given), note="; ".join(remarks), **about)
         if calibration is None:
             remarks.append("no calibration: nothing is flagged")
         elif objects.detected and behind is None:
@@ -231,43 +229,25 @@ class Checker:
         if calibration is not None:
             p_value[judged] = calibration.unexpected(log_odds[judged])
             p_value[unseen] = calibration.missing(log_odds[unseen])
-        with np.errstate(invalid="ignore"):
-            unexpected = judged[p_value[judged] <= self.false_alarms.unexpected]
-            missing = unseen[p_value[unseen] <= self.false_alarms.missing]
+        # A comparison with NaN, of what has no p-value, is false.
+        unexpected = judged[p_value[judged] <= self.false_alarms.unexpected]
+        missing = unseen[p_value[unseen] <= self.false_alarms.missing]
         attributions = self._attributions(evidence.presence, evidence.geometry, np.append(unexpected, missing))
-        probability = expit(log_odds)
-
-        def number(value: Any) -> float | None:
-            return None if np.isnan(value) else float(value)
-
-        def of_object(found: CheckedObject, column: int, presence: float) -> CheckedObject:
-            if column not in judged or presence < PRESENT:
-                return found
-            return replace(
-                found,
-                probability=float(probability[column]),
-                p_value=number(p_value[column]),
-                flagged=column in unexpected,
-                attributions=attributions.get(column, ()),
-            )
-
+        shares = zip(expit(log_odds).tolist(), p_value.tolist(), strict=True)
+        numbers = [(probability, None if p != p else p) for probability, p in shares]  # NaN is not itself
+        flagged, of_scene = set(unexpected.tolist() + missing.tolist()), set(judged.tolist())
         presences = scores or [1.0] * len(names)
-        columns = evidence.column.tolist()
-        return replace(
-            answer,
-            objects=tuple(map(of_object, answer.objects, columns, presences)),
-            absent=tuple(
-                MissingClass(
-                    self.model.classes[c],
-                    float(probability[c]),
-                    number(p_value[c]),
-                    c in missing,
-                    attributions.get(c, ()),
-                )
-                for c in unseen[: max(self.absent, len(missing))].tolist()
-            ),
-            note="; ".join(remarks) or None,
+        checked = tuple(
+            CheckedObject(*one, numbers[c][0], numbers[c][1], c in flagged, attributions.get(c, ()))
+            if c in of_scene and presence >= PRESENT
+            else CheckedObject(*one)
+            for one, c, presence in zip(given, evidence.column.tolist(), presences, strict=True)
         )
+        absent = tuple(
+            MissingClass(self.model.classes[c], numbers[c][0], numbers[c][1], c in flagged, attributions.get(c, ()))
+            for c in unseen[: max(self.absent, len(missing))].tolist()
+        )
+        return CheckResult(objects=checked, absent=absent, note="; ".join(remarks) or None, **about)
 
     def judge_detected(self, found: Any, source: str, **about: Any) -> CheckResult:
         """Return the answer for a `DetectedImage`: objects that are probably not there are evidence and not listed.

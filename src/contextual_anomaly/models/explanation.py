@@ -66,8 +66,9 @@ def explain(
         least: classes that are less probably present get no Shapley value; what they add is part of the base.
     """
     presence = np.array(presence, np.float32)
-    if not isinstance(model, WithContributions):
+    if not hasattr(model, "contributions"):  # isinstance of a protocol takes longer than some answers
         return _shapley(model, variant, presence, target, geometry, least)
+    assert isinstance(model, WithContributions)
     rows = np.arange(len(target))
     presence[rows, target] = 0
     log_odds = model.log_odds(presence, geometry)[variant][rows, target].astype(np.float64)

@@ -134,7 +134,8 @@ class Masked(Conditional):
         one = np.asarray(presence, np.float32)[None]
         inputs = self.encoding.encode(one, None if geometry is None else geometry[None])[0]
         column = np.flatnonzero(inputs[:, 0])
-        terms = np.einsum("ef,mefd->med", inputs[column], self.tensors["encoder"][:, column])
+        # [m, e, d]: matmul of [1, f] and [f, d] for each network and class.
+        terms = (inputs[column][:, None] @ self.tensors["encoder"][:, column])[:, :, 0]
         kept = np.ones((len(subsets), len(self.encoding.classes)), np.float32)  # what is not predicted stays
         kept[:, self.encoding.targets] = subsets
         first = kept[:, column] @ terms + self.tensors["encoder_bias"][:, None]
@@ -145,7 +146,9 @@ class Masked(Conditional):
         """Return the last hidden layer from the inputs of the first."""
         hidden = _silu(first)
         for b in range(self.tensors["blocks"].shape[1]):
-            hidden += _silu(hidden @ self.tensors["blocks"][:, b] + self.tensors["block_bias"][:, b, None])
+            inner = hidden @ self.tensors["blocks"][:, b]
+            inner += self.tensors["block_bias"][:, b, None]
+            hidden += _silu(inner)
         return hidden
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
@@ -159,8 +162,11 @@ def _parts(rows: int) -> list[slice]:
 
 
 def _silu(x: np.ndarray) -> np.ndarray:
+    result = np.negative(x)
     with np.errstate(over="ignore"):  # exp of a large number is inf, and x / inf is the 0 that is meant
-        return x / (1 + np.exp(-x))
+        np.exp(result, out=result)
+    result += 1
+    return np.divide(x, result, out=result)
 
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
