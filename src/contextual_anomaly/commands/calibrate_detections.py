@@ -56,6 +56,7 @@ def calibrate_detections(
     from contextual_anomaly.models import detection_calibration as behind
     from contextual_anomaly.models.calibration import read_calibration, write_calibration
     from contextual_anomaly.models.registry import load_model
+    from contextual_anomaly.models.score_curve import AS_IT_IS
     from contextual_anomaly.runtime.atomic import write_csv
 
     loaded = load_model(model)
@@ -65,6 +66,10 @@ def calibrate_detections(
     known = read_calibration(calibration, loaded)
     write_csv(false_alarms(loaded, bottleneck, scenes, minimum_classes, known, folds, seed), rates)
     write_calibration(made, output)
+    if made.score_curve == AS_IT_IS:
+        logger.warning(
+            f"{detector}: too few reported classes say what its scores mean; they are taken as probabilities"
+        )
     logger.info(
         f"{loaded.name} behind {detector}: {len(made.present):,} reported classes in {made.images:,} images; "
         f"no p-value is below {made.smallest:.2g}"

@@ -54,7 +54,7 @@ def false_alarms(
         others = [scene for scene, of in zip(scenes, fold, strict=True) if of != part]
         own = [scene for scene, of in zip(scenes, fold, strict=True) if of == part]
         curve = score_curve(others)
-        calibration = calibrate_detections(model, bottleneck, others, minimum_classes, "")
+        calibration = calibrate_detections(model, bottleneck, others, minimum_classes, "", curve)
         evidence = detected_evidence(model, bottleneck, own, curve)
         counted += _counts("detections", calibration, evidence, minimum_classes)
         certain = detected_evidence(model, bottleneck, [_reported(scene, curve) for scene in own], None)

@@ -160,6 +160,7 @@ def calibrate_detections(
     scenes: Sequence[DetectedScene],
     minimum_classes: int,
     detector: str,
+    curve: ScoreCurve | None = None,
 ) -> Calibration:
     """Ask a model about held-out images behind a detector, and keep the log-odds of what it reports and does not.
 
@@ -169,8 +170,9 @@ def calibrate_detections(
         scenes: images that neither the model nor the detector was trained on.
         minimum_classes: images with fewer reported classes are left out.
         detector: the detector's name.
+        curve: what its scores mean; by default it is fitted to the same images.
     """
-    curve = score_curve(scenes)
+    curve = curve or score_curve(scenes)
     evidence = detected_evidence(model, bottleneck, scenes, curve)
     present, absent = evidence.judged(minimum_classes)
     return conformal(

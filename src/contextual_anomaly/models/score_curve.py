@@ -1,6 +1,5 @@
 """What a detector's score says: how likely a class is in an image, given the largest score of its objects there."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +7,6 @@ from numpy.typing import ArrayLike
 
 from contextual_anomaly.array_types import Bool, Float
 from contextual_anomaly.stats.log_odds import expit, logit
-
-logger = logging.getLogger(__name__)
 
 MIN_SCORE = 0.05
 """Objects with a smaller score are no evidence: there are many, and most of them are nothing."""
@@ -58,16 +55,10 @@ def fit_score_curve(score: Float[np.ndarray, " n"], there: Bool[np.ndarray, " n"
     used = score >= MIN_SCORE
     score, there = score[used], there[used]
     if min(np.count_nonzero(there), np.count_nonzero(~there)) < LEAST_PAIRS:
-        logger.warning(
-            f"of the classes that the detector reports, {np.count_nonzero(there):,} are in their image and "
-            f"{np.count_nonzero(~there):,} are not; {LEAST_PAIRS} of each are needed to say what its scores mean, so that "
-            "scores are taken as probabilities"
-        )
         return AS_IT_IS
     # The penalty is weak; it keeps the slope finite where a score separates the two completely.
     fitted = LogisticRegression(C=100.0).fit(logit(score)[:, None], there)
     slope = float(fitted.coef_[0, 0])
     if slope <= 0:
-        logger.warning("larger scores of the detector are right less often, so that scores are taken as probabilities")
         return AS_IT_IS
     return ScoreCurve(float(fitted.intercept_[0]), slope)
