@@ -11,7 +11,7 @@ BENCHMARKS := annotations annotations_ten sweep experiment1 darknet detection wo
 # Programs of the environment, found by what they start as well.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: run test test-fast benchmark lint pretrained docs lock clean help
+.PHONY: run test test-fast torture benchmark lint pretrained docs lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ test: $(READY)  ## all tests, the fast ones first, and the share of lines that t
 
 test-fast: $(READY)  ## the tests that take no longer than a moment, on all cores
 	$(IN_VENV) $(VENV)/bin/python -m pytest -m "not workflow and not slow" --numprocesses auto
+
+torture: $(READY)  ## kills, full disks and damaged files: what is said and what is silent, to results/torture.csv
+	$(IN_VENV) $(VENV)/bin/python -m tests.torture
 
 # Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
 benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)

@@ -101,59 +101,79 @@ def left_behind(place: Path, original: Path) -> list[str]:
     ]
 
 
-def rows(project: Project, work: Path) -> Iterator[tuple[str, Counter[str]]]:
-    """Yield a row for each way in which the system refuses."""
-    every = commands_of(project)
-    place = work / "refused"
+def below_a_file(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command whose outputs lie below a file."""
+    place.write_text("kept")
+    try:
+        return command.into(place).run()
+    finally:
+        place.unlink()
 
-    def attempt(run: Callable[[Command], subprocess.CompletedProcess]) -> Counter[str]:
-        found = Counter()
-        for command in every:
-            done = run(command)
-            found["silent" if left_behind(place, project.folder) else outcome(done, place)] += 1
-            if place.is_dir() and not place.is_mount():
-                shutil.rmtree(place)
-        return found
 
-    def below_a_file(command: Command) -> subprocess.CompletedProcess:
-        place.write_text("kept")
-        try:
-            return command.into(place).run()
-        finally:
-            place.unlink()
+def in_the_way(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command whose outputs have a folder in their place, or a link where a folder is to be written."""
+    for output in command.outputs:
+        (place / output).parent.mkdir(parents=True, exist_ok=True)
+        (place / output).mkdir() if Path(output).suffix else (place / output).symlink_to("x")
+    return command.into(place).run()
 
-    yield "refused: below a file", attempt(below_a_file)
 
-    def in_the_way(command: Command) -> subprocess.CompletedProcess:
-        for output in command.outputs:
-            (place / output).parent.mkdir(parents=True, exist_ok=True)
-            # Where a folder is written, a file is in the way.
-            (place / output / "filler").mkdir(parents=True) if Path(output).suffix else (place / output).symlink_to("x")
+def without_rights(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command as a user who may not write there."""
+    place.mkdir(mode=0o755)
+    return command.into(place).run(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+
+
+def on_a_read_only_disk(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command whose outputs lie on a disk that is read-only."""
+    with mounted(place, "ro"):
         return command.into(place).run()
 
-    yield "refused: a folder, or a link, is in the way", attempt(in_the_way)
-    if os.getuid() != 0:
-        print("not root: file systems cannot be mounted, so the rows of full and read-only disks are left out")
-        return
 
-    def without_rights(command: Command) -> subprocess.CompletedProcess:
-        place.mkdir(mode=0o755)
-        return command.into(place).run(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
+def on_a_full_disk(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command whose outputs lie on a disk that is full."""
+    with mounted(place, "size=4k"):
+        (place / "filler").write_bytes(bytes(4096))
+        done = command.into(place).run()
+        if left := left_behind(place, command.folder):
+            done.stderr += f"silent: {left} is left"
+        return done
 
-    def on_disk(*options: str, filler: int = 0) -> Callable[[Command], subprocess.CompletedProcess]:
-        def run(command: Command) -> subprocess.CompletedProcess:
-            with mounted(place, *options):
-                if filler:
-                    (place / "filler").write_bytes(bytes(filler))
-                done = command.into(place).run()
-                if left := left_behind(place, project.folder):
-                    raise AssertionError(f"{command.name} leaves {left}")
-                return done
 
-        return run
+def with_a_limit(command: Command, place: Path) -> subprocess.CompletedProcess:
+    """Run a command under ulimit -f."""
+    return command.into(place).run(("prlimit", "--fsize=64"))
 
-    yield "refused: no rights (another user)", attempt(without_rights)
-    yield "refused: a read-only disk", attempt(on_disk("ro"))
-    yield "refused: a full disk", attempt(on_disk("size=4k", filler=4096))
-    limit = ("prlimit", "--fsize=64")
-    yield "refused: ulimit -f", attempt(lambda command: command.into(place).run(limit))
+
+WAYS = {
+    "below a file": below_a_file,
+    "a folder or a link in the way": in_the_way,
+    "no rights (another user)": without_rights,
+    "a read-only disk": on_a_read_only_disk,
+    "a full disk": on_a_full_disk,
+    "ulimit -f": with_a_limit,
+}
+NEED_ROOT = (without_rights, on_a_read_only_disk, on_a_full_disk)
+
+
+def attempt(project: Project, way: Callable[[Command, Path], subprocess.CompletedProcess], work: Path) -> Counter[str]:
+    """Return how every command of a project comes out where its output is refused in one of the `WAYS`."""
+    place, found = work / "refused", Counter()
+    for command in commands_of(project):
+        done = way(command, place)
+        result = "silent" if left_behind(place, project.folder) else outcome(done, place)
+        if result != "clear":
+            print(f"{command.name}: {result}, status {done.returncode}: {done.stderr[-500:]}")
+        found[result] += 1
+        if place.is_dir():
+            shutil.rmtree(place)
+    return found
+
+
+def rows(project: Project, work: Path) -> Iterator[tuple[str, Counter[str]]]:
+    """Yield a row for each way in which the system refuses."""
+    for name, way in WAYS.items():
+        if way in NEED_ROOT and os.getuid() != 0:
+            print(f"refused: {name}: left out, as it needs root")
+            continue
+        yield f"refused: {name}", attempt(project, way, work)
