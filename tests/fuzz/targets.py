@@ -22,6 +22,13 @@ from snakemake.utils import update_config
 
 import contextual_anomaly as ca
 from contextual_anomaly import tables
+from contextual_anomaly.checking.exports import new_writer
+from contextual_anomaly.checking.exports.html import HtmlPage
+from contextual_anomaly.checking.objects import BadObjects
+from contextual_anomaly.checking.results import CheckResult, FalseAlarms
+from contextual_anomaly.checking.scene_files import read_scene_file
+from contextual_anomaly.checking.stream import check_stream
+from contextual_anomaly.checking.terminal import TerminalText
 from contextual_anomaly.config import read_config
 from contextual_anomaly.detection.darknet.convert import convert
 from contextual_anomaly.detection.detections import read_image_report
@@ -36,9 +43,11 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.formats.read import Options, read_annotations
 from contextual_anomaly.formats.splits import read_split
 from contextual_anomaly.models.calibration import read_calibration, write_calibration
-from contextual_anomaly.models.registry import full_state, read_settings
+from contextual_anomaly.models.registry import from_state, full_state, read_settings
 from contextual_anomaly.models.store import write_model
 from contextual_anomaly.predict import as_table, read_objects
+from contextual_anomaly.review.verdicts import read_verdicts
+from contextual_anomaly.runtime.choices import AnswerFormat
 from contextual_anomaly.scenes import count_instances, read_scenes, write_scenes
 from tests.detection.onnx_files import write_onnx, yolov8
 from tests.download.raw_server import raw_server
@@ -452,6 +461,94 @@ def predict_line(data: bytes, folder: Path) -> object:
     return as_table(prediction), json.loads(prediction.as_json())
 
 
+STREAM = [
+    {"cup": 0.9, "fork": 0.4},
+    ["cup", "fork"],
+    [{"category": "cup", "score": 0.9, "box": [1, 2, 30, 40]}, {"label": "knife", "bbox": [1, 2, 3, 4]}],
+    {"image": "a.jpg", "id": 7, "width": 200, "height": 100, "objects": [{"name": "cup", "box": [1, 2, 30, 40]}]},
+    [{"image_id": 1, "category_id": 47, "bbox": [1, 2, 30, 40], "score": 0.9}],
+]
+
+
+def a_stream(rng: random.Random) -> bytes:
+    """Some lines for `check -`, one of them hostile at least."""
+    lines = [as_json(mutated_value(rng, rng.choice(STREAM))) for _ in range(rng.choice((1, 3)))]
+    return b"\n".join([b"cup, fork", *lines, mutated_text(rng, b"cup, fork, knife")])
+
+
+@cache
+def kitchen() -> ca.Checker:
+    """Flags every second thing, so that what is written holds hostile names."""
+    rng = np.random.default_rng(0)
+    detector = ca.ContextAnomalyDetector("naive_bayes").fit(rng.random((60, 3)) < 0.5)
+    model = replace_classes(detector.model_)
+    return ca.Checker(model, annotated=detector.calibration_, false_alarms=FalseAlarms(0.9, 0.9))
+
+
+def replace_classes(model: ca.ContextModel) -> ca.ContextModel:
+    metadata, tensors = full_state(model)
+    return from_state({**metadata, "classes": json.dumps(CLASSES)}, tensors)
+
+
+def write_answers(answers: list[CheckResult]) -> object:
+    """Write answers in every way there is; no terminal and no page obeys what is in them, and none is a fault."""
+    written = {}
+    for name in (*AnswerFormat, "html"):
+        out = io.StringIO()
+        if name == AnswerFormat.text:
+            writer = TerminalText(out, colour=False)
+        else:
+            writer = HtmlPage(out) if name == "html" else new_writer(name, out)
+        for answer in answers:
+            writer.write(answer)
+        writer.close()
+        written[str(name)] = out.getvalue()
+    assert not set(written["text"]) & set("\0\x1b\u202e"), "a control character reaches the terminal"
+    assert "<!DOCTYPE x>" not in written["html"], "a name is markup"
+    failed = [answer.error for answer in answers if answer.error is not None]
+    assert all(error.kind != "failed" for error in failed), failed
+    if failed:
+        raise UserError("of a line")
+    return written
+
+
+def check_lines(data: bytes, folder: Path) -> object:
+    return write_answers(list(check_stream(kitchen(), io.BytesIO(data), "-")))
+
+
+def check_annotations(path: Path) -> object:
+    return write_answers([kitchen().judge(objects, str(path)) for objects in read_scene_file(path)])
+
+
+VERDICTS = [
+    {"finding_id": "a1", "kind": "unexpected", "category": "cup", "verdict": "confirmed"},
+    {"finding_id": "a2", "kind": "missing", "category": "fork", "verdict": "rejected"},
+]
+
+
+def a_review(rng: random.Random) -> bytes:
+    if rng.random() < 0.5:
+        return mutated_text(rng, b"finding_id,kind,category,verdict\na1,unexpected,cup,confirmed\na2,missing,fork,\n")
+    tasks = [
+        {
+            "data": {"listed": [{**row, "choice": n} for n, row in enumerate(VERDICTS)]},
+            "annotations": [
+                {
+                    "result": [
+                        {
+                            "id": "r",
+                            "from_name": "verdict",
+                            "value": {"choices": ["confirmed"], "x": 1, "y": 2},
+                            "original_width": 9,
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+    return as_json(mutated_value(rng, rng.choice((VERDICTS, tasks))))
+
+
 ANSWERS = (
     b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "a"\r\n\r\n' + bytes(1000),
     b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-999/1000\r\nContent-Length: 1000\r\n\r\n" + bytes(1000),
@@ -504,9 +601,12 @@ TARGETS: dict[str, Target] = {
     "ONNX network": Target(of_bytes(fixed_onnx_file), from_file("x.onnx", run_network), weight=0.5),
     "image": Target(an_image, from_file("x.jpg", lambda path: read_image(path, 32, 24)), (UnreadableImage,)),
     "scenes for predict": Target(a_line, predict_line),
+    "stream for check": Target(a_stream, check_lines, weight=0.5),
+    "annotations for check": Target(of_json(coco), from_file("a.json", check_annotations), (UserError, BadObjects), 0.5),
+    "verdicts": Target(a_review, from_file("v.json", read_verdicts)),
     "HTTP answers": Target(
         lambda rng: mutated_text(rng, rng.choice(ANSWERS)) if rng.random() < 0.5 else mutated_bytes(rng, rng.choice(ANSWERS)),
         download, weight=0.3,
     ),
 }  # fmt: skip
-"""By kind of input. The stream of `check -` and the live page follow with those commands."""
+"""By kind of input. A live page, once there is one, belongs here as well."""

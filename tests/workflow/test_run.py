@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from contextual_anomaly.workflow.run import RECORD, last_run_was_killed
+from contextual_anomaly.workflow.run import RECORD, last_run_was_killed, provide_home_and_name
 
 
 @pytest.fixture
@@ -73,3 +73,30 @@ def test_another_snakemake_in_the_folder_keeps_its_locks(folder, dead, tmp_path)
         other.kill()
         other.wait()
     assert last_run_was_killed(folder)
+
+
+def test_a_user_without_a_home_or_a_name_gets_both(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "environ", {"HOME": "/nonexistent", "PATH": os.environ["PATH"]})
+    provide_home_and_name(tmp_path / ".snakemake")
+    assert os.environ["HOME"] == str(tmp_path / ".snakemake/home")
+    assert (tmp_path / ".snakemake/home").is_dir()
+    mine = {"HOME": str(tmp_path), "USER": "me"}
+    monkeypatch.setattr(os, "environ", dict(mine))
+    provide_home_and_name(tmp_path / ".snakemake")
+    assert os.environ == mine
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become a user without a name")
+def test_a_number_without_a_user_has_a_name_and_a_folder_that_is_not_writable_is_named(tmp_path):
+    tmp_path.chmod(0o755)
+    program = (
+        "import os, pwd; from contextual_anomaly.workflow import run; os.setuid(54321); "
+        "[os.environ.pop(name, None) for name in ('USER', 'LOGNAME', 'USERNAME', 'LNAME')]; run.provide_home_and_name(run.Path('/tmp/unused')); "
+        "print(os.environ['USER']); run.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, text=True, capture_output=True, env=os.environ | {"HOME": "/tmp"}
+    )
+    assert done.stdout == "user54321\n"
+    assert f"error: {tmp_path}: this folder cannot be written by this user" in done.stderr
+    assert "Traceback" not in done.stderr
