@@ -316,7 +316,10 @@ def settings(rng: random.Random) -> bytes:
 
 def read_settings_file(path: Path) -> object:
     """As the Snakefile does: Snakemake reads the file, the project checks it."""
-    config = load_configfile(path)
+    try:
+        config = load_configfile(path)
+    except RecursionError as error:  # in Snakemake, before the project has a say
+        raise WorkflowError("nested too deeply") from error
     merged = yaml.safe_load(settings_text())
     update_config(merged, config)
     return read_config(merged, {})

@@ -282,7 +282,8 @@ def _start_of(answer: requests.Response, file: RemoteFile, part: _Part) -> int:
 
 def _whole_number(text: str) -> int | None:
     """Return the number of bytes that a header gives; None where it is none, or more than any disk has."""
-    return int(text) if re.fullmatch(r"\d{1,18}", text.strip(), re.ASCII) else None
+    found = re.fullmatch(r"\s*(\d{1,18})\s*", text, re.ASCII)
+    return int(found[1]) if found else None
 
 
 def _append(

@@ -132,7 +132,7 @@ def read_verdicts(path: str | Path) -> Reviewed:
             verdicts = _of_json(json.loads(text))
         else:
             verdicts = _of_rows(csv.DictReader(io.StringIO(text, newline="")))
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise UserError(
             f"{path}: verdicts were expected, as CSV or JSON with the columns finding_id, kind, category and verdict, or "
             f"an export of Label Studio (JSON) or CVAT (XML), found something else ({error})."
