@@ -92,6 +92,15 @@ def test_help_and_prediction_need_no_extra(restricted, model):
     assert re.search(r"^x2 +0\.\d{4}", done.stdout, re.MULTILINE)
 
 
+def test_the_models_of_the_package_are_shown_without_extras(restricted):
+    done = restricted("models", "list")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^coco +ensemble +\d\.\d\d +COCO 2017 +annotations, yolox-nano +yes", done.stdout, re.MULTILINE)
+    done = restricted("models", "show", "coco")
+    assert done.returncode == 0, done.stderr
+    assert "which is right" in done.stdout
+
+
 def test_check_needs_no_extra(restricted, tmp_path, write_json):
     """Annotations, a stream, a page and every format; the model is the one that comes with the package."""
     scene = "laptop, keyboard, dining table, surfboard\n"
