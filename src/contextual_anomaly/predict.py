@@ -215,9 +215,10 @@ class Predictor:
         absent = np.setdiff1d(np.arange(len(self.model.classes)), present)
         present = present[np.argsort(log_odds[present], kind="stable")]
         absent = absent[np.argsort(-log_odds[absent], kind="stable")][:missing]
+        texts = self._explanations(presence, np.append(present, absent)) if explain else {}
         return Prediction(
-            self._of_classes(presence, log_odds, present, True, explain),
-            self._of_classes(presence, log_odds, absent, False, explain),
+            self._of_classes(presence, log_odds, present, True, texts),
+            self._of_classes(presence, log_odds, absent, False, texts),
             "; ".join(remarks) or None,
         )
 
@@ -307,20 +308,21 @@ class Predictor:
             presence[0, classes.index(name)] = probability
         return presence
 
+    def _explanations(self, presence: Float[np.ndarray, "1 C"], targets: Int[np.ndarray, " F"]) -> dict[int, str]:
+        """Return the explanation of some classes of a scene; together they take little longer than one."""
+        found = explain(self.model, self.variant, np.repeat(presence, len(targets), axis=0), targets)
+        return {int(c): found.text(i, self.model.classes) for i, c in enumerate(targets)}
+
     def _of_classes(
         self,
         presence: Float[np.ndarray, "1 C"],
         log_odds: Float[np.ndarray, " C"],
         targets: Int[np.ndarray, " F"],
         present: bool,
-        explained: bool,
+        texts: Mapping[int, str],
     ) -> list[ClassPrediction]:
         if not len(targets):
             return []
-        texts = [""] * len(targets)
-        if explained:
-            explanation = explain(self.model, self.variant, np.repeat(presence, len(targets), axis=0), targets)
-            texts = [explanation.text(i, self.model.classes) for i in range(len(targets))]
         p_values: Sequence[float | None] = [None] * len(targets)
         # A smaller scene than those of the calibration is not exchangeable with them.
         if self.calibration is not None and np.count_nonzero(presence) >= self.calibration.minimum_classes:
@@ -335,7 +337,7 @@ class Predictor:
                 probability=float(probability[i]),
                 p_value=p_values[i],
                 changed=float(changed[0, c]),
-                explanation=texts[i],
+                explanation=texts.get(int(c), ""),
             )
             for i, c in enumerate(targets)
         ]

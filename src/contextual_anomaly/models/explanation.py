@@ -98,17 +98,22 @@ def _shapley(
         if together:
             subsets = _subsets(pool, always, presence.shape[1])
             worth = log_odds_of_subsets(model, presence[first], subsets, target[rows], where)[variant]
+        effects = _effects(model, variant, pool, target[rows]) if len(pool) > PLAYERS else np.empty((0, 0))
         for number, row in enumerate(rows):
-            asked = target[row : row + 1]
+            asked = int(target[row])
             others = pool[pool != asked]
-            players = others if len(others) <= PLAYERS else _strongest(model, variant, others, asked)
-            weaker = np.setdiff1d(others, players)
-            if together and asked[0] not in always:
-                of_sets = worth[~subsets[:, asked[0]] & subsets[:, weaker].all(1), number]
+            players = others
+            if len(others) > PLAYERS:
+                strongest = np.argsort(-effects[pool != asked, number], kind="stable")[:PLAYERS]
+                players = np.sort(others[strongest])
+            weaker = others[~np.isin(others, players)]
+            if together and asked not in always:
+                of_sets = worth[~subsets[:, asked] & subsets[:, weaker].all(1), number]
             else:
-                fixed = np.setdiff1d(np.append(always, weaker), asked)
+                fixed = np.append(always[always != asked], weaker)
                 own = _subsets(players, fixed, presence.shape[1])
-                of_sets = log_odds_of_subsets(model, presence[row], own, asked, where)[variant, :, 0]
+                answer = log_odds_of_subsets(model, presence[row], own, target[row : row + 1], where)
+                of_sets = answer[variant, :, 0]
             of_sets = of_sets.astype(np.float64)
             base[row], log_odds[row] = of_sets[0], of_sets[-1]
             if len(players):
@@ -134,9 +139,9 @@ def _subsets(players: np.ndarray, always: np.ndarray, classes: int) -> np.ndarra
     return subsets
 
 
-def _strongest(model: ContextModel, variant: int, players: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the `PLAYERS` classes that change the log-odds of the target most on their own, ascending."""
-    alone = np.zeros((1 + len(players), len(model.classes)), bool)
-    alone[1 + np.arange(len(players)), players] = True
-    log_odds = log_odds_of_subsets(model, np.ones(len(model.classes), np.float32), alone, target)[variant, :, 0]
-    return np.sort(players[np.argsort(-np.abs(log_odds[1:] - log_odds[0]), kind="stable")[:PLAYERS]])
+def _effects(model: ContextModel, variant: int, classes: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return [m, T] how much each of some classes, on its own, changes the log-odds of each target."""
+    alone = np.zeros((1 + len(classes), len(model.classes)), bool)
+    alone[1 + np.arange(len(classes)), classes] = True
+    log_odds = log_odds_of_subsets(model, np.ones(len(model.classes), np.float32), alone, targets)[variant]
+    return np.abs(log_odds[1:] - log_odds[0])
