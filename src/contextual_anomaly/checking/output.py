@@ -16,6 +16,7 @@ from contextual_anomaly.checking.run import check_sources
 from contextual_anomaly.checking.scene_files import DetectionsByImage
 from contextual_anomaly.checking.sources import STANDARD_INPUT, Source, count, require_sources
 from contextual_anomaly.checking.terminal import Summary, TerminalText
+from contextual_anomaly.runtime.atomic import naming
 from contextual_anomaly.runtime.choices import AnswerFormat
 from contextual_anomaly.runtime.progress import track
 
@@ -152,9 +153,10 @@ def _writer(chosen: AnswerFormat, outputs: Outputs, reviewed: "Reviewed | None")
     elif output is None:
         yield TerminalText(sys.stdout)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("w", encoding="utf-8") as out:
-            yield TerminalText(out)
+        with naming(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with output.open("w", encoding="utf-8") as out:
+                yield TerminalText(out)
 
 
 @contextmanager
@@ -162,8 +164,10 @@ def _html_page(path: Path, reviewed: "Reviewed | None", image_folder: Path | Non
     """Yield what writes a page."""
     from contextual_anomaly.checking.exports.html import HtmlPage
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as out, closing(HtmlPage(out, reviewed, image_folder)) as page:
+    with naming(path), ExitStack() as stack:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        out = stack.enter_context(path.open("w", encoding="utf-8"))
+        page = stack.enter_context(closing(HtmlPage(out, reviewed, image_folder)))
         yield page  # pyright: ignore[reportReturnType]  # nothing lies beside a page
 
 

@@ -56,7 +56,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         UserError: a folder or a socket is there, or the system refuses, as a full or read-only disk does.
     """
     path = Path(path)
-    with _named(path):
+    with naming(path):
         if _is_stream(path):
             with tempfile.TemporaryDirectory(prefix="contextual_anomaly_") as folder:
                 temporary = Path(folder) / f"output{path.suffix}"
@@ -119,7 +119,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         raise UserError(
             f"{path}: a folder was to be written there, and a {'link' if path.is_symlink() else 'file'} is."
         )
-    with _named(path), _temporary(path, Path.mkdir) as temporary:
+    with naming(path), _temporary(path, Path.mkdir) as temporary:
         yield temporary
         files = {name: {"size": file.stat().st_size, "sha256": digest(file)} for name, file in _files(temporary)}
         write_json({"files": files}, temporary / MANIFEST)
@@ -251,8 +251,12 @@ def read_text(path: str | Path, what: str) -> str:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn an error of the system, which may name a temporary file or nothing, into one that names ``path``."""
+def naming(path: Path) -> Iterator[None]:
+    """Turn an error of the system, which may name a temporary file or nothing, into one that names ``path``.
+
+    Raises:
+        UserError: the system refuses to write.
+    """
     try:
         yield
     except OSError as error:

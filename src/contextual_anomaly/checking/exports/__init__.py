@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.review.verdicts import Reviewed
+from contextual_anomaly.runtime.atomic import naming
 from contextual_anomaly.runtime.choices import AnswerFormat
 
 
@@ -67,12 +68,13 @@ def open_writer(
             writer.close()
         return
     output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w", encoding="utf-8", newline="") as out:
-        writer = new_writer(export, out, reviewed, all_images)
-        try:
-            yield writer
-        finally:
-            beside = writer.close()
-    for ending, content in beside.items():
-        output.with_suffix(ending).write_text(content, encoding="utf-8")
+    with naming(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("w", encoding="utf-8", newline="") as out:
+            writer = new_writer(export, out, reviewed, all_images)
+            try:
+                yield writer
+            finally:
+                beside = writer.close()
+        for ending, content in beside.items():
+            output.with_suffix(ending).write_text(content, encoding="utf-8")
