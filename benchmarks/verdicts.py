@@ -49,7 +49,9 @@ def flagged(path: Path, seed: int) -> list[Found]:
         planted = None
         if image in chosen:
             there = {name for name, *_ in objects}
-            planted, box, other = rng.choice([found for found in pool if found[0] not in there])
+            planted, box, other = rng.choice(pool)
+            while planted in there:
+                planted, box, other = rng.choice(pool)
             scale = np.tile(np.divide(sizes[image], sizes[other]), 2)
             objects = [*objects, (planted, (np.array(box) * scale).tolist(), image)]
         content = [{"category": name, "box": box} for name, box, _ in objects]
