@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from contextual_anomaly.checking.adapters import ClassNames, objects_of
+from contextual_anomaly.checking.adapters import ClassNames, is_coco_result, objects_of
 from contextual_anomaly.checking.detectors import ChosenDetector, choose_detector
 from contextual_anomaly.checking.files import ModelFiles, model_files
 from contextual_anomaly.checking.objects import BadObjects, ImageObjects
@@ -158,12 +158,17 @@ class Checker:
         """Yield the answer for one image after another, each as soon as it is there.
 
         Args:
-            images: whatever `check` takes.
+            images: whatever `check` takes, or COCO's results of several images.
             class_names: what class numbers mean.
 
         Raises:
             UserError: a value is nothing that can be checked, or an image cannot be read.
         """
+        if isinstance(images, list) and images and all(is_coco_result(entry) for entry in images):
+            of_image: dict[Any, list] = {}
+            for result in images:
+                of_image.setdefault(result["image_id"], []).append(result)
+            images = of_image.values()
         for image in images:
             yield self.check(image, class_names=class_names)
 
