@@ -133,8 +133,10 @@ def _in_order(
 ) -> Iterable[CheckResult]:
     """Return the answers as they come, or after a review in the order of what is probably true; and show progress."""
     total = count(sources)
+    few = total is not None and total <= FEW
+    streamed = any(source.path == STANDARD_INPUT for source in sources)
     # On a terminal, the answers themselves show how far it is.
-    if total is not None and total > FEW and (outputs.output is not None or not sys.stdout.isatty()):
+    if not few and not streamed and (outputs.output is not None or not sys.stdout.isatty()):
         answers = track(answers, "checking", total, "images")
     if reviewed is None:
         return answers

@@ -34,8 +34,8 @@ def configure_logging() -> None:
     package.setLevel(logging.INFO)
 
 
-def track(items: Iterable[T], description: str, total: int, unit: str = "") -> Iterator[T]:
-    """Yield ``items``, showing how many of ``total`` are done and how fast they go."""
+def track(items: Iterable[T], description: str, total: int | None, unit: str = "") -> Iterator[T]:
+    """Yield ``items``, showing how many of ``total`` are done and how fast they go; None if their number is not known."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import (
@@ -59,14 +59,15 @@ def track(items: Iterable[T], description: str, total: int, unit: str = "") -> I
             yield from bar.track(items, total=total, description=printable(description))
         return
     start = last = time.monotonic()
-    done = 0
+    done, of = 0, "" if total is None else f"/{total}"
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES and done < total:
+        if now - last >= SECONDS_BETWEEN_LINES and done != total:
             last = now
-            logger.info(f"{description}: {done}/{total} {unit}, {done / (now - start):.3g} a second")
-    logger.info(f"{description}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s")
+            logger.info(f"{description}: {done}{of} {unit}, {done / (now - start):.3g} a second")
+    if total is not None or last > start:  # of an unknown number, only where it took long
+        logger.info(f"{description}: {done}{of} {unit} in {time.monotonic() - start:.1f} s")
 
 
 @contextmanager
