@@ -42,8 +42,8 @@ def test_only_the_wanted_file_is_written(archive, tmp_path):
 
 def test_only_the_wanted_folder_is_written_and_replaces_what_was_there(archive, tmp_path):
     path = archive(("val2017/1.jpg", b"1"), ("val2017/sub/2.jpg", b"2"), ("train2017/3.jpg", b"3"), ("val2017/", b""))
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/old").write_text("old")
+    unpack_folder(archive(("val2017/old.jpg", b"old"), name="old.zip"), "val2017/", tmp_path / "out")
+    (tmp_path / "old.zip").unlink()
     assert unpack_folder(path, "val2017/", tmp_path / "out") == 2
     assert sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")) == [
         ".manifest.json",

@@ -111,6 +111,18 @@ def test_a_folder_is_replaced_as_a_whole_with_its_manifest(tmp_path):
     assert is_whole(tmp_path / "images")
 
 
+def test_a_folder_of_somebody_with_other_files_is_not_replaced(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/1.jpg").write_text("before")
+    fill(tmp_path / "images", {"1.jpg": "one"})
+    (tmp_path / "images/.manifest.json").unlink()
+    (tmp_path / "images/thesis.tex").write_text("years")
+    with pytest.raises(UserError, match=r"images: holds other files, thesis\.tex among them, and is not replaced"):
+        fill(tmp_path / "images", {"1.jpg": "two"})
+    assert {p.name: p.read_text() for p in (tmp_path / "images").iterdir()} == {"1.jpg": "one", "thesis.tex": "years"}
+    assert [p.name for p in tmp_path.iterdir()] == ["images"]
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -200,6 +212,9 @@ def test_a_file_that_has_no_digest_of_its_own_has_one_beside_it_in_the_workflow(
     subprocess.run(["sha256sum", "--check", "--strict", ".images.csv.sha256"], cwd=tmp_path, check=True)
     assert read_text(path, "a table") == "status\nrun\n"
     assert outcomes(path, lambda: read_text(path, "a table")).keys() == {"clear"}
+    monkeypatch.setattr(atomic, "_digests_wanted", False)  # somebody runs the command again by hand
+    write_rows([{"status": "absent"}], ["status"], path)
+    assert read_text(path, "a table") == "status\nabsent\n"
     (tmp_path / ".images.csv.sha256").unlink()
     path.write_text("meant")
     assert read_text(path, "a table") == "meant"

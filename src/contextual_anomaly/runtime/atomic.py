@@ -69,7 +69,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
-            if not (_digests_wanted and path.suffix in OWN_DIGEST_KEPT_BESIDE):
+            kept = digest_file(path).exists()  # of an earlier file, which this one replaces
+            if not kept and not (_digests_wanted and path.suffix in OWN_DIGEST_KEPT_BESIDE):
                 os.replace(temporary, path)
                 return
             found = digest(temporary)
@@ -104,7 +105,8 @@ def write_digest(path: Path, found: str) -> None:
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` to fill; with a manifest it becomes ``path`` when the block ends well.
 
-    A folder that is there is replaced as a whole; for a moment there is none. Of several processes, the last one wins.
+    A folder that is there is replaced as a whole; for a moment there is none. One without a manifest may be somebody's own:
+    it is replaced only if it holds nothing but files of the same names. Of several processes, the last one wins.
     The files are not synced one by one, as that takes long; what a power cut loses differs from the manifest, which
     `require_whole` notices.
 
@@ -112,7 +114,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         path: the folder to make.
 
     Raises:
-        UserError: a file or a link is there, or the system refuses.
+        UserError: a file, a link or a folder with other files is there, or the system refuses.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not path.is_dir()):
@@ -123,6 +125,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         yield temporary
         files = {name: {"size": file.stat().st_size, "sha256": digest(file)} for name, file in _files(temporary)}
         write_json({"files": files}, temporary / MANIFEST)
+        if not (path / MANIFEST).is_file():
+            others = [name for name, _ in _files(path) if name not in files and name != ".snakemake_timestamp"]
+            if others:
+                raise UserError(
+                    f"{path}: holds other files, {others[0]} among them, and is not replaced; give another folder."
+                )
         while True:
             try:
                 temporary.rename(path)
