@@ -25,8 +25,8 @@ test: $(READY)  ## all tests, the fast ones first, and the share of lines that t
 test-fast: $(READY)  ## the tests that take no longer than a moment, on all cores
 	$(IN_VENV) $(VENV)/bin/python -m pytest -m "not workflow and not slow" --numprocesses auto
 
-torture: $(READY)  ## kills, full disks and damaged files: what is said and what is silent, to results/torture.csv
-	$(IN_VENV) $(VENV)/bin/python -m tests.torture
+torture: $(READY)  ## kills, full disks, damaged files, hostile input: what is said and what is silent, to docs/torture.csv
+	$(IN_VENV) $(VENV)/bin/python -m tests.torture --output docs/torture.csv
 
 # Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
 benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)

@@ -1,4 +1,4 @@
-"""Count how the project takes what goes wrong: kills, full and read-only disks, missing rights, damaged files.
+"""Count how the project takes what goes wrong: kills, full and read-only disks, missing rights, damaged files, hostile input.
 
     python -m tests.torture [--tries 500] [--project FOLDER] [--output results/torture.csv]
 
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.torture import OUTCOMES, damaged, killed, refused
+from tests.torture import OUTCOMES, damaged, hostile, killed, refused
 from tests.workflow.conftest import Project, copy_project
 
 
@@ -23,12 +23,13 @@ def rows(project: Project, tries: int, work: Path) -> Iterator[tuple[str, Counte
 
     Args:
         project: a copy of the project whose small workflow has run.
-        tries: how many bits to flip in files of each kind; a tenth as many processes are killed.
+        tries: how many bits to flip in files of each kind, and hostile inputs of each kind; a tenth as many processes are killed.
         work: an empty folder.
     """
     yield from damaged.rows(project.folder / "results", tries, work)
     yield from killed.rows(project, max(1, tries // 10), work)
     yield from refused.rows(project, work)
+    yield from hostile.rows(tries)
 
 
 def main() -> int:
