@@ -233,7 +233,9 @@ def test_many_are_checked_one_after_another(coco):
     found = list(coco.check_many(scenes))
     assert [[one.category for one in result.objects] for result in found] == [["cup", "fork"]] * 3
     assert found[1].objects == found[2].objects
-    results = [{"image_id": i, "category_id": c, "bbox": [1, 2, 3, 4], "score": 0.9} for i in (7, 8, 7) for c in (47, 48)]
+    results = [
+        {"image_id": i, "category_id": c, "bbox": [1, 2, 3, 4], "score": 0.9} for i in (7, 8, 7) for c in (47, 48)
+    ]
     found = list(coco.check_many(results))
     assert [(result.image_id, len(result.objects)) for result in found] == [(7, 4), (8, 2)]
 

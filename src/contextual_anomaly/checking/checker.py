@@ -324,7 +324,8 @@ class Checker:
         try:
             image = read_image(path)
         except UnreadableImage as problem:
-            raise UserError(f"{path}: {problem}.") from problem
+            hint = "" if path.exists() else " Class names go into a list."
+            raise UserError(f"{path}: {problem}.{hint}") from problem
         return self._check_pixels(image, source or str(path), file_name=path.name)
 
     def _check_pixels(self, image: Any, source: str, **about: Any) -> CheckResult:
