@@ -195,6 +195,6 @@ def test_a_part_is_not_taken_for_the_whole(tmp_path):
         server.answer = b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-999/5000\r\nContent-Length: 1000\r\n\r\n" + bytes(
             1000
         )
-        with pytest.raises(UserError, match="broke off at 1,000 of 5,000 bytes|another range"):
+        with pytest.raises(UserError, match=r"broke off at 1,000 of 5,000 bytes|another range"):
             fetch(RemoteFile((server.address,)), tmp_path / "x", new_session(IMPATIENT), IMPATIENT)
     assert not (tmp_path / "x").exists()
