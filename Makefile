@@ -5,13 +5,14 @@ VENV ?= .venv
 SNAKEMAKE_ARGS ?=
 READY := $(VENV)/.ready
 PEERS ?= .venv-benchmark
+REVIEW_TOOLS ?= .venv-review-tools
 # Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
 BENCHMARKS := annotations annotations_ten sweep experiment1 darknet detection workflow live
 
 # Programs of the environment, found by what they start as well.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: run test test-fast torture benchmark lint pretrained docs lock clean help
+.PHONY: run test test-fast test-peers torture benchmark lint pretrained docs lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +28,15 @@ test-fast: $(READY)  ## the tests that take no longer than a moment, on all core
 
 torture: $(READY)  ## kills, full disks, damaged files, hostile input: what is said and what is silent, to docs/torture.csv
 	$(IN_VENV) $(VENV)/bin/python -m tests.torture --output docs/torture.csv
+
+test-peers: $(READY) $(REVIEW_TOOLS)/.ready  ## the readers of Label Studio and datumaro open what check writes
+	CONTEXTUAL_ANOMALY_PEERS="$(CURDIR)/$(REVIEW_TOOLS)/bin/python" $(IN_VENV) \
+	    $(VENV)/bin/python -m pytest tests/checking/test_peers.py
+
+$(REVIEW_TOOLS)/.ready: tests/checking/peers.txt
+	$(PYTHON) -m venv $(REVIEW_TOOLS)
+	$(REVIEW_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/checking/peers.txt
+	@touch $@
 
 # Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
 benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)
@@ -66,7 +76,7 @@ lock:  ## write requirements.lock anew from pyproject.toml (needs uv)
 	    --output-file requirements.lock
 
 clean:  ## remove the environment and everything a run made
-	rm -rf $(VENV) $(PEERS) results data .snakemake docs/_build docs/reference/generated
+	rm -rf $(VENV) $(PEERS) $(REVIEW_TOOLS) results data .snakemake docs/_build docs/reference/generated
 
 # The environment is built aside and marked ready last, so an interrupted install starts again.
 $(READY): requirements.lock pyproject.toml

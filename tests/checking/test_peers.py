@@ -1,14 +1,13 @@
 """Label Studio, CVAT's format and FiftyOne: the tools' own readers open what is written for them.
 
-Each tool needs another OpenCV or NumPy than this package, so they run in an environment of their own: the one whose Python
-CONTEXTUAL_ANOMALY_PEERS names, else one that is made of `peers.txt`. FiftyOne, 118 packages and a database of 1 GB in all,
-is asked where that environment has it.
+Each tool needs another OpenCV or NumPy than this package, so they run in an environment of their own, whose Python
+CONTEXTUAL_ANOMALY_PEERS names: `make test-peers` makes one of `peers.txt` and runs these tests. FiftyOne, 118 packages and a
+database of 1 GB in all, is asked where that environment has it.
 """
 
 import json
 import os
 import subprocess
-import venv
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,11 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def peer_python(tmp_path_factory) -> str:
+def peer_python() -> str:
     """The Python of an environment with the other tools, or a visible skip."""
-    given = os.environ.get("CONTEXTUAL_ANOMALY_PEERS")
-    if given:
-        return given
-    folder = tmp_path_factory.mktemp("peers")
-    venv.create(folder, with_pip=True)
-    python = str(folder / "bin/python")
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(HERE / "peers.txt")]
-    done = subprocess.run(install, capture_output=True, text=True, env=outside())
-    if done.returncode:
-        pytest.skip(f"the other tools cannot be installed here: {done.stderr.strip()[-200:]}")
+    python = os.environ.get("CONTEXTUAL_ANOMALY_PEERS")
+    if not python:
+        pytest.skip("no environment has the other tools: make test-peers makes one and runs this")
     return python
 
 
