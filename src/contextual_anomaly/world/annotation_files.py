@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 
 from contextual_anomaly.runtime.atomic import atomic_write
-from contextual_anomaly.world.sampling import DECIMALS, HEIGHT, WIDTH, SampledObjects, sample_objects
+from contextual_anomaly.world.boxes import DECIMALS, HEIGHT, WIDTH
+from contextual_anomaly.world.sampling import SampledObjects, sample_objects
 from contextual_anomaly.world.scene_types import World
 
 FIRST_IMAGE_ID = {"val": 1, "train": 1_000_001}
@@ -34,7 +35,7 @@ LICENSES = [{"url": "https://opensource.org/license/mit", "id": 1, "name": "MIT 
 
 
 class ImageRecord(msgspec.Struct):
-    """One entry of `images`, fields in COCO's order."""
+    """One entry of `images`: COCO's fields in COCO's order, then the place, which the background is rendered by."""
 
     license: int
     file_name: str
@@ -44,6 +45,7 @@ class ImageRecord(msgspec.Struct):
     date_captured: str
     flickr_url: str
     id: int
+    place: str
 
 
 class AnnotationRecord(msgspec.Struct):
@@ -80,7 +82,7 @@ def write_annotations(world: World, split: str, images: int, seed: int, path: st
     ]
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         file.write(b'{"info":' + encode(INFO) + b',"licenses":' + encode(LICENSES) + b',"images":[')
-        _write_items(file, (encode(chunk) for chunk in _images(images, first)))
+        _write_items(file, (encode(chunk) for chunk in _images(world, objects.scene_type, first)))
         file.write(b'],"annotations":[')
         _write_items(file, (encode(chunk) for chunk in _annotations(world, objects, first)))
         file.write(b'],"categories":' + encode(categories) + b"}\n")
@@ -93,11 +95,15 @@ def _write_items(file, chunks: Iterator[bytes]) -> None:
         file.write(b"," * (number > 0) + chunk[1:-1])
 
 
-def _images(images: int, first: int) -> Iterator[list[ImageRecord]]:
-    """Yield the records of ``images`` images in chunks; ids count from ``first``."""
-    for start in range(0, images, IMAGES_AT_A_TIME):
-        ids = range(first + start, first + min(start + IMAGES_AT_A_TIME, images))
-        yield [ImageRecord(1, f"{i:012d}.jpg", "", HEIGHT, WIDTH, "", "", i) for i in ids]
+def _images(world: World, scene_type: np.ndarray, first: int) -> Iterator[list[ImageRecord]]:
+    """Yield the records of the images of these scene types [N] in chunks; ids count from ``first``."""
+    for start in range(0, len(scene_type), IMAGES_AT_A_TIME):
+        places = world.place[scene_type[start : start + IMAGES_AT_A_TIME]].tolist()
+        ids = range(first + start, first + start + len(places))
+        yield [
+            ImageRecord(1, f"{i:012d}.jpg", "", HEIGHT, WIDTH, "", "", i, world.places[place])
+            for i, place in zip(ids, places, strict=True)
+        ]
 
 
 def _annotations(world: World, objects: SampledObjects, first: int) -> Iterator[list[AnnotationRecord]]:

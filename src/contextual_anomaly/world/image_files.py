@@ -3,17 +3,32 @@
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import MANIFEST, atomic_folder
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.rendering import render_scene, sprite_pyramid
+from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.world.rendering import render_scene, sample_looks
 from contextual_anomaly.world.scene_types import World
-from contextual_anomaly.world.sprites import sprites
+from contextual_anomaly.world.sprites import make_sprites
 
 QUALITY = 92
+
+
+class _Place(msgspec.Struct):
+    """Of an entry of `images`, what `read_instances` does not read."""
+
+    id: int
+    width: int = 0
+    height: int = 0
+    place: str = ""
+
+
+class _Places(msgspec.Struct):
+    images: list[_Place]
 
 
 def write_images(world: World, annotations: str | Path, count: int, seed: int, folder: str | Path) -> int:
@@ -37,6 +52,12 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
         raise UserError(
             f"{annotations}: categories are not the synthetic world's 80; only its own scenes can be rendered."
         )
+    place = {image.id: image for image in msgspec.json.decode(Path(annotations).read_bytes(), type=_Places).images}
+    for image in place.values():
+        if image.place not in world.places or (image.width, image.height) != (WIDTH, HEIGHT):
+            raise UserError(
+                f"{annotations}: image {image.id}: a place of the synthetic world and {WIDTH} × {HEIGHT} pixels were expected; only its own scenes can be rendered."
+            )
     image_id = objects["image_id"].to_numpy()
     column = np.searchsorted(world.category_ids, objects["category_id"].to_numpy())
     box = np.stack([objects[c].to_numpy() for c in ("x", "y", "width", "height")], 1)
@@ -47,13 +68,15 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
     folder = Path(folder)
     if folder.exists() and any(p.suffix != ".jpg" and p.name != MANIFEST for p in folder.iterdir()):
         raise UserError(f"{folder}: holds other files than .jpg images and is not replaced; give another folder.")
-    pyramid = sprite_pyramid(sprites(world))
+    sprites = make_sprites(world)
     with atomic_folder(folder) as temporary:
         work = zip(rows, start, stop, strict=True)
         for row, first, last in track(work, "render images", len(rows), "images"):
             rng = np.random.default_rng([seed, row["image_id"]])
             mine = slice(first, last)
-            image = render_scene(pyramid, column[mine], box[mine], row["width"], row["height"], rng)
+            grounds = sprites.backgrounds[place[row["image_id"]].place]
+            ground, looks = grounds[rng.integers(len(grounds))], sample_looks(sprites, column[mine], rng)
+            image = render_scene(sprites, ground, column[mine], box[mine], looks, rng)
             _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             (temporary / Path(row["file_name"]).name).write_bytes(data.tobytes())
     return len(rows)

@@ -1,36 +1,44 @@
-"""Render a scene: a blurred coloured background, a sprite in every box, and noise over all."""
+"""Render a scene: the background of its place, a pictogram in every box, light and noise over all."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-PATCHES = (5, 4)  # columns and rows of the background's random colours
+from contextual_anomaly.world.sprites import Sprites
+
+WIDEST = 0.55  # width / height; a person in a wider box is shown from the head down as far as there is room
 GRAIN = 3.0  # standard deviation of the noise, in grey levels
 
 
-def sprite_pyramid(sprites: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the sprites at full, half, quarter … size, so that scaling to any box starts from a nearby size.
+@dataclass(frozen=True)
+class Looks:
+    """How each of M objects looks, apart from its box."""
 
-    Args:
-        sprites: [C, S, S, 4] uint8, from `world.sprites.sprites`.
+    sprite: np.ndarray  # [M] row in the pyramid
+    mirrored: np.ndarray  # [M] bool
+    light: np.ndarray  # [M, 3] float32, factors of red, green and blue
 
-    Returns:
-        Arrays [C, S / 2^i, S / 2^i, 4] float32: colours (0 to 255) times opacity, and opacity (0 to 1).
-    """
-    opacity = sprites[..., 3:].astype(np.float32) / 255
-    sizes = [np.concatenate([sprites[..., :3] * opacity, opacity], -1)]
-    while sizes[-1].shape[1] > 12:
-        last = sizes[-1]
-        count, side = last.shape[:2]
-        sizes.append(last.reshape(count, side // 2, 2, side // 2, 2, 4).mean((2, 4)))
-    return tuple(sizes)
+    def of(self, rows: np.ndarray) -> "Looks":
+        """Return the looks of the objects ``rows``."""
+        return Looks(self.sprite[rows], self.mirrored[rows], self.light[rows])
+
+
+def sample_looks(sprites: Sprites, column: np.ndarray, rng: np.random.Generator) -> Looks:
+    """Sample colours, mirroring and light of objects of the classes ``column`` [M]."""
+    count = len(column)
+    sprite = sprites.first[column] + (rng.random(count) * sprites.count[column]).astype(int)
+    mirrored = (rng.random(count) < 0.5) & sprites.mirrored[column]
+    light = rng.uniform(0.9, 1.08, (count, 1)) * rng.uniform(0.97, 1.03, (count, 3))
+    return Looks(sprite, mirrored, light.astype(np.float32))
 
 
 def render_scene(
-    pyramid: tuple[np.ndarray, ...],
+    sprites: Sprites,
+    background: np.ndarray,
     column: np.ndarray,
     box: np.ndarray,
-    width: int,
-    height: int,
+    looks: Looks,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Render one scene.
@@ -38,32 +46,32 @@ def render_scene(
     Large objects are rendered first, so that a small one in front of them stays visible.
 
     Args:
-        pyramid: From `sprite_pyramid`.
+        sprites: From `make_sprites`.
+        background: [height, width, 3] uint8, red, green, blue.
         column: [M] index of each object's class.
         box: [M, 4] x, y, width, height in pixels, inside the image.
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
-        rng: Of background, lights and noise.
+        looks: Of the M objects.
+        rng: Of the noise.
 
     Returns:
         The image [height, width, 3] uint8, red, green, blue.
     """
-    patches = (PATCHES[1], PATCHES[0])
-    ground = rng.uniform(70, 180, (*patches, 1)) + rng.uniform(-10, 10, (*patches, 3))
-    image = cv2.resize(ground.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    height, width = background.shape[:2]
+    image = background.astype(np.float32)
     # Repeating the noise four times looks the same as fresh noise for every pixel, at a quarter of the cost.
     noise = rng.standard_normal(height * width * 3 // 4, np.float32) * np.float32(GRAIN)
-    # Each object has its own light, of random strength and colour.
-    light = rng.uniform(0.94, 1.06, (len(column), 1)) * rng.uniform(0.98, 1.02, (len(column), 3))
-    light = light.astype(np.float32)
     edges = np.round(np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], 1)).astype(int)
     order = np.argsort(-box[:, 2] * box[:, 3], kind="stable")
     for row, (left, top, right, bottom) in zip(order.tolist(), edges[order].tolist(), strict=True):
         size = (right - left, bottom - top)
-        sprite = next((s for s in reversed(pyramid) if s.shape[1] >= max(size)), pyramid[0])[column[row]]
-        sprite = cv2.resize(sprite, size, interpolation=cv2.INTER_AREA)
+        level = next((s for s in reversed(sprites.pyramid) if s.shape[1] >= max(size)), sprites.pyramid[0])
+        pixels = level[looks.sprite[row]]
+        if sprites.cropped[column[row]] and size[0] > size[1] * WIDEST:
+            pixels = pixels[: max(round(len(pixels) * WIDEST * size[1] / size[0]), 1)]
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels = (pixels[:, ::-1] if looks.mirrored[row] else pixels).astype(np.float32)
         part = image[top:bottom, left:right]
-        part *= 1 - sprite[..., 3:]
-        part += sprite[..., :3] * light[row]
+        part *= 1 - pixels[..., 3:] / 255
+        part += pixels[..., :3] * looks.light[row]
     image += np.resize(noise, image.shape)
     return np.clip(image, 0, 255, out=image).astype(np.uint8)

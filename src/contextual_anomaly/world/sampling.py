@@ -4,20 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contextual_anomaly.world.boxes import to_box
 from contextual_anomaly.world.scene_types import World
 
-WIDTH, HEIGHT = 320, 240
-"""Pixels of every image of the synthetic world."""
-SMALLEST = 8.0
-"""Shortest side of a box in pixels; a smaller object could not be recognised in a rendered image."""
-DECIMALS = 2  # of a pixel, as COCO writes them
 IMAGES_AT_A_TIME = 1 << 16  # bounds memory; the random numbers do not depend on it
 
 
 @dataclass(frozen=True)
 class SampledObjects:
-    """M objects, sorted by image."""
+    """M objects of N images, sorted by image."""
 
+    scene_type: np.ndarray  # [N] of each image
     image: np.ndarray  # [M] row of the image, from 0
     column: np.ndarray  # [M] index of the class in the world's class list
     box: np.ndarray  # [M, 4] x, y, width, height in pixels, inside the image
@@ -40,30 +37,25 @@ def sample_objects(world: World, images: int, rng: np.random.Generator) -> Sampl
     # A geometric number of objects, 1 or more, has the long tail of COCO's crowds and exactly the wanted mean.
     count = rng.geometric(1 / world.mean_instances[column])
     image, column = np.repeat(image, count), np.repeat(column, count)
-    return SampledObjects(image, column, sample_boxes(world, column, rng))
+    return SampledObjects(types, image, column, sample_boxes(world, world.place[types[image]], column, rng))
 
 
-def sample_boxes(world: World, column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Sample a box for each object by the statistics of its class.
+def sample_boxes(world: World, place: np.ndarray, column: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Sample a box for each object by the distribution of its class at its place.
 
     Args:
-        world: Statistics of the classes.
+        world: Means and covariances of the boxes.
+        place: [M] index of the place of each object's image.
         column: [M] index of each object's class in the world's class list.
         rng: Source of all random numbers.
 
     Returns:
-        Boxes [M, 4]: x, y, width, height in pixels, rounded to hundredths, inside the image; no side is shorter than
-        `SMALLEST`.
+        Boxes [M, 4]: x, y, width, height in pixels, rounded to hundredths, inside the image.
     """
-
-    def sample(spread: np.ndarray) -> np.ndarray:
-        return rng.normal(spread[column, 0], spread[column, 1])
-
-    side = np.exp(sample(world.log_scale)) * np.sqrt(WIDTH * HEIGHT)
-    stretch = np.exp(sample(world.log_aspect) / 2)
-    size = np.stack([side * stretch, side / stretch], 1)
-    image = np.array([WIDTH, HEIGHT], float)
-    size = np.round(np.clip(size, SMALLEST, image), DECIMALS)
-    center = np.stack([sample(world.x_center), sample(world.y_center)], 1) * image
-    corner = np.round(np.clip(center - size / 2, 0, image - size), DECIMALS)
-    return np.concatenate([corner, size], 1)
+    noise = rng.standard_normal((len(column), 4))
+    boxes = np.empty((len(column), 4))
+    for start in range(0, len(column), IMAGES_AT_A_TIME):
+        rows = slice(start, start + IMAGES_AT_A_TIME)
+        where = place[rows], column[rows]
+        boxes[rows] = to_box(world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise[rows]))
+    return boxes

@@ -1,4 +1,4 @@
-"""Statistics of the synthetic world: 80 classes and 64 scene types, fitted to COCO train2017."""
+"""Statistics of the synthetic world: 80 classes, 64 scene types and their places, fitted to COCO train2017."""
 
 import csv
 from dataclasses import dataclass
@@ -6,12 +6,17 @@ from importlib import resources
 
 import numpy as np
 
+CORRELATED = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+"""Pairs of box coordinates, in the order of the correlations in `boxes.csv`."""
+
 
 @dataclass(frozen=True)
 class World:
-    """K scene types over C classes, in the order of their category ids.
+    """K scene types at P places, over C classes in the order of their category ids.
 
     Given the scene type, the classes are present independently of each other; a present class has at least one object.
+    Given the place, the boxes of all objects are independent, each by the distribution of its class there: a normal
+    distribution of the four coordinates of `world.boxes`.
     """
 
     category_ids: tuple[int, ...]
@@ -19,23 +24,22 @@ class World:
     supercategories: tuple[str, ...]
     weight: np.ndarray  # [K] share of images of each scene type, sums to 1
     probability: np.ndarray  # [K, C] P(class present | scene type)
+    places: tuple[str, ...]
+    place: np.ndarray  # [K] index of each scene type's place
     mean_instances: np.ndarray  # [C] objects of a class where it is present
-    log_scale: np.ndarray  # [C, 2] mean and standard deviation of log √(box area / image area)
-    log_aspect: np.ndarray  # [C, 2] of log(width / height)
-    x_center: np.ndarray  # [C, 2] of the box centre, as a fraction of the image's width
-    y_center: np.ndarray  # [C, 2] of its height
+    aspect: np.ndarray  # [C] usual width / height of an object
+    box_mean: np.ndarray  # [P, C, 4] of the coordinates of a box
+    box_root: np.ndarray  # [P, C, 4, 4] lower triangular root of their covariance
 
 
 def load_world() -> World:
-    """Return the world of the two tables that come with the package."""
+    """Return the world of the tables that come with the package."""
     classes = _rows("classes.csv")
     types = _rows("scene_types.csv")
     names = tuple(row["name"] for row in classes)
     weight = np.array([float(row["weight"]) for row in types])
-
-    def spread(quantity: str) -> np.ndarray:
-        return np.array([[float(row[f"{quantity}_mean"]), float(row[f"{quantity}_std"])] for row in classes])
-
+    places = tuple(dict.fromkeys(row["place"] for row in types))
+    box_mean, box_root = _boxes(names, places)
     return World(
         category_ids=tuple(int(row["category_id"]) for row in classes),
         classes=names,
@@ -43,12 +47,29 @@ def load_world() -> World:
         # The table's weights are rounded to six digits and miss 1 by a millionth.
         weight=weight / weight.sum(),
         probability=np.array([[float(row[name]) for name in names] for row in types]),
+        places=places,
+        place=np.array([places.index(row["place"]) for row in types]),
         mean_instances=np.array([float(row["mean_instances"]) for row in classes]),
-        log_scale=spread("log_scale"),
-        log_aspect=spread("log_aspect"),
-        x_center=spread("x_center"),
-        y_center=spread("y_center"),
+        aspect=np.array([float(row["aspect"]) for row in classes]),
+        box_mean=box_mean,
+        box_root=box_root,
     )
+
+
+def _boxes(names: tuple[str, ...], places: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean [P, C, 4] and root of the covariance [P, C, 4, 4]; a row without a place is for all that have none."""
+    mean, root = np.empty((len(places), len(names), 4)), np.empty((len(places), len(names), 4, 4))
+    rows = _rows("boxes.csv")
+    for row in sorted(rows, key=lambda row: row["place"] != ""):  # the general ones first, then what replaces them
+        numbers = np.array(list(row.values())[2:], float)
+        correlation = np.eye(4)
+        for (i, j), value in zip(CORRELATED, numbers[8:], strict=True):
+            correlation[i, j] = correlation[j, i] = value
+        at = places.index(row["place"]) if row["place"] else slice(None)
+        column = names.index(row["class"])
+        mean[at, column] = numbers[:4]
+        root[at, column] = np.linalg.cholesky(np.outer(numbers[4:8], numbers[4:8]) * correlation)
+    return mean, root
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -8,9 +8,8 @@ from contextual_anomaly.world.detector.export import export
 from contextual_anomaly.world.detector.network import Head
 from contextual_anomaly.world.detector.training import cell_targets, train
 from contextual_anomaly.world.detector.training_images import render_training_images
-from contextual_anomaly.world.rendering import sprite_pyramid
 from contextual_anomaly.world.scene_types import World
-from contextual_anomaly.world.sprites import sprites
+from contextual_anomaly.world.sprites import make_sprites
 
 
 def build_detector(world: World, images: int, steps: int, seed: int, path: str | Path) -> dict:
@@ -28,7 +27,7 @@ def build_detector(world: World, images: int, steps: int, seed: int, path: str |
     """
     # Its own random stream: none of the world's images is among the training images.
     rng = np.random.default_rng([seed, 0xDE7EC7])
-    training_images = render_training_images(world, sprite_pyramid(sprites(world)), images, rng)
+    training_images = render_training_images(world, make_sprites(world), images, rng)
     targets = cell_targets(training_images, rng)
     trained = train(Head(len(world.classes)), targets, steps, seed)
     export(trained, world.classes, path)

@@ -1,0 +1,122 @@
+"""The exact answers about objects, against enumeration of a small world and against what sampling gives."""
+
+import itertools
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from contextual_anomaly.world.boxes import to_box, to_coordinates
+from contextual_anomaly.world.oracle import SceneOracle
+from contextual_anomaly.world.sampling import sample_objects
+from contextual_anomaly.world.scene_types import World
+
+AT_MOST = 4  # objects of a class that the enumeration goes to
+
+
+@pytest.fixture(scope="module")
+def small() -> World:
+    """Three classes, two scene types, each at a place of its own."""
+    return World(
+        category_ids=(1, 2, 3),
+        classes=("cup", "fork", "kite"),
+        supercategories=("kitchen", "kitchen", "sports"),
+        weight=np.array([0.6, 0.4]),
+        probability=np.array([[0.7, 0.5, 0.1], [0.2, 0.1, 0.8]]),
+        places=("table", "beach"),
+        place=np.array([0, 1]),
+        mean_instances=np.array([1.5, 1.2, 2.0]),
+        aspect=np.ones(3),
+        box_mean=np.zeros((2, 3, 4)),
+        box_root=np.broadcast_to(np.eye(4), (2, 3, 4, 4)).copy(),
+    )
+
+
+BOXES = np.array([[[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]], [[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]]])
+"""P(box | place, class) [place, box, class] of two boxes that an object can have; the third takes the rest."""
+
+
+def share(place: int, box: int, column: int) -> float:
+    return BOXES[place, box, column] if box < 2 else 1 - BOXES[place, :, column].sum()
+
+
+def enumerate_scenes(world: World) -> Counter:
+    """The probability of every set of (class, box), summed over all orders in which it can be sampled."""
+    scenes: Counter = Counter()
+    for kind, weight in enumerate(world.weight):
+        of_class = []
+        for column, there in enumerate(world.probability[kind]):
+            ways = [((), 1 - there)]
+            stop = 1 / world.mean_instances[column]
+            for count in range(1, AT_MOST + 1):
+                for boxes in itertools.product(range(3), repeat=count):
+                    chance = np.prod([share(world.place[kind], box, column) for box in boxes])
+                    ways.append((tuple((column, b) for b in boxes), there * stop * (1 - stop) ** (count - 1) * chance))
+            of_class.append(ways)
+        for parts in itertools.product(*of_class):
+            objects = tuple(sorted(sum((part for part, _ in parts), ())))
+            scenes[objects] += weight * np.prod([chance for _, chance in parts])
+    return scenes
+
+
+SCENES = [((0, 0),), ((0, 0), (0, 1), (1, 1)), ((0, 2), (1, 0), (2, 1)), ((2, 0), (2, 1)), ((0, 0), (0, 0), (2, 2))]
+
+
+def oracle_of(world: World, scenes: list[tuple]) -> SceneOracle:
+    image = np.repeat(np.arange(len(scenes)), [len(scene) for scene in scenes])
+    column, box = np.array([entry for scene in scenes for entry in scene]).T
+    density = np.array([[[share(p, b, c) for c in range(3)] for p in range(2)] for b in box])
+    return SceneOracle.of_densities(world, image, column, np.log(density), len(scenes))
+
+
+def test_class_of_an_object_by_enumeration(small):
+    scenes = enumerate_scenes(small)
+    found, row = oracle_of(small, SCENES).class_probability(), 0
+    for scene in SCENES:
+        for own in range(len(scene)):
+            others = scene[:own] + scene[own + 1 :]
+            # An object that is one of several alike could be any of them: each set counts once for each of its copies.
+            chances = []
+            for column in range(3):
+                full = tuple(sorted((*others, (column, scene[own][1]))))
+                chances.append(scenes[full] * full.count((column, scene[own][1])))
+            np.testing.assert_allclose(found[row], np.array(chances) / sum(chances), rtol=1e-9)
+            row += 1
+
+
+def test_presence_of_a_class_by_enumeration(small):
+    scenes = enumerate_scenes(replace(small, mean_instances=np.array([1.0, 1.0, 1.0]) + 1e-12))
+    single = [scene for scene in SCENES if len({c for c, _ in scene}) == len(scene)]
+    found = oracle_of(replace(small, mean_instances=np.array([1.0, 1.0, 1.0]) + 1e-12), single).presence_probability()
+    for row, scene in enumerate(single):
+        for column in range(3):
+            others = tuple(entry for entry in scene if entry[0] != column)
+            present = sum(p for s, p in scenes.items() if tuple(e for e in s if e[0] != column) == others and s != others)
+            assert found[row, column] == pytest.approx(present / (present + scenes[others]), rel=1e-6)
+
+
+def test_probabilities_are_shares_of_sampled_objects(world):
+    """Of objects that are given a class with probability 0.6 to 0.8, that share has it."""
+    objects = sample_objects(world, 400, np.random.default_rng(8))
+    oracle = SceneOracle(world, objects.image, objects.column, objects.box, 400)
+    probability = oracle.class_probability()
+    np.testing.assert_allclose(probability.sum(1), 1)
+    right = np.zeros_like(probability)
+    right[np.arange(len(right)), objects.column] = 1
+    for low, high in ((0.05, 0.2), (0.2, 0.5), (0.5, 0.8)):
+        inside = (probability > low) & (probability < high)
+        error = np.sqrt((probability * (1 - probability))[inside].sum())
+        assert abs((right - probability)[inside].sum()) < 4.5 * error
+    presence = oracle.presence_probability()
+    error = np.sqrt((presence * (1 - presence)).sum())
+    assert abs((oracle.counts > 0).sum() - presence.sum()) < 4.5 * error
+
+
+def test_boxes_and_coordinates_say_the_same():
+    coordinates = np.random.default_rng(0).normal(0, 1.5, (1000, 4))
+    box = to_box(coordinates)
+    assert (box[:, :2] >= 0).all()
+    assert (box[:, :2] + box[:, 2:] <= [320, 240]).all()
+    inside = (box[:, 2:] < [300, 220]).all(1) & (box[:, 2:] > 10).all(1)
+    np.testing.assert_allclose(to_coordinates(box)[inside], coordinates[inside], atol=0.05)
