@@ -11,7 +11,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import MANIFEST, atomic_folder
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.boxes import HEIGHT, WIDTH
-from contextual_anomaly.world.rendering import render_scene, sample_looks
+from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.sprites import make_sprites
 
@@ -74,9 +74,9 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
         for row, first, last in track(work, "render images", len(rows), "images"):
             rng = np.random.default_rng([seed, row["image_id"]])
             mine = slice(first, last)
-            grounds = sprites.backgrounds[place[row["image_id"]].place]
-            ground, looks = grounds[rng.integers(len(grounds))], sample_looks(sprites, column[mine], rng)
-            image = render_scene(sprites, ground, column[mine], box[mine], looks, rng)
+            background, front = sample_ground(sprites, place[row["image_id"]].place, rng)
+            looks = sample_looks(sprites, column[mine], rng)
+            image = render_scene(sprites, background, column[mine], box[mine], looks, rng, front)
             _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
             (temporary / Path(row["file_name"]).name).write_bytes(data.tobytes())
     return len(rows)

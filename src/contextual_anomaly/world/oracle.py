@@ -2,16 +2,18 @@
 
 A scene is a set of objects, each a class and a box. Its density given the scene type is the product over classes of
 P(present) · P(number) · number! · the densities of the boxes at the type's place, or of P(absent): the factorial, because
-any order of the objects is the same set. Densities are of the coordinates of `world.boxes`; what it takes to convert them
-to pixels depends on the box alone and cancels wherever classes or scene types are compared.
+any order of the objects is the same set. Whatever factor of a density depends on the box alone is left out, for it cancels
+wherever classes or scene types are compared.
 """
 
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from contextual_anomaly.world.boxes import to_coordinates
+from contextual_anomaly.world.boxes import to_coordinates, to_top
 from contextual_anomaly.world.scene_types import World
 
+IMPOSSIBLE = -1000.0
+"""Log density of a box where its class cannot be; finite, so that a box that no class can have gives no NaN."""
 OBJECTS_AT_A_TIME = IMAGES_AT_A_TIME = 512  # bounds memory: [objects or images, classes, scene types] numbers
 
 
@@ -112,12 +114,18 @@ class SceneOracle:
 
 
 def box_log_density(world: World, box: np.ndarray) -> np.ndarray:
-    """Return the log density [M, P, C] of boxes [M, 4] for each place and class, in the coordinates of `world.boxes`."""
-    inverse = np.linalg.inv(world.box_root)  # [P, C, 4, 4]
+    """Return the log density [M, P, C] of boxes [M, 4] for each place and class.
+
+    It is that of the first three coordinates of `world.boxes` and of the share of the free height above the box, up to
+    `IMPOSSIBLE` where the class cannot be there.
+    """
+    inverse = np.linalg.inv(world.box_root)  # [P, C, 4, 4], lower triangular
     constant = -np.log(np.diagonal(world.box_root, axis1=2, axis2=3)).sum(2) - 2 * np.log(2 * np.pi)
     shift = np.einsum("pcij,pcj->pci", inverse, world.box_mean)
-    white = np.einsum("pcij,mj->mpci", inverse, to_coordinates(box)) - shift
-    return constant - 0.5 * (white**2).sum(3)
+    white = np.einsum("pcij,mj->mpci", inverse[..., :3], to_coordinates(box)) - shift
+    top, change = to_top(box, world.span)
+    white[..., 3] += inverse[..., 3, 3] * top
+    return np.maximum(constant - 0.5 * (white**2).sum(3) + change, IMPOSSIBLE)
 
 
 def log_number(world: World, counts: np.ndarray) -> np.ndarray:

@@ -57,5 +57,6 @@ def sample_boxes(world: World, place: np.ndarray, column: np.ndarray, rng: np.ra
     for start in range(0, len(column), IMAGES_AT_A_TIME):
         rows = slice(start, start + IMAGES_AT_A_TIME)
         where = place[rows], column[rows]
-        boxes[rows] = to_box(world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise[rows]))
+        coordinates = world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise[rows])
+        boxes[rows] = to_box(coordinates, world.span[where])
     return boxes

@@ -8,6 +8,8 @@ import numpy as np
 
 CORRELATED = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 """Pairs of box coordinates, in the order of the correlations in `boxes.csv`."""
+SUPPORTS = ("ground", "surface", "held", "air")
+"""What can support a class, besides "free", which leaves its height unbounded; `supports.csv` has the bounds at each place."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class World:
 
     Given the scene type, the classes are present independently of each other; a present class has at least one object.
     Given the place, the boxes of all objects are independent, each by the distribution of its class there: a normal
-    distribution of the four coordinates of `world.boxes`.
+    distribution of the four coordinates of `world.boxes`. What supports a class bounds how high it is in the image: cars
+    stand on the ground of a street, kites fly above that of a meadow.
     """
 
     category_ids: tuple[int, ...]
@@ -28,6 +31,8 @@ class World:
     place: np.ndarray  # [K] index of each scene type's place
     mean_instances: np.ndarray  # [C] objects of a class where it is present
     aspect: np.ndarray  # [C] usual width / height of an object
+    support: tuple[str, ...]  # of each class, one of SUPPORTS
+    span: np.ndarray  # [P, C, 2] least and greatest share of the free height that is above a box
     box_mean: np.ndarray  # [P, C, 4] of the coordinates of a box
     box_root: np.ndarray  # [P, C, 4, 4] lower triangular root of their covariance
 
@@ -40,6 +45,7 @@ def load_world() -> World:
     weight = np.array([float(row["weight"]) for row in types])
     places = tuple(dict.fromkeys(row["place"] for row in types))
     box_mean, box_root = _boxes(names, places)
+    support = tuple(row["support"] for row in classes)
     return World(
         category_ids=tuple(int(row["category_id"]) for row in classes),
         classes=names,
@@ -51,6 +57,8 @@ def load_world() -> World:
         place=np.array([places.index(row["place"]) for row in types]),
         mean_instances=np.array([float(row["mean_instances"]) for row in classes]),
         aspect=np.array([float(row["aspect"]) for row in classes]),
+        support=support,
+        span=_spans(support, places),
         box_mean=box_mean,
         box_root=box_root,
     )
@@ -70,6 +78,18 @@ def _boxes(names: tuple[str, ...], places: tuple[str, ...]) -> tuple[np.ndarray,
         mean[at, column] = numbers[:4]
         root[at, column] = np.linalg.cholesky(np.outer(numbers[4:8], numbers[4:8]) * correlation)
     return mean, root
+
+
+def _spans(support: tuple[str, ...], places: tuple[str, ...]) -> np.ndarray:
+    """Return the bounds [P, C, 2] of each class's height at each place, as shares of the free height."""
+    rows = {row["place"]: row for row in _rows("supports.csv")}
+    free = {"free_low": 0.0, "free_high": 1.0}
+    return np.array(
+        [
+            [[float((free | rows[place])[f"{of}_{end}"]) for end in ("low", "high")] for of in support]
+            for place in places
+        ]
+    )
 
 
 def _rows(name: str) -> list[dict[str, str]]:

@@ -73,6 +73,11 @@ class Canvas:
         self.colours[inside] = np.round((1 - opacity) * self.colours[inside] + opacity * np.array(rgb)).astype(np.uint8)
         self.opacity[inside] = np.maximum(self.opacity[inside], round(255 * opacity))
 
+    def pixels(self) -> np.ndarray:
+        """Return the pixels [height, width, 4]: red, green, blue, each times the opacity, and the opacity."""
+        colours = cv2.multiply(self.colours, cv2.merge([self.opacity] * 3), scale=1 / 255)
+        return np.dstack([colours, self.opacity])
+
     def points(self, numbers: np.ndarray) -> np.ndarray:
         """Convert x y … to pixels [n, 2] int32."""
         return np.round((numbers.reshape(-1, 2) + self.margin) * self.scale).astype(np.int32)

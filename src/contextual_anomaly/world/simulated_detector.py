@@ -75,7 +75,7 @@ def _boxes_of_nothing(world: World, times: np.ndarray, rng: np.random.Generator)
     column = rng.choice(len(share), count, p=share / share.sum())
     place = rng.integers(len(world.places), size=count)
     noise = np.einsum("mij,mj->mi", world.box_root[place, column], rng.standard_normal((count, 4)))
-    box = to_box(world.box_mean[place, column] + noise)
+    box = to_box(world.box_mean[place, column] + noise, world.span[place, column])
     first = np.searchsorted(times, start)
     frames = np.searchsorted(times, stop) - first
     row = np.repeat(np.arange(count), frames)

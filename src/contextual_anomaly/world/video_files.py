@@ -11,7 +11,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.boxes import HEIGHT, WIDTH
-from contextual_anomaly.world.rendering import render_scene, sample_looks
+from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.sprites import make_sprites
 from contextual_anomaly.world.videos import SHAKE, Video, exact_answers, objects_at
@@ -33,8 +33,7 @@ def render_frames(world: World, video: Video, times: np.ndarray, seed: int) -> I
     """
     rng = np.random.default_rng([seed, 0x71DE0])
     sprites = make_sprites(world)
-    grounds = sprites.backgrounds[world.places[world.place[video.scene_type]]]
-    ground = grounds[rng.integers(len(grounds))]
+    background, front = sample_ground(sprites, world.places[world.place[video.scene_type]], rng)
     looks = sample_looks(sprites, video.tracks["column"].to_numpy(), rng)
     objects = objects_at(world, video, times)
     begin = np.searchsorted(objects["frame"], np.arange(len(times) + 1))
@@ -42,7 +41,7 @@ def render_frames(world: World, video: Video, times: np.ndarray, seed: int) -> I
     for frame, time in enumerate(times):
         mine = slice(begin[frame], begin[frame + 1])
         own_looks = looks.of(objects["track"].to_numpy()[mine])
-        image = render_scene(sprites, ground, column[mine], box[mine], own_looks, rng)
+        image = render_scene(sprites, background, column[mine], box[mine], own_looks, rng, front)
         shift = SHAKE * np.sin(2 * np.pi * time / np.array(SWAY))
         yield cv2.warpAffine(
             image, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE

@@ -140,7 +140,8 @@ def objects_at(world: World, video: Video, times: np.ndarray) -> pd.DataFrame:
     noise = cosine * np.cos(angle) + sine * np.sin(angle)  # standard normal at every moment
     column = tracks["column"].to_numpy()[track]
     where = world.place[video.scene_type], column
-    box = to_box(world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise))
+    coordinates = world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise)
+    box = to_box(coordinates, world.span[where])
     table = pd.DataFrame({"frame": frame, "track": track, "column": column})
     table[["x", "y", "width", "height"]] = box
     return table.assign(planted=tracks["planted"].to_numpy()[track])
