@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
-from contextual_anomaly.world.boxes import to_box, to_coordinates
-from contextual_anomaly.world.oracle import SceneOracle
+from contextual_anomaly.world.boxes import HEIGHT, WIDTH, to_box, to_coordinates, to_top
+from contextual_anomaly.world.oracle import SceneOracle, box_log_density, own_box_log_density
 from contextual_anomaly.world.sampling import sample_objects
-from contextual_anomaly.world.scene_types import World
+from contextual_anomaly.world.scene_types import World, load_world
 
-AT_MOST = 4  # objects of a class that the enumeration goes to
+AT_MOST = 3  # objects of a class that the enumeration goes to
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def small() -> World:
         place=np.array([0, 1]),
         mean_instances=np.array([1.5, 1.2, 2.0]),
         aspect=np.ones(3),
+        support=("surface", "surface", "air"),
+        span=np.broadcast_to([0.0, 1.0], (2, 3, 2)),
         box_mean=np.zeros((2, 3, 4)),
         box_root=np.broadcast_to(np.eye(4), (2, 3, 4, 4)).copy(),
     )
@@ -92,7 +95,9 @@ def test_presence_of_a_class_by_enumeration(small):
     for row, scene in enumerate(single):
         for column in range(3):
             others = tuple(entry for entry in scene if entry[0] != column)
-            present = sum(p for s, p in scenes.items() if tuple(e for e in s if e[0] != column) == others and s != others)
+            present = sum(
+                p for s, p in scenes.items() if tuple(e for e in s if e[0] != column) == others and s != others
+            )
             assert found[row, column] == pytest.approx(present / (present + scenes[others]), rel=1e-6)
 
 
@@ -113,10 +118,44 @@ def test_probabilities_are_shares_of_sampled_objects(world):
     assert abs((oracle.counts > 0).sum() - presence.sum()) < 4.5 * error
 
 
+SPAN = np.array([0.4, 0.9])
+
+
 def test_boxes_and_coordinates_say_the_same():
     coordinates = np.random.default_rng(0).normal(0, 1.5, (1000, 4))
-    box = to_box(coordinates)
+    box = to_box(coordinates, np.tile(SPAN, (1000, 1)))
     assert (box[:, :2] >= 0).all()
-    assert (box[:, :2] + box[:, 2:] <= [320, 240]).all()
+    assert (box[:, :2] + box[:, 2:] <= [WIDTH, HEIGHT]).all()
     inside = (box[:, 2:] < [300, 220]).all(1) & (box[:, 2:] > 10).all(1)
-    np.testing.assert_allclose(to_coordinates(box)[inside], coordinates[inside], atol=0.05)
+    found = np.column_stack([to_coordinates(box), to_top(box, SPAN)[0]])
+    np.testing.assert_allclose(found[inside], coordinates[inside], atol=0.05)
+    small = box[:, 3] < 20
+    assert (box[small, 1] + box[small, 3] >= SPAN[0] * HEIGHT - 0.01).all()  # nothing small is above the horizon
+
+
+def test_a_box_outside_of_the_span_is_impossible():
+    box = np.array([[10, 20.0, 30, 40], [10, 120, 30, 40]])
+    top, change = to_top(box, np.array([[0.0, 1.0], SPAN]))
+    assert np.isfinite(change).tolist() == [[True, False], [True, True]]
+    assert np.isfinite(top).all()
+
+
+def test_the_density_of_boxes_sums_to_one():
+    """Of the share of the free height above a box, over all that it can be; for a normal coordinate by quadrature."""
+    world = load_world()
+    place, column = world.places.index("street"), world.classes.index("car")
+    low, high = world.span[place, column]
+    share = np.linspace(low, high, 4001)[1:-1]
+    box = np.column_stack([np.full_like(share, 100.0), share * (HEIGHT - 60.0), *np.tile([[80.0], [60.0]], len(share))])
+    of_all = np.exp(box_log_density(world, box)[:, place, column]).sum() * (high - low) / 4000
+    # The marginal of width, height and left edge, from the normal distribution of SciPy.
+    root = world.box_root[place, column]
+    normal = multivariate_normal(world.box_mean[place, column][:3], (root @ root.T)[:3, :3])
+    assert of_all == pytest.approx(normal.pdf(to_coordinates(box[:1])[0]), rel=1e-3)
+
+
+def test_densities_of_the_own_class_are_those_of_all_classes():
+    world = load_world()
+    objects = sample_objects(world, 20, np.random.default_rng(3))
+    of_all = box_log_density(world, objects.box)[np.arange(len(objects.box)), :, objects.column]
+    np.testing.assert_allclose(own_box_log_density(world, objects.box, objects.column), of_all, rtol=1e-9)
