@@ -28,6 +28,7 @@ FOR_PEOPLE = ("check", "predict", "models", "audit", "summary_table")
 STAGES = (
     "world_annotations",
     "world_images",
+    "world_video",
     "world_detector",
     "download",
     "unpack",

@@ -156,6 +156,25 @@ ATTRIBUTIONS = pa.schema(
 """What each flag of a listing is made of, in its order: the attributions of one flag add up to its log-odds."""
 
 
+VIDEO_TRUTH = pa.schema(
+    {
+        "image_id": pa.int64(),  # number of the frame, from 0 on
+        "seconds": pa.float64(),
+        "category": pa.string(),
+        "present": pa.bool_(),
+        "track": pa.int64(),  # the same object in all frames; null where the class is absent
+        "x": pa.float32(),
+        "y": pa.float32(),
+        "width": pa.float32(),
+        "height": pa.float32(),
+        "probability": pa.float32(),  # that the class is present, given all objects of the other classes
+        "class_probability": pa.float32(),  # of the object's class, given its box and all other objects
+        "planted": pa.bool_(),  # whether it is an anomaly: an object out of place, or a class that has left
+    }
+)
+"""One object in view, or one class that is absent though expected, a row; of videos of the synthetic world."""
+
+
 def scenes_schema(classes: int) -> pa.Schema:
     """image_id and counts, the number of instances of each class."""
     return pa.schema({"image_id": pa.int64(), "counts": pa.list_(pa.uint16(), classes)})

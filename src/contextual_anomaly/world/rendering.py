@@ -77,7 +77,7 @@ def render_scene(
             _blend(image, front)
             front = None
         left, top, right, bottom = edges[row].tolist()
-        pixels = _pixels(sprites, looks.sprite[row], column[row], right - left, bottom - top)
+        pixels = _pixels(sprites, int(looks.sprite[row]), int(column[row]), right - left, bottom - top)
         _blend(image[top:bottom, left:right], pixels[:, ::-1] if looks.mirrored[row] else pixels, looks.light[row])
     if front is not None:
         _blend(image, front)

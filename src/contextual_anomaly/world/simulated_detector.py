@@ -1,6 +1,6 @@
 """Detections of a video without pixels: what a detector would report of the objects in view, mistakes included.
 
-Small objects are missed more often; whether a detector finds an object hangs together over time, so each track has a
+Small and hidden objects are missed more often; whether a detector finds an object hangs together over time, so each track has a
 difficulty of its own, which drifts. A found object is sometimes taken for another class of its supercategory. A score is
 lower where the object is harder. Now and then there is a box of nothing, which stays for some frames.
 """
@@ -15,6 +15,7 @@ from contextual_anomaly.world.scene_types import World
 EASE = (4.6, 1.25)  # log-odds of being found: at the size of the image, and for each e-fold of √(area share)
 DIFFICULTY = 0.8  # standard deviation of a track's difficulty in log-odds
 FLICKER = 0.7  # of what changes from frame to frame
+HIDDEN = 5.0  # log-odds that an object loses which is hidden altogether
 CONFUSION = 0.06  # share of the tracks that are taken for another class of the supercategory
 JITTER = 0.04  # standard deviation of a box's edges, as a share of its sides
 FALSE_BOXES = 0.08  # boxes of nothing in view on average
@@ -41,6 +42,7 @@ def simulate_detections(
     box = objects[["x", "y", "width", "height"]].to_numpy()
     size = np.log(np.sqrt(box[:, 2] * box[:, 3] / (WIDTH * HEIGHT)))
     odds = EASE[0] + EASE[1] * size + DIFFICULTY * rng.standard_normal(tracks)[track]
+    odds -= HIDDEN * hidden_share(objects["frame"].to_numpy(), box)
     odds += FLICKER * rng.standard_normal(len(track))
     found = odds > rng.logistic(size=tracks)[track] * 0.3
     class_of_track = np.zeros(tracks, int)
@@ -55,6 +57,26 @@ def simulate_detections(
     table = table.assign(track=track)[found]
     both = pd.concat([table, _boxes_of_nothing(world, times, rng)], ignore_index=True)
     return both.sort_values(["frame", "score"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def hidden_share(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return which share of each box [M] the box of another object of its frame covers; smaller ones are in front.
+
+    Args:
+        frame: [M] of each object, ascending.
+        box: [M, 4] x, y, width, height.
+    """
+    hidden = np.zeros(len(box))
+    corner, area = box[:, :2] + box[:, 2:], box[:, 2] * box[:, 3]
+    for step in range(1, len(box)):
+        first = np.flatnonzero(frame[step:] == frame[:-step])
+        if not len(first):
+            break
+        second = first + step
+        common = np.minimum(corner[first], corner[second]) - np.maximum(box[first, :2], box[second, :2])
+        behind = np.where(area[first] > area[second], first, second)
+        np.maximum.at(hidden, behind, np.maximum(common, 0).prod(1) / area[behind])
+    return hidden
 
 
 def _alike(world: World, column: int, rng: np.random.Generator) -> int:

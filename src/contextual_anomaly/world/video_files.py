@@ -1,22 +1,43 @@
-"""A video of the synthetic world as a file that players open, with what happens in it."""
+"""A video of the synthetic world as files: frames, a file that players open, detections, and what is true of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write
+from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
 from contextual_anomaly.runtime.progress import track
 from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.world.oracle import SceneOracle
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
+from contextual_anomaly.world.simulated_detector import simulate_detections
 from contextual_anomaly.world.sprites import make_sprites
-from contextual_anomaly.world.videos import SHAKE, Video, exact_answers, objects_at
+from contextual_anomaly.world.videos import SHAKE, Video, objects_at
 
 SWAY = (7.0, 11.0)  # seconds of the camera's two movements
+CODECS = {".mp4": "mp4v", ".webm": "VP80", ".avi": "MJPG"}
+"""What OpenCV's own wheels can write: MPEG-4 for players, VP8 for browsers too, and JPEG images one after the other."""
+BOX = ["x", "y", "width", "height"]
+EXPECTED = 0.05  # probability from which a class that is absent stands in the table of what is true
+PNG_NAME = "{:06d}.png"
+
+
+def frame_times(video: Video, frames_per_second: float) -> np.ndarray:
+    """Return the seconds of a video's frames.
+
+    Raises:
+        UserError: there is none.
+    """
+    count = int(video.seconds * frames_per_second)
+    if count < 1:
+        raise UserError(f"{video.seconds} seconds at {frames_per_second} frames a second are no frame at all.")
+    return np.arange(count) / frames_per_second
 
 
 def render_frames(world: World, video: Video, times: np.ndarray, seed: int) -> Iterator[np.ndarray]:
@@ -42,53 +63,117 @@ def render_frames(world: World, video: Video, times: np.ndarray, seed: int) -> I
         mine = slice(begin[frame], begin[frame + 1])
         own_looks = looks.of(objects["track"].to_numpy()[mine])
         image = render_scene(sprites, background, column[mine], box[mine], own_looks, rng, front)
-        shift = SHAKE * np.sin(2 * np.pi * time / np.array(SWAY))
-        yield cv2.warpAffine(
-            image, np.float32([[1, 0, shift[0]], [0, 1, shift[1]]]), (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE
-        )
+        right, down = SHAKE * np.sin(2 * np.pi * time / np.array(SWAY))
+        moved = np.array([[1, 0, right], [0, 1, down]], np.float32)
+        yield cv2.warpAffine(image, moved, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
 
 
-def write_video(world: World, video: Video, frames_per_second: float, seed: int, path: str | Path) -> int:
-    """Write a video as MPEG-4 (`mp4v`), which players open.
-
-    Returns:
-        The number of frames.
+def write_video(
+    world: World, video: Video, times: np.ndarray, frames_per_second: float, seed: int, path: str | Path
+) -> None:
+    """Write a video as a file that players open; the name's ending chooses the codec.
 
     Raises:
-        UserError: OpenCV cannot write the file.
+        UserError: the ending is none of `CODECS`, or this OpenCV cannot write the file.
     """
-    times = frame_times(video, frames_per_second)
+    codec = CODECS.get(Path(path).suffix.lower())
+    if codec is None:
+        raise UserError(f"{path}: a name that ends in {', '.join(CODECS)} was expected.")
     with atomic_write(path) as temporary:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), frames_per_second, (WIDTH, HEIGHT))
+        fourcc = cv2.VideoWriter.fourcc(*codec)
+        writer = cv2.VideoWriter(str(temporary), fourcc, frames_per_second, (WIDTH, HEIGHT))
         if not writer.isOpened():
-            raise UserError(f"{path}: this OpenCV cannot write MPEG-4 video; give a name that ends in .mp4.")
+            raise UserError(f"{path}: this OpenCV cannot write {codec} video; give a name that ends in .avi.")
         for image in track(render_frames(world, video, times, seed), "render video", len(times), "frames"):
             writer.write(image[..., ::-1])
         writer.release()
-    return len(times)
 
 
-def frame_times(video: Video, frames_per_second: float) -> np.ndarray:
-    """Return the seconds of a video's frames."""
-    return np.arange(int(video.seconds * frames_per_second)) / frames_per_second
+def write_frames(world: World, video: Video, times: np.ndarray, seed: int, folder: str | Path) -> None:
+    """Write the frames of a video as PNG files, 000000.png and so on, into a folder that appears whole or not at all."""
+    with atomic_folder(folder) as temporary:
+        for number, image in enumerate(
+            track(render_frames(world, video, times, seed), "render frames", len(times), "frames")
+        ):
+            cv2.imwrite(str(temporary / PNG_NAME.format(number)), image[..., ::-1])
+
+
+def write_detections(world: World, video: Video, times: np.ndarray, seed: int, path: str | Path) -> int:
+    """Write what a simulated detector reports, one box a row, or one frame a line where ``path`` ends in .jsonl.
+
+    Returns:
+        The number of boxes.
+    """
+    found = simulate_detections(world, objects_at(world, video, times), times, np.random.default_rng([seed, 0xDE7EC]))
+    if Path(path).suffix.lower() != ".jsonl":
+        table = found.rename(columns={"frame": "image_id"}).assign(
+            category_id=np.array(world.category_ids)[found["column"]]
+        )
+        about = {"frames": str(len(times)), "frames_per_second": f"{_frames_per_second(times):g}"}
+        tables.write_frame(table[tables.DETECTIONS.names], tables.DETECTIONS, path, about)
+        return len(found)
+    begin = np.searchsorted(found["frame"], np.arange(len(times) + 1))
+    names = np.array(world.classes, object)[found["column"]].tolist()
+    scores, boxes = found["score"].round(4).tolist(), found[BOX].round(2).to_numpy().tolist()
+    encode = msgspec.json.Encoder().encode
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        for frame, time in enumerate(times.tolist()):
+            objects = [
+                {"category": names[row], "score": scores[row], "box": boxes[row]}
+                for row in range(begin[frame], begin[frame + 1])
+            ]
+            line = {"image_id": frame, "seconds": time, "width": WIDTH, "height": HEIGHT, "objects": objects}
+            file.write(encode(line) + b"\n")
+    return len(found)
+
+
+def _frames_per_second(times: np.ndarray) -> float:
+    return 1 / (times[1] - times[0]) if len(times) > 1 else 1.0
 
 
 def truth_table(world: World, video: Video, times: np.ndarray) -> pd.DataFrame:
-    """Return what is in view and how probable it is, for every frame.
+    """Return what is in view at each moment, what is absent but expected, and how probable each is.
 
     Returns:
-        One object a row: seconds, category, x, y, width, height (pixels, without the camera's sway), probability (exact:
-        that the class is present, given all objects of the other classes), planted.
+        `tables.VIDEO_TRUTH`: boxes are without the camera's sway.
     """
     objects = objects_at(world, video, times)
-    answers = exact_answers(world, objects, len(times)).presence_probability()
     frame, column = objects["frame"].to_numpy(), objects["column"].to_numpy()
+    oracle = SceneOracle(world, frame, column, objects[BOX].to_numpy(), len(times))
+    presence = oracle.presence_probability()
+    own = oracle.class_probability()[np.arange(len(column)), column]
+    seen = objects[["frame", "track", "column", *BOX, "planted"]].assign(class_probability=own)
+    absent_frame, absent_column = np.nonzero((oracle.counts == 0) & (presence >= EXPECTED))
+    absent = pd.DataFrame({"frame": absent_frame, "column": absent_column, "planted": False})
+    for event in video.events[video.events["kind"] == "missing"].itertuples():
+        time = times[absent["frame"]]
+        absent["planted"] |= (absent["column"] == event.column) & (time >= event.start) & (time < event.stop)
+    both = pd.concat([seen, absent], ignore_index=True).sort_values("frame", kind="stable", ignore_index=True)
+    frame, column = both["frame"].to_numpy(), both["column"].to_numpy()
     return pd.DataFrame(
         {
+            "image_id": frame,
             "seconds": times[frame],
             "category": np.array(world.classes, object)[column],
-            **{side: objects[side] for side in ("x", "y", "width", "height")},
-            "probability": answers[frame, column],
-            "planted": objects["planted"],
+            "present": both["track"].notna(),
+            "track": both["track"].astype("Int64"),
+            **{side: both[side] for side in BOX},
+            "probability": presence[frame, column],
+            "class_probability": both["class_probability"],
+            "planted": both["planted"].astype(bool),
+        }
+    )
+
+
+def event_table(world: World, video: Video) -> pd.DataFrame:
+    """Return the events of a video: start, stop (seconds), kind, category, place."""
+    events = video.events
+    return pd.DataFrame(
+        {
+            "start": events["start"].astype(float).round(2),
+            "stop": events["stop"].astype(float).round(2),
+            "kind": events["kind"],
+            "category": [world.classes[column] for column in events["column"]],
+            "place": world.places[world.place[video.scene_type]],
         }
     )

@@ -4,7 +4,8 @@ At every moment the objects in view are distributed as those of a single scene o
 exact answers of `world.oracle` hold for every frame. Classes come and go as two-state processes whose share of time is
 P(class present | scene type), with new objects each time. The coordinates of a box move along smooth Gaussian processes
 whose distribution at any moment is that of the class at the place. Anomalies are put on top: an object that the place
-hardly ever shows comes, or all objects of a class that the others let expect leave.
+hardly ever shows comes, or all objects of a class that the others let expect leave. Beside them stand genuine rarities:
+objects that are as improbable, but come by the place's own distribution.
 """
 
 from dataclasses import dataclass
@@ -12,21 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.errors import UserError
 from contextual_anomaly.world.boxes import to_box
-from contextual_anomaly.world.oracle import SceneOracle
 from contextual_anomaly.world.scene_types import World
 
 STAY = (20.0, 240.0)  # seconds that the objects of a class stay on average: from the shortest to the longest class
-PERIOD = (60.0, 600.0)  # seconds in which an object goes through its places once: the quick and the slow
+PERIOD = (30.0, 400.0)  # seconds in which an object goes through its places once: the quick and the slow
 ANOMALY = (10.0, 40.0)  # seconds that an anomaly lasts
-UNLIKELY, LIKELY = (
-    0.002,
-    0.5,
-)  # P(present | scene type) below which a class is out of place, and above which it is expected
+UNLIKELY, LIKELY = 0.002, 0.5
+"""P(present | scene type) below which a class is out of place, and above which it is expected."""
 SHAKE = 1.5  # pixels by which the camera sways, standard deviation
 
-EVENTS = ("unexpected", "missing")
+UNEXPECTED, MISSING, RARE = "unexpected", "missing", "rare"
+"""Kinds of events: an object out of place came, an expected one left, or one came that is rare there but belongs."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Video:
         seconds: Length.
         tracks: One object a row, by falling time of arrival: column (class), start and stop (seconds), planted (whether it
             is an anomaly).
-        events: One anomaly a row: start, stop (seconds), kind ("unexpected": the class came; "missing": it left), column.
+        events: One event a row, by time: start, stop (seconds), kind, column (class). Those of kind "rare" are no anomalies.
         motion: [tracks, 3, 4] of each object's coordinates: amplitudes of cosine and sine, angular speeds (radians a second).
     """
 
@@ -50,7 +48,12 @@ class Video:
 
 
 def sample_video(
-    world: World, seconds: float, anomalies_per_hour: float, rng: np.random.Generator, scene_type: int | None = None
+    world: World,
+    seconds: float,
+    anomalies_per_hour: float,
+    rng: np.random.Generator,
+    place: str | None = None,
+    scene_type: int | None = None,
 ) -> Video:
     """Sample what a camera sees.
 
@@ -59,28 +62,33 @@ def sample_video(
         seconds: Length of the video.
         anomalies_per_hour: Mean number of anomalies an hour; they do not overlap.
         rng: Source of all random numbers.
-        scene_type: Of the camera; None draws one.
+        place: Of the camera; None leaves it to chance.
+        scene_type: Of the camera; None draws one of the place's.
     """
     if scene_type is None:
-        scene_type = int(rng.choice(len(world.weight), p=world.weight))
+        weight = world.weight if place is None else world.weight * (world.place == world.places.index(place))
+        scene_type = int(rng.choice(len(weight), p=weight / weight.sum()))
     share = world.probability[scene_type]
     rows = [row for column in range(len(share)) for row in _visits(world, column, share[column], seconds, rng)]
     tracks = pd.DataFrame(rows, columns=["column", "start", "stop"]).assign(planted=False)
     events = _events(world, share, tracks, seconds, anomalies_per_hour, rng)
-    for event in events[events["kind"] == "missing"].itertuples():
+    for event in events[events["kind"] == MISSING].itertuples():
         tracks = _without(tracks, event)
-    came = events.loc[events["kind"] == "unexpected", ["column", "start", "stop"]].assign(planted=True)
+    rare = tracks.loc[share[tracks["column"].astype(int)] < UNLIKELY, ["start", "stop", "column"]].drop_duplicates()
+    came = events.loc[events["kind"] == UNEXPECTED, ["column", "start", "stop"]].assign(planted=True)
+    events = pd.concat([events, rare.assign(kind=RARE)], ignore_index=True)
+    events = events.sort_values(["start", "column"], kind="stable", ignore_index=True)
     tracks = pd.concat([tracks, came], ignore_index=True).sort_values(
         ["start", "column"], kind="stable", ignore_index=True
     )
     amplitudes = rng.standard_normal((len(tracks), 2, 4))
-    speeds = 2 * np.pi / np.exp(rng.uniform(*np.log(PERIOD), (len(tracks), 1, 4)))
+    speeds = 2 * np.pi / _log_uniform(PERIOD, (len(tracks), 1, 4), rng)
     return Video(scene_type, seconds, tracks, events, np.concatenate([amplitudes, speeds], 1))
 
 
 def _visits(world: World, column: int, share: float, seconds: float, rng: np.random.Generator) -> list[tuple]:
     """Sample when objects of a class are there: column, start, stop; several together have the same times."""
-    stay = np.exp(rng.uniform(*np.log(STAY)))
+    stay = float(_log_uniform(STAY, (), rng))
     away = stay * (1 - share) / share
     visits, time = [], 0.0
     present = rng.random() < share  # the process is in its stationary state from the first moment on
@@ -102,13 +110,13 @@ def _events(
     time = rng.exponential(3600 / per_hour) if per_hour else np.inf
     while time < seconds:
         stop = min(time + rng.uniform(*ANOMALY), seconds)
-        kind = EVENTS[int(rng.random() < 0.5)]
+        kind = MISSING if rng.random() < 0.5 else UNEXPECTED
         there = tracks.loc[(tracks["start"] < time) & (tracks["stop"] > stop), "column"].unique()
         leaves = np.intersect1d(usual, there)
-        if kind == "missing" and len(leaves):
+        if kind == MISSING and len(leaves):
             rows.append((time, stop, kind, int(rng.choice(leaves))))
         elif len(strange):
-            rows.append((time, stop, "unexpected", int(rng.choice(strange))))
+            rows.append((time, stop, UNEXPECTED, int(rng.choice(strange))))
         time = stop + rng.exponential(3600 / per_hour)
     return pd.DataFrame(rows, columns=["start", "stop", "kind", "column"])
 
@@ -147,13 +155,7 @@ def objects_at(world: World, video: Video, times: np.ndarray) -> pd.DataFrame:
     return table.assign(planted=tracks["planted"].to_numpy()[track])
 
 
-def exact_answers(world: World, objects: pd.DataFrame, frames: int) -> SceneOracle:
-    """Return the oracle of every frame, for an observer who sees the objects and does not know the scene type.
-
-    Raises:
-        UserError: there is no frame.
-    """
-    if frames < 1:
-        raise UserError("a video of one frame or more was expected.")
-    box = objects[["x", "y", "width", "height"]].to_numpy()
-    return SceneOracle(world, objects["frame"].to_numpy(), objects["column"].to_numpy(), box, frames)
+def _log_uniform(limits: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Sample numbers whose logarithm is uniform between those of the limits."""
+    low, high = np.log(limits)
+    return np.exp(rng.uniform(low, high, shape))
