@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
+from scipy.special import logit
+from scipy.stats import norm
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.commands.world_annotations import world_annotations
 from contextual_anomaly.world.annotation_files import outline
+from contextual_anomaly.world.boxes import HEIGHT, SMALLEST, WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,7 @@ def test_every_official_field_is_there(annotations):
     assert set(content) == {"info", "licenses", "images", "annotations", "categories"}
     assert {"id", "file_name", "width", "height", "license", "coco_url", "flickr_url"} <= set(content["images"][0])
     assert content["images"][0]["file_name"] == "000000000001.jpg"
+    assert len({image["place"] for image in content["images"]}) > 5
     for annotation in content["annotations"]:
         assert {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscrowd"} == set(annotation)
 
@@ -63,7 +67,7 @@ def test_boxes_lie_inside_and_can_be_seen(table):
     assert (y >= 0).all()
     assert (x + w <= 320.001).all()
     assert (y + h <= 240.001).all()
-    assert (np.minimum(w, h) >= 7.999).all()
+    assert (np.minimum(w, h) >= 5.999).all()
 
 
 def test_prevalence_of_classes_and_of_pairs_is_the_mixtures(table, world):
@@ -92,10 +96,24 @@ def test_numbers_and_sizes_are_those_of_the_class(table, world):
         mean = world.mean_instances[column]
         spread = np.sqrt(mean * (mean - 1) / images)  # a geometric distribution's standard error
         assert abs(mine.sum() / images - mean) < 4.5 * spread
-    # dining tables are seldom cut to the image or raised to the smallest side at the median
-    table_rows = category == 67
-    scale = np.log(np.sqrt(rows["width"].to_numpy() * rows["height"].to_numpy() / (320 * 240)))[table_rows]
-    assert np.median(scale) == pytest.approx(world.log_scale[world.classes.index("dining table"), 0], abs=0.15)
+    # The median width of a class is that of its normal distributions, mixed over the places where it is.
+    column = world.classes.index("dining table")
+    width = rows["width"].to_numpy()[category == 67]
+    share = world.weight * world.probability[:, column]
+    mean, spread = (value[world.place, column, 0] for value in (world.box_mean, world.box_root[..., 0]))
+    below = norm.cdf((logit((np.median(width) - SMALLEST) / (WIDTH - SMALLEST)) - mean) / spread)
+    assert share @ below / share.sum() == pytest.approx(0.5, abs=0.05)
+
+
+def test_supports_bound_how_high_small_objects_are(table, world):
+    """Small cars stand below the horizon of the street, and kites fly above the meadow's."""
+    rows = table[0]
+    bottom = (rows["y"].to_numpy() + rows["height"].to_numpy()) / HEIGHT
+    small = rows["height"].to_numpy() < 30
+    cars = small & (rows["category_id"].to_numpy() == world.category_ids[world.classes.index("car")])
+    assert bottom[cars].min() > world.span[:, world.classes.index("car"), 0].min()
+    kites = small & (rows["category_id"].to_numpy() == world.category_ids[world.classes.index("kite")])
+    assert np.median(bottom[kites]) < 0.5 < np.median(bottom[cars])
 
 
 def test_outline_of_a_square_by_hand():

@@ -1,4 +1,4 @@
-"""Rendered images: a sprite of the right class in every box."""
+"""Rendered images: a pictogram of the right class in every box, before the background of the place."""
 
 import json
 
@@ -8,18 +8,15 @@ import pytest
 
 from contextual_anomaly.commands.world_images import world_images
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.world.rendering import render_scene, sprite_pyramid
-from contextual_anomaly.world.sprites import sprites
+from contextual_anomaly.world.contact_sheets import COLUMNS, pictogram_sheet
+from contextual_anomaly.world.pictograms import pictogram, variants
+from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
+from contextual_anomaly.world.sprites import make_sprites
 
 
 @pytest.fixture(scope="module")
-def images(world):
-    return sprites(world)
-
-
-@pytest.fixture(scope="module")
-def ready(images):
-    return sprite_pyramid(images)
+def sprites(world):
+    return make_sprites(world)
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +26,37 @@ def folder(annotations, tmp_path_factory):
     return folder
 
 
-def test_any_two_sprites_differ_clearly(images):
-    """Seen at 24 pixels; mean difference of the colours over the whole square."""
-    small = np.stack([cv2.resize(p, (24, 24), interpolation=cv2.INTER_AREA) for p in images]).astype(int)
-    seen = np.where(small[..., 3:] > 127, small[..., :3], 128).reshape(80, -1)
-    apart = abs(seen[:, None] - seen[None]).mean(2) + 1000 * np.eye(80)
-    assert apart.min() > 8
+def test_any_two_pictograms_differ_clearly(world):
+    """Seen at 24 pixels in all their colours; mean difference of shape and colour over the whole square."""
+    seen = [[pictogram(n, 24, 24, v).astype(int).ravel() for v in range(variants(n))] for n in world.classes]
+    for first in range(80):
+        for second in range(first):
+            assert min(abs(a - b).mean() for a in seen[first] for b in seen[second]) > 8
 
 
-def test_an_object_changes_the_pixels_of_its_box_and_no_other(ready):
+def test_colours_differ_but_not_the_shape(world):
+    for name in world.classes:
+        shapes = np.stack([pictogram(name, 48, 48, variant) for variant in range(variants(name))])
+        assert (shapes[..., 3] == shapes[0, ..., 3]).all()
+        assert len(np.unique(shapes.reshape(len(shapes), -1), axis=0)) == variants(name)
+    assert np.mean([variants(name) for name in world.classes]) > 2
+
+
+def scene(sprites, place, columns, boxes, seed=7):
+    rng = np.random.default_rng(seed)
+    background, front = sample_ground(sprites, place, rng)
+    looks = sample_looks(sprites, np.array(columns, int), np.random.default_rng(1))
+    box = np.array(boxes, float).reshape(-1, 4)
+    return render_scene(sprites, background, np.array(columns, int), box, looks, rng, front).astype(int)
+
+
+def test_an_object_changes_the_pixels_of_its_box_and_no_other(sprites):
     rng = np.random.default_rng(0)
+    empty = scene(sprites, "park", [], [])
     for column in range(80):
         x, y = rng.integers(0, 160), rng.integers(0, 120)
         w, h = rng.integers(8, 160), rng.integers(8, 120)
-        draw = lambda c, b: render_scene(ready, c, b, 320, 240, np.random.default_rng(7))  # noqa: E731
-        empty = draw(np.array([], int), np.empty((0, 4)))
-        full = draw(np.array([column]), np.array([[x, y, w, h]], float))
-        changed = (empty.astype(int) != full).any(2)
+        changed = (empty != scene(sprites, "park", [column], [[x, y, w, h]])).any(2)
         rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
         assert x <= columns[0] <= x + 2 + 0.06 * w
         assert x + w - 3 - 0.06 * w <= columns[-1] <= x + w - 1
@@ -53,16 +64,42 @@ def test_an_object_changes_the_pixels_of_its_box_and_no_other(ready):
         assert y + h - 3 - 0.06 * h <= rows[-1] <= y + h - 1
 
 
-def test_small_objects_lie_in_front_whatever_the_order(images, ready):
+def test_small_objects_lie_in_front_whatever_the_order(sprites, world):
     box = np.array([[20.0, 20, 40, 40], [0, 0, 320, 240]])
-    columns = np.array([5, 9])
-    for order in ([0, 1], [1, 0]):
-        drawn = render_scene(ready, columns[order], box[order], 320, 240, np.random.default_rng(1))
-        sprite = cv2.resize(images[5], (40, 40), interpolation=cv2.INTER_AREA)
-        opaque = sprite[..., 3] == 255
-        seen = drawn[20:60, 20:60].astype(float)[opaque].ravel()
-        # Light scales the colours and grain blurs them; the image stays the sprite's.
-        assert np.corrcoef(seen, sprite[..., :3][opaque].ravel())[0, 1] > 0.9
+    columns = np.array([world.classes.index("bus"), world.classes.index("bed")])
+    one, other = (scene(sprites, "street", columns[order], box[order]) for order in ([0, 1], [1, 0]))
+    alone = scene(sprites, "street", columns[:1], box[:1])
+    bus = pictogram("bus", 40, 40)[..., 3] == 255
+    for drawn in (one, other):
+        same = abs(drawn[20:60, 20:60] - alone[20:60, 20:60]).max(2) < 60
+        assert same[bus].mean() > 0.5  # the bus is seen, in one of its colours
+
+
+def test_a_counter_hides_what_stands_behind_it_and_carries_what_stands_on_it(sprites, world):
+    box = [[100, 130, 80, 100]]
+    empty = scene(sprites, "kitchen", [], [])
+    changed = {
+        name: (scene(sprites, "kitchen", [world.classes.index(name)], box) != empty).any(2) for name in ("oven", "cup")
+    }
+    assert changed["oven"][135:155].any()
+    assert not changed["oven"][165:].any()
+    assert changed["cup"][200:228].any()
+
+
+def test_every_place_has_its_own_background(sprites, world):
+    assert set(sprites.backgrounds) == set(world.places)
+    empty = np.stack([sprites.backgrounds[place][0] for place in world.places]).reshape(len(world.places), -1)
+    for first in range(len(empty)):
+        for second in range(first):
+            assert abs(empty[first].astype(int) - empty[second]).mean() > 8
+
+
+def test_the_contact_sheet_shows_every_class(world):
+    sheet = pictogram_sheet(world)
+    rows, columns = 80 // COLUMNS, COLUMNS
+    cells = sheet.reshape(rows, sheet.shape[0] // rows, columns, sheet.shape[1] // columns, 3).swapaxes(1, 2)
+    for cell in cells.reshape(80, *cells.shape[2:]):
+        assert len(np.unique(cell[:66].reshape(-1, 3), axis=0)) > 5
 
 
 def test_renders_the_annotated_images_of_the_lowest_ids(folder, annotations):
@@ -95,3 +132,12 @@ def test_never_removes_a_folder_of_other_files(annotations, tmp_path):
     with pytest.raises(UserError, match="give another folder"):
         world_images(annotations[1], tmp_path, count=1, seed=0)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_refuses_images_without_a_place(annotations, tmp_path):
+    content = json.loads(annotations[1].read_text())
+    for image in content["images"]:
+        del image["place"]
+    (tmp_path / "other.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="a place of the synthetic world"):
+        world_images(tmp_path / "other.json", tmp_path / "val2017", count=1, seed=0)

@@ -11,5 +11,5 @@ def test_pieces_change_no_object(monkeypatch):
     whole = sampling.sample_objects(world, 500, np.random.default_rng(3))
     monkeypatch.setattr(sampling, "IMAGES_AT_A_TIME", 64)
     pieces = sampling.sample_objects(world, 500, np.random.default_rng(3))
-    for name in ("image", "column", "box"):
+    for name in ("scene_type", "image", "column", "box"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))

@@ -8,6 +8,7 @@ import numpy as np
 from contextual_anomaly.world.sprites import Sprites
 
 WIDEST = 0.55  # width / height; a person in a wider box is shown from the head down as far as there is room
+BUST = 0.4  # share of a person, from the head down, that is shown at least
 GRAIN = 3.0  # standard deviation of the noise, in grey levels
 
 
@@ -92,7 +93,9 @@ def _pixels(sprites: Sprites, sprite: int, column: int, width: int, height: int)
     if sprites.aspect[column] and (sprites.aspect[column] > 1) != (width > height):
         pixels = np.rot90(pixels)
     if sprites.cropped[column] and width > height * WIDEST:
-        pixels = pixels[: max(round(len(pixels) * WIDEST * height / width), 1)]
+        pixels = pixels[: round(len(pixels) * max(WIDEST * height / width, BUST))]
+        used = np.flatnonzero(pixels[..., 3].any(0))
+        pixels = pixels[:, used[0] : used[-1] + 1]
     smaller = pixels.shape[0] >= height and pixels.shape[1] >= width
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
