@@ -321,7 +321,7 @@ REPRODUCED = (
 # What the synthetic world is made of, before anything looks at it.
 WORLD_FILES = (
     [raw(split) for split in SPLITS]
-    + [VAL_IMAGES]
+    + [VAL_IMAGES, f"{R}/world/kitchen.mp4"]
     + [weights(name) for name in DETECTORS]
     if SYNTHETIC
     else []

@@ -28,7 +28,7 @@ if SYNTHETIC:
             " --val-images {params.val_images} --train {output.train} --val {output.val} > {log.text} 2>&1"
 
     rule world_images:
-        """Draw the validation images that the detector looks at."""
+        """Render the validation images that the detector looks at."""
         input:
             annotations=raw("val"),
         output:
@@ -51,6 +51,30 @@ if SYNTHETIC:
             "contextual-anomaly --usage {log.usage} world-images"
             " --annotations {input.annotations} --seed {params.seed}"
             " --count {params.rendered_images} --output {output.images} > {log.text} 2>&1"
+
+    rule world_video:
+        """Render a short video of a kitchen to try things on, with what happens in it and how probable it is."""
+        output:
+            video=f"{R}/world/kitchen.mp4",
+            truth=f"{R}/world/kitchen.truth.parquet",
+            events=f"{R}/world/kitchen.events.csv",
+        log:
+            text=f"{R}/logs/world_video.log",
+            usage=f"{R}/logs/world_video.usage.json",
+        conda:
+            "../envs/dataset.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        params:
+            seed=SETTINGS.world.seed,
+            seconds=SETTINGS.world.video_seconds,
+            source=source("world_video"),
+        shell:
+            "contextual-anomaly --usage {log.usage} world-video --place kitchen"
+            " --seed {params.seed} --seconds {params.seconds} --fps 6 --output {output.video}"
+            " --truth {output.truth} --events {output.events} > {log.text} 2>&1"
 
 
 rule annotations:

@@ -138,6 +138,7 @@ class World(Section):
     train_images: Count = 40_000
     val_images: Count = 4_000
     rendered_images: Count = 400
+    video_seconds: Count = 60
     detector_train_images: Annotated[int, Field(ge=40)] = 4_500
     detector_train_steps: Annotated[int, Field(ge=10)] = 7_000
 

@@ -20,6 +20,7 @@ world:
   train_images: 1500
   val_images: 200
   rendered_images: 16
+  video_seconds: 2
   detector_train_images: 40
   detector_train_steps: 120
 models:

@@ -70,11 +70,11 @@ def sample_video(
         scene_type = int(rng.choice(len(weight), p=weight / weight.sum()))
     share = world.probability[scene_type]
     rows = [row for column in range(len(share)) for row in _visits(world, column, share[column], seconds, rng)]
-    tracks = pd.DataFrame(rows, columns=["column", "start", "stop"]).assign(planted=False)
+    tracks = _table(rows, ["column", "start", "stop"]).assign(planted=False)
     events = _events(world, share, tracks, seconds, anomalies_per_hour, rng)
     for event in events[events["kind"] == MISSING].itertuples():
         tracks = _without(tracks, event)
-    rare = tracks.loc[share[tracks["column"].astype(int)] < UNLIKELY, ["start", "stop", "column"]].drop_duplicates()
+    rare = tracks.loc[share[tracks["column"]] < UNLIKELY, ["start", "stop", "column"]].drop_duplicates()
     came = events.loc[events["kind"] == UNEXPECTED, ["column", "start", "stop"]].assign(planted=True)
     events = pd.concat([events, rare.assign(kind=RARE)], ignore_index=True)
     events = events.sort_values(["start", "column"], kind="stable", ignore_index=True)
@@ -118,7 +118,12 @@ def _events(
         elif len(strange):
             rows.append((time, stop, UNEXPECTED, int(rng.choice(strange))))
         time = stop + rng.exponential(3600 / per_hour)
-    return pd.DataFrame(rows, columns=["start", "stop", "kind", "column"])
+    return _table(rows, ["start", "stop", "kind", "column"])
+
+
+def _table(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+    """Return rows as a table whose columns have their types even where there is no row."""
+    return pd.DataFrame(rows, columns=columns).astype({"column": int, "start": float, "stop": float})
 
 
 def _without(tracks: pd.DataFrame, event) -> pd.DataFrame:
