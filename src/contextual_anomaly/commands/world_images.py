@@ -17,9 +17,8 @@ def world_images(
 ) -> None:
     """Render scenes of the synthetic world as JPEG images.
 
-    Every class has one sprite, scaled into the boxes of its objects. The symbol shows the supercategory, colours and
-    pattern show the class: small objects are hard to tell from others of their kind, as in photographs. Images
-    without any object are left out.
+    Every object is the pictogram of its class, in one of several colours, scaled into its box; the background is that of
+    the place. Images without any object are left out.
 
     Example: contextual-anomaly world-images --annotations results/world/annotations/instances_val2017.json
     --output results/world/val2017
