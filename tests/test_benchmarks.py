@@ -72,3 +72,18 @@ def test_ten_times_a_file_is_ten_times_its_records(write_json, instances, tmp_pa
     assert images.num_rows == 10 * once[1].num_rows
     assert categories == once[2]
     assert np.isin(annotations["image_id"].to_pylist(), images["image_id"].to_pylist()).all()
+
+
+def test_nats_of_boxes_and_company_are_those_of_a_world_that_is_known():
+    """Two classes: in one half of the data the box tells the class, and the only other object has the same class."""
+    from box_information import gains
+
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.arange(4000), 2)
+    column = np.repeat(rng.integers(0, 2, 4000), 2)
+    size = np.where(rng.random(8000) < 0.5, 0.2 + 0.4 * column, 0.4)
+    box = np.column_stack([np.full((8000, 2), 0.1), size, size])
+    found = gains(image, column, box)
+    assert found["box"] == pytest.approx(np.log(2) / 2, abs=0.03)
+    assert found["company"] == pytest.approx(np.log(2), abs=0.03)
+    assert found["box and company"] == pytest.approx(np.log(2), abs=0.03)

@@ -67,7 +67,7 @@ def test_boxes_lie_inside_and_can_be_seen(table):
     assert (y >= 0).all()
     assert (x + w <= 320.001).all()
     assert (y + h <= 240.001).all()
-    assert (np.minimum(w, h) >= 5.999).all()
+    assert (np.minimum(w, h) >= 9.999).all()
 
 
 def test_prevalence_of_classes_and_of_pairs_is_the_mixtures(table, world):

@@ -126,7 +126,7 @@ def test_boxes_and_coordinates_say_the_same():
     box = to_box(coordinates, np.tile(SPAN, (1000, 1)))
     assert (box[:, :2] >= 0).all()
     assert (box[:, :2] + box[:, 2:] <= [WIDTH, HEIGHT]).all()
-    inside = (box[:, 2:] < [300, 220]).all(1) & (box[:, 2:] > 10).all(1)
+    inside = (box[:, 2:] < [300, 220]).all(1) & (box[:, 2:] > 14).all(1)
     found = np.column_stack([to_coordinates(box), to_top(box, SPAN)[0]])
     np.testing.assert_allclose(found[inside], coordinates[inside], atol=0.05)
     small = box[:, 3] < 20
@@ -159,3 +159,27 @@ def test_densities_of_the_own_class_are_those_of_all_classes():
     objects = sample_objects(world, 20, np.random.default_rng(3))
     of_all = box_log_density(world, objects.box)[np.arange(len(objects.box)), :, objects.column]
     np.testing.assert_allclose(own_box_log_density(world, objects.box, objects.column), of_all, rtol=1e-9)
+
+
+@pytest.mark.parametrize("wrong", ["boxes", "places", "types", "companions"])
+def test_no_other_model_is_above_the_oracle(wrong):
+    """Models that take something else to be true lose, by the log score of 1,500 objects."""
+    world = load_world()
+    other = {
+        "boxes": lambda: replace(world, box_mean=world.box_mean + 1),
+        "places": lambda: replace(world, place=np.roll(world.place, 1)),
+        "types": lambda: replace(world, weight=np.arange(64) ** 3 / (np.arange(64) ** 3).sum() + 1e-9),
+        "companions": lambda: replace(world, probability=np.tile(world.weight @ world.probability, (64, 1))),
+    }[wrong]()
+    objects = sample_objects(world, 200, np.random.default_rng(12))
+    each = np.arange(len(objects.image))
+    score, others = (
+        np.log(
+            SceneOracle(model, objects.image, objects.column, objects.box, 200).class_probability()[
+                each, objects.column
+            ]
+        )
+        for model in (world, other)
+    )
+    loss = score - others
+    assert loss.mean() > 2 * loss.std() / np.sqrt(len(loss))

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 WIDTH, HEIGHT = 320, 240
 """Pixels of every image of the synthetic world."""
-SMALLEST = 6.0
+SMALLEST = 10.0
 """Shortest side of a box in pixels; a smaller object could not be recognised in a rendered image."""
 DECIMALS = 2  # of a pixel, as COCO writes them
 INSIDE = 1e-6  # a share this near to 0 or 1, as rounding may make it, is moved here: its logit must be finite
