@@ -12,6 +12,7 @@ PAPER, INK = (255, 255, 255), (40, 40, 40)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_SIZE = 0.5
 WASHED_OUT = 0.45  # share of white in what recedes
+OTHER_OPACITY = 0.5
 COLOUR_LEFT = 0.35  # share of its colour that what recedes keeps
 CHIP = 22  # pixels, height of a chip
 GAP = 6  # pixels around chips
@@ -67,14 +68,19 @@ def annotated_image(
 def with_boxes(
     image: np.ndarray, flagged: Sequence[Box], others: Sequence[Box] = (), gaps: Sequence[Box] = ()
 ) -> np.ndarray:
-    """Return the image with flagged boxes in full colour and all else washed out; arguments as `annotated_image`'s."""
+    """Return the image with flagged boxes in full colour and all else washed out; arguments as `annotated_image`'s.
+
+    Without a flagged box nothing is washed out.
+    """
     drawn = image.copy()
-    if flagged or gaps:
+    if flagged:
         grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
         receding = cv2.addWeighted(image, COLOUR_LEFT, grey, 1 - COLOUR_LEFT, 0)
         drawn = cv2.addWeighted(receding, 1 - WASHED_OUT, np.full_like(image, 255), WASHED_OUT, 0)
+    plain = drawn.copy()
     for box in others:
         cv2.rectangle(drawn, *_corners(box), OTHER, 1, cv2.LINE_AA)
+    drawn = cv2.addWeighted(drawn, OTHER_OPACITY, plain, 1 - OTHER_OPACITY, 0)
     for box in flagged:
         (left, top), (right, bottom) = _corners(box)
         inside = slice(max(top, 0), max(bottom, 0) + 1), slice(max(left, 0), max(right, 0) + 1)

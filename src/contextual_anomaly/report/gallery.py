@@ -151,6 +151,7 @@ def _percent(probability: float) -> str:
 def write_figure(gallery: list[GalleryImage], path: Path, columns: int = 3, rows: int = 2) -> None:
     """Write the first images as one PNG. Where there is no image at all, the figure says so."""
     gap, height = 6, 430
+    rows = max(min(rows, -(-len(gallery) // columns)), 1)
     sheet = np.full(((height + gap) * rows, WIDTH * columns, 3), 255, np.uint8)
     if not gallery:
         cv2.putText(sheet, "No flagged image is in the folder of images.", (20, 40), FONT, 0.8, INK, 2)
