@@ -318,10 +318,13 @@ REPRODUCED = (
     else []
 )
 
+# A video of the synthetic world, what is true of it, and what happens in it.
+VIDEO = [f"{R}/world/kitchen.{end}" for end in ("mp4", "truth.parquet", "events.csv")]
+
 # What the synthetic world is made of, before anything looks at it.
 WORLD_FILES = (
     [raw(split) for split in SPLITS]
-    + [VAL_IMAGES, f"{R}/world/kitchen.mp4"]
+    + [VAL_IMAGES, *VIDEO]
     + [weights(name) for name in DETECTORS]
     if SYNTHETIC
     else []

@@ -55,9 +55,9 @@ if SYNTHETIC:
     rule world_video:
         """Render a short video of a kitchen to try things on, with what happens in it and how probable it is."""
         output:
-            video=f"{R}/world/kitchen.mp4",
-            truth=f"{R}/world/kitchen.truth.parquet",
-            events=f"{R}/world/kitchen.events.csv",
+            video=VIDEO[0],
+            truth=VIDEO[1],
+            events=VIDEO[2],
         log:
             text=f"{R}/logs/world_video.log",
             usage=f"{R}/logs/world_video.usage.json",
