@@ -139,8 +139,8 @@ class World(Section):
     val_images: Count = 4_000
     rendered_images: Count = 400
     video_seconds: Count = 60
-    detector_train_images: Annotated[int, Field(ge=40)] = 4_500
-    detector_train_steps: Annotated[int, Field(ge=10)] = 7_000
+    detector_train_steps: Annotated[int, Field(ge=0)] = 0
+    detector_train_images: Annotated[int, Field(ge=40)] = 14_000
 
 
 class SceneSettings(Section):

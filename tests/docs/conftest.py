@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "envs", "profiles", "src", "examples")
 SMALL = """
 world:
-  {train_images: 600, val_images: 120, rendered_images: 4, video_seconds: 1, detector_train_images: 40, detector_train_steps: 120}
+  {train_images: 600, val_images: 120, rendered_images: 4, video_seconds: 1}
 models:
   published: {bottlenecks: [10], weight_seeds: [0], epochs: 1}
   denoising: null

@@ -21,8 +21,6 @@ world:
   val_images: 200
   rendered_images: 16
   video_seconds: 2
-  detector_train_images: 40
-  detector_train_steps: 120
 models:
   published:
     bottlenecks: [2, 5]

@@ -14,18 +14,24 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from contextual_anomaly.commands.world_images import world_images
-from contextual_anomaly.world.detector import network
-from contextual_anomaly.world.detector.build import build_detector
-from contextual_anomaly.world.detector.training import _giou, assign
+from contextual_anomaly.world.detector.build import build_detector, train_detector
+from contextual_anomaly.world.detector.export import export
+from contextual_anomaly.world.detector.geometry import cells
+from contextual_anomaly.world.detector.network import Trunk, read
+from contextual_anomaly.world.detector.training import _giou, assign, train
+from contextual_anomaly.world.detector.training_images import render_training_images
+from contextual_anomaly.world.detector.weights import fold, load_weights, save_weights
+from contextual_anomaly.world.sprites import make_sprites
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def built(world, tmp_path_factory):
-    """A detector of a sixth of the usual training, and what was trained."""
+    """The detector of the package."""
     path = tmp_path_factory.mktemp("detector") / "detector.onnx"
-    return path, build_detector(world, images=1000, steps=1200, seed=0, path=path)
+    build_detector(world, path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def inputs(annotations, tmp_path_factory) -> dict[int, np.ndarray]:
 @pytest.fixture(scope="module")
 def answers(built, inputs) -> dict[int, np.ndarray]:
     """What OpenCV reads from the ONNX file: [84, N] by image id."""
-    net = cv2.dnn.readNetFromONNX(str(built[0]))
+    net = cv2.dnn.readNetFromONNX(str(built))
     found = {}
     for image_id, image in inputs.items():
         net.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
@@ -60,19 +66,32 @@ def detections(answer: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return box[kept] - [0, 8, 0, 0], column[kept], score[kept]
 
 
-def test_opencv_computes_what_flax_computes(built, inputs, answers):
-    trained = built[1]
-    for image_id in list(inputs)[:3]:
-        image = inputs[image_id][None] / np.float32(255)
-        box, score = map(np.asarray, network.read(network.Head(80), trained, image))
-        x, y, w, h = answers[image_id][:4]
-        np.testing.assert_allclose(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1), box[0], atol=0.01)
-        np.testing.assert_allclose(answers[image_id][4:].T, score[0], atol=1e-4)
-        assert score.max() > 0.05
+def test_opencv_computes_what_flax_computes(world, inputs, tmp_path):
+    images = render_training_images(world, make_sprites(world), 40, np.random.default_rng(0))
+    trained = train(Trunk(80), images, steps=60, seed=0)
+    export(fold(trained), world.classes, tmp_path / "detector.onnx")
+    opencv = cv2.dnn.readNetFromONNX(str(tmp_path / "detector.onnx"))
+    for image in list(inputs.values())[:3]:
+        box, score = map(np.asarray, read(Trunk(80), trained, image[None] / np.float32(255)))
+        opencv.setInput(cv2.dnn.blobFromImage(image, 1 / 255))
+        answer = opencv.forward()[0]
+        x, y, w, h = answer[:4]
+        np.testing.assert_allclose(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1), box[0], atol=0.02)
+        np.testing.assert_allclose(answer[4:].T, score[0], atol=1e-4)
+
+
+def test_weights_are_read_as_they_were_written_in_half_precision(world, tmp_path):
+    weights = train_detector(world, 40, 2, 0, tmp_path / "detector.onnx", tmp_path / "weights.safetensors")
+    again = load_weights(tmp_path / "weights.safetensors")
+    for name, layer in weights.items():
+        for part, same in zip(layer, again[name], strict=True):
+            np.testing.assert_allclose(same, part, rtol=1e-3, atol=1e-6)
+    save_weights(again, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "weights.safetensors").read_bytes()
 
 
 def test_file_names_its_classes_and_its_shapes(built, world):
-    model = onnx.load(built[0])
+    model = onnx.load(built)
     names = json.loads({p.key: p.value for p in model.metadata_props}["names"])
     assert [names[str(i)] for i in range(80)] == list(world.classes)
     shapes = [[d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*model.graph.input, *model.graph.output)]
@@ -87,7 +106,7 @@ def test_confidences_are_shares(answers):
 
 
 def test_finds_some_misses_some_and_errs(annotations, answers, world):
-    """COCOeval's average precision: far from nothing after a short training, far from perfect."""
+    """COCOeval's average precision: a detector's, not an oracle's."""
     truth = COCO(annotations[1])
     results = [
         {"image_id": i, "category_id": world.category_ids[c], "score": float(s), "bbox": b.tolist()}
@@ -99,7 +118,7 @@ def test_finds_some_misses_some_and_errs(annotations, answers, world):
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
-    assert 0.1 < evaluation.stats[0] < 0.8
+    assert 0.3 < evaluation.stats[0] < 0.8
     assert 0.3 < evaluation.stats[1] < 0.95
     matched = [e for e in evaluation.evalImgs if e and e["aRng"][1] > 1e9]
     hits = sum((e["dtMatches"][0] > 0).sum() for e in matched)
@@ -128,7 +147,7 @@ def test_same_bytes_on_any_number_of_cores(tmp_path):
 
 
 def test_cells_answer_for_the_smallest_object_near_them():
-    centers = network.cells(3, 3)
+    centers = cells(3, 3)
     boxes = np.array([[[4.0, 4, 20, 20], [10, 10, 14, 14], [0, 0, 24, 41]]])
     owner = assign(boxes, centers)[0].reshape(3, 3)
     # Both lie around the middle cell's centre (12, 12); the third is too long for this size of the image.

@@ -1,107 +1,87 @@
 """Training of the detector: assignment of objects to cells, loss, and training loop."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from optax.contrib import MuonDimensionNumbers, muon
 
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.detector.network import LONGEST, STRIDE, Head, cell_features, cells, corners
+from contextual_anomaly.world.detector.geometry import LONGEST, STRIDE, cells
+from contextual_anomaly.world.detector.network import Trunk, corners
 from contextual_anomaly.world.detector.training_images import SIDE, TrainingImages
 
-IMAGES_PER_STEP = 40
-EMPTY = 30  # cells without an object that each image contributes to training
-BATCH = 256  # cells
-BOX_WEIGHT = 8.0
-PEAK_RATE = 3e-3
+BATCH = 4  # images
+BOX_WEIGHT = 4.0
+PEAK_RATE, PEAK_RATE_OF_BIASES = 0.05, 5e-3
+REMEMBERED = 0.998  # share of the averaged weights that stays at each step
 
 
-@dataclass(frozen=True)
-class CellTargets:
-    """Inputs and targets of L cells."""
-
-    features: np.ndarray  # [L, F] float32, from `network.cell_features`
-    center: np.ndarray  # [L, 2] centre of the cell, in pixels
-    box: np.ndarray  # [L, 4] left, top, right, bottom of the object, in pixels
-    column: np.ndarray  # [L] index of the object's class, -1 where there is no object
-    weight: np.ndarray  # [L] number of cells that this one represents
-
-    def of(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Return the fields of some rows."""
-        return self.features[rows], self.center[rows], self.box[rows], self.column[rows], self.weight[rows]
-
-
-def cell_targets(images: TrainingImages, rng: np.random.Generator) -> CellTargets:
-    """Return the cells that are responsible for an object, and `EMPTY` others of each image.
-
-    Args:
-        images: Images with known boxes.
-        rng: Chooses the empty cells.
-    """
-    centers = cells(SIDE // STRIDE, SIDE // STRIDE)
-    owner = assign(images.boxes, centers)
-    # A random order of the empty cells; cells with an object come last.
-    order = np.argsort(rng.random(owner.shape) + (owner >= 0), 1)
-    chosen = owner >= 0
-    np.put_along_axis(chosen, order[:, :EMPTY], True, 1)
-    image, cell = np.nonzero(chosen)
-    mine = owner[image, cell]
-    selected = chosen.reshape(-1, SIDE // STRIDE, SIDE // STRIDE)
-    parts = []
-    for start in range(0, len(owner), IMAGES_PER_STEP):
-        part = slice(start, start + IMAGES_PER_STEP)
-        parts.append(cell_features(images.images[part] / np.float32(255), selected[part]))
-    return CellTargets(
-        features=np.concatenate(parts),
-        center=centers[cell],
-        box=images.boxes[image, np.maximum(mine, 0)],
-        column=np.where(mine >= 0, images.columns[image, np.maximum(mine, 0)], -1),
-        weight=np.where(mine >= 0, 1, (owner < 0).sum(1)[image] / EMPTY).astype(np.float32),
-    )
-
-
-def train(net: Head, targets: CellTargets, steps: int, seed: int) -> dict:
-    """Train with AdamW and a one-cycle learning rate.
+def train(net: Trunk, images: TrainingImages, steps: int, seed: int) -> dict:
+    """Train with Muon (Jordan et al. 2024) and a one-cycle learning rate, and average the weights.
 
     The loss is the cross-entropy of objectness and of the object's class, plus 1 - GIoU (Rezatofighi et al. 2019) of its box.
 
     Args:
         net: The network.
-        targets: Inputs and targets of cells.
+        images: Images with known boxes.
         steps: Number of training steps.
         seed: Of the initial weights and of the batches.
 
     Returns:
-        "params" of the network, and "mean" and "scale" [F] of the features.
+        "params" and "batch_stats" of the network.
     """
-    mean, scale = targets.features.mean(0), targets.features.std(0) + 1e-3
-    params = net.init(jax.random.key(seed), targets.features[:1])["params"]
-    rate = optax.schedules.cosine_onecycle_schedule(steps, PEAK_RATE, pct_start=0.1, div_factor=10)
-    optimiser = optax.adamw(rate, weight_decay=0.05)
-    state = optimiser.init(params)
+    centers = cells(SIDE // STRIDE, SIDE // STRIDE)
+    owner = assign(images.boxes, centers)
+    row = np.arange(len(owner))[:, None]
+    box = np.nan_to_num(images.boxes[row, np.maximum(owner, 0)])
+    column = np.where(owner >= 0, images.columns[row, np.maximum(owner, 0)], -1)
+    variables = jax.jit(net.init)(jax.random.key(seed), images.images[:1] / np.float32(255))
+    params, statistics = variables["params"], variables["batch_stats"]
+    optimiser = _optimiser(steps)
+    state, average = optimiser.init(params), params
 
     @jax.jit
-    def step(params, state, features, *expected):
+    def step(params, statistics, state, average, images, box, column):
         def loss(params):
-            return _loss(net.apply({"params": params}, (features - mean) / scale), *expected)
+            pixels = images.astype(jnp.float32) / 255
+            known = {"params": params, "batch_stats": statistics}
+            answers, changed = net.apply(known, pixels, True, mutable=["batch_stats"])
+            return _loss(answers.reshape(*column.shape, -1), centers, box, column), changed["batch_stats"]
 
-        gradient = jax.grad(loss)(params)
+        gradient, statistics = jax.grad(loss, has_aux=True)(params)
         updates, state = optimiser.update(gradient, state, params)
-        return optax.apply_updates(params, updates), state
+        params = optax.apply_updates(params, updates)
+        return params, statistics, state, optax.incremental_update(params, average, 1 - REMEMBERED)
 
     rng = np.random.default_rng(seed)
-    for _ in track(range(steps), "train the detector", steps, "steps"):
-        params, state = step(params, state, *targets.of(rng.integers(0, len(targets.features), BATCH)))
-    return jax.device_get({"params": params, "mean": mean, "scale": scale})
+    order = np.concatenate([rng.permutation(len(owner)) for _ in range(-(-steps * BATCH // len(owner)))])
+    for number in track(range(steps), "train the detector", steps, "steps"):
+        rows = order[number * BATCH : (number + 1) * BATCH]
+        batch = images.images[rows], box[rows], column[rows]
+        params, statistics, state, average = step(params, statistics, state, average, *batch)
+    return jax.device_get({"params": average, "batch_stats": statistics})
+
+
+def _optimiser(steps: int) -> optax.GradientTransformation:
+    """Return Muon for the filters of convolutions, Adam for the other weights."""
+
+    def rate(peak: float) -> optax.Schedule:
+        return optax.schedules.cosine_onecycle_schedule(
+            steps, peak, pct_start=0.15, div_factor=10, final_div_factor=100
+        )
+
+    def filters(params):
+        return jax.tree.map(lambda x: MuonDimensionNumbers((0, 1, 2), 3) if x.ndim == 4 else None, params)
+
+    return muon(rate(PEAK_RATE), muon_weight_dimension_numbers=filters, adam_learning_rate=rate(PEAK_RATE_OF_BIASES))
 
 
 def assign(boxes: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """Assign at most one object to each cell.
 
     Args:
-        boxes: [B, M, 4] left, top, right, bottom in pixels.
+        boxes: [B, M, 4] left, top, right, bottom in pixels; NaN for none.
         centers: [N, 2] of the cells.
 
     Returns:
@@ -111,19 +91,22 @@ def assign(boxes: np.ndarray, centers: np.ndarray) -> np.ndarray:
     size = boxes[..., 2:] - boxes[..., :2]  # [B, M, 2]
     middle = (boxes[..., 2:] + boxes[..., :2]) / 2
     # At least half a stride, so that no object lies between the cells.
-    reach = np.clip(0.2 * size, 0.5 * STRIDE, 0.65 * STRIDE)
-    near = (np.abs(centers - middle[:, :, None]) <= reach[:, :, None]).all(-1)  # [B, M, N]
-    mine = near & (size.max(-1) <= LONGEST)[..., None]
-    area = np.where(mine, size.prod(-1)[..., None], np.inf)
-    return np.where(mine.any(1), area.argmin(1), -1)
+    reach = np.clip(0.3 * size, 0.5 * STRIDE, STRIDE)
+    owner = np.empty((len(boxes), len(centers)), np.int64)
+    for row in range(len(boxes)):  # one image after another, as all at once would fill the memory
+        near = (np.abs(centers - middle[row][:, None]) <= reach[row][:, None]).all(-1)  # [M, N]
+        mine = near & (size[row].max(-1) <= LONGEST)[:, None]
+        area = np.where(mine, size[row].prod(-1)[:, None], np.inf)
+        owner[row] = np.where(mine.any(0), area.argmin(0), -1)
+    return owner
 
 
-def _loss(answers, center, box, column, weight) -> jax.Array:
-    """Return the loss of answers [L, 5 + C]; the other arguments are fields of `CellTargets`."""
+def _loss(answers, centers, box, column) -> jax.Array:
+    """Return the loss of answers [B, N, 5 + C] where cells have these boxes [B, N, 4] and classes [B, N], -1 for none."""
     held = column >= 0
-    there = weight * optax.sigmoid_binary_cross_entropy(answers[:, 4], held.astype(jnp.float32))
-    which = optax.softmax_cross_entropy_with_integer_labels(answers[:, 5:], jnp.maximum(column, 0))
-    where = 1 - _giou(corners(answers[:, :4], center), box)
+    there = optax.sigmoid_binary_cross_entropy(answers[..., 4], held.astype(jnp.float32))
+    which = optax.softmax_cross_entropy_with_integer_labels(answers[..., 5:], jnp.maximum(column, 0))
+    where = 1 - _giou(corners(answers[..., :4], centers), box)
     return (there + jnp.where(held, which + BOX_WEIGHT * where, 0)).sum() / jnp.maximum(held.sum(), 1)
 
 
