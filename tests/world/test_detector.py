@@ -38,7 +38,7 @@ def built(world, tmp_path_factory):
 def inputs(annotations, tmp_path_factory) -> dict[int, np.ndarray]:
     """Letterboxed images [256, 320, 3] of the validation split by image id."""
     folder = tmp_path_factory.mktemp("rendered") / "val2017"
-    world_images(annotations[1], folder, count=60, seed=0)
+    world_images(annotations[1], folder, count=150, seed=0)
     bars = {"top": 8, "bottom": 8, "left": 0, "right": 0, "borderType": cv2.BORDER_CONSTANT, "value": (114, 114, 114)}
     return {
         int(p.stem): cv2.copyMakeBorder(cv2.imread(str(p)), **bars)[..., ::-1] for p in sorted(folder.glob("*.jpg"))
@@ -118,7 +118,7 @@ def test_finds_some_misses_some_and_errs(annotations, answers, world):
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
-    assert 0.3 < evaluation.stats[0] < 0.8
+    assert 0.28 < evaluation.stats[0] < 0.8  # .31 on 400 images
     assert 0.3 < evaluation.stats[1] < 0.95
     matched = [e for e in evaluation.evalImgs if e and e["aRng"][1] > 1e9]
     hits = sum((e["dtMatches"][0] > 0).sum() for e in matched)

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from contextual_anomaly.runtime.atomic import atomic_write
-from contextual_anomaly.world.detector.geometry import HEIGHT, LAYERS, SHRINKS, STRIDE, WIDTH, cells, padding
+from contextual_anomaly.world.detector.geometry import CAUTION, HEIGHT, LAYERS, SHRINKS, STRIDE, WIDTH, cells, padding
 from contextual_anomaly.world.detector.weights import Weights
 
 OPSET, IR = 17, 9  # read by OpenCV 4 and 5, and by every ONNX Runtime of the last years
@@ -120,5 +120,4 @@ def _one_size(graph: Graph, shrink: int, classes: int) -> tuple[str, str]:
     boxes = graph.add("Concat", middle, graph.add("Add", before, after), axis=1)
     there = graph.add("Sigmoid", rows_of(4, 5))
     which = graph.add("Softmax", rows_of(5, 5 + classes), axis=1)
-    score = graph.add("Mul", which, there)
-    return boxes, graph.add("Mul", score, score)
+    return boxes, graph.add("Pow", graph.add("Mul", which, there), graph.number(CAUTION))

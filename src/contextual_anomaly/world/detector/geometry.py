@@ -20,6 +20,9 @@ LAYERS = {
     "surroundings": (CHANNELS, 3, 1, True),
     "hidden": (HIDDEN, 1, 1, False),
 }
+CAUTION = 1.5
+"""A score is this power of P(object) · P(class | object): about the share of boxes that are right after non-maximum
+suppression, which keeps the best of several cells and sizes."""
 EPSILON = 1e-3  # added to the variances of the normalisations
 
 

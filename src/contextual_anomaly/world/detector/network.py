@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from contextual_anomaly.world.detector.geometry import (
+    CAUTION,
     EPSILON,
     HEIGHT,
     LAYERS,
@@ -51,8 +52,7 @@ def read(net: Trunk, trained: dict, images: np.ndarray) -> tuple[jax.Array, jax.
 
     Returns:
         Boxes [B, N, 4] (left, top, right, bottom in pixels) and scores [B, N, C]; the N cells run over shrink factors,
-        rows, columns. A score is the square of P(object) · P(class | object). After non-maximum suppression, which keeps
-        the best of several cells and sizes, that is the share of boxes that are right.
+        rows, columns. A score is a power of P(object) · P(class | object), see `CAUTION`.
     """
     boxes, scores = [], []
     for shrink in SHRINKS:
@@ -60,7 +60,7 @@ def read(net: Trunk, trained: dict, images: np.ndarray) -> tuple[jax.Array, jax.
         answers = net.apply(trained, jnp.asarray(shrunk(images, shrink)))
         answers = jnp.asarray(answers).reshape(len(images), len(centers), -1)
         boxes.append(shrink * corners(answers[..., :4], centers))
-        scores.append((jax.nn.sigmoid(answers[..., 4:5]) * jax.nn.softmax(answers[..., 5:])) ** 2)
+        scores.append((jax.nn.sigmoid(answers[..., 4:5]) * jax.nn.softmax(answers[..., 5:])) ** CAUTION)
     return jnp.concatenate(boxes, 1), jnp.concatenate(scores, 1)
 
 
