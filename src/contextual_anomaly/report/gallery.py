@@ -19,6 +19,7 @@ from contextual_anomaly.runtime.paths import escapes_directory
 logger = logging.getLogger(__name__)
 
 WIDTH = 480  # pixels of an image in the page
+GAP, HIGHEST = 6, 430  # pixels around an image of the figure, and its height at most
 JPEG_QUALITY = 80
 
 
@@ -150,18 +151,25 @@ def _percent(probability: float) -> str:
 
 def write_figure(gallery: list[GalleryImage], path: Path, columns: int = 3, rows: int = 2) -> None:
     """Write the first images as one PNG. Where there is no image at all, the figure says so."""
-    gap, height = 6, 430
-    rows = max(min(rows, -(-len(gallery) // columns)), 1)
-    sheet = np.full(((height + gap) * rows, WIDTH * columns, 3), 255, np.uint8)
-    if not gallery:
+    shown = [_fitted(image.jpeg, WIDTH - 2 * GAP, HIGHEST) for image in gallery[: columns * rows]]
+    sheet = np.full((60, WIDTH * columns, 3), 255, np.uint8)
+    if not shown:
         cv2.putText(sheet, "No flagged image is in the folder of images.", (20, 40), FONT, 0.8, INK, 2)
-    for number, shown in enumerate(gallery[: columns * rows]):
-        image = cv2.imdecode(np.frombuffer(shown.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        assert image is not None  # it was encoded above
-        scale = min(height / image.shape[0], (WIDTH - 2 * gap) / image.shape[1])
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        top, left = number // columns * (height + gap), number % columns * WIDTH + gap
-        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
+    for start in range(0, len(shown), columns):
+        of_row = shown[start : start + columns]
+        row = np.full((max(map(len, of_row)) + GAP, WIDTH * columns, 3), 255, np.uint8)
+        for number, image in enumerate(of_row):
+            left = number * WIDTH + GAP
+            row[: image.shape[0], left : left + image.shape[1]] = image
+        sheet = np.concatenate([sheet, row]) if start else row
     with atomic_write(path) as temporary:
         temporary.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+
+
+def _fitted(jpeg: bytes, width: int, height: int) -> np.ndarray:
+    """Return an image of the gallery, shrunk so that it is no wider and no higher than these pixels."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None  # it was encoded above
+    scale = min(height / image.shape[0], width / image.shape[1])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
