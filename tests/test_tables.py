@@ -32,7 +32,7 @@ def path(tmp_path):
 )
 def test_every_flipped_bit_is_noticed_or_changes_nothing(path, read):
     found = outcomes(path, lambda: read(path), tries=700)
-    assert found.keys() == {"clear", "harmless"}
+    assert found.keys() <= {"clear", "harmless"}
 
 
 def test_most_flipped_bits_are_noticed(path):

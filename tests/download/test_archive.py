@@ -223,3 +223,13 @@ def test_what_is_unpacked_already_is_left_as_it_is_and_what_is_not_is_mended(arc
     (tmp_path / "out/1.jpg").write_bytes(b"3")
     unpack_folder(path, "val2017/", tmp_path / "out")
     assert (tmp_path / "out/1.jpg").read_bytes() == b"1"
+
+
+def test_a_member_whose_folder_is_damaged_in_the_directory_is_not_left_out(archive, tmp_path):
+    path = archive(("val2017/1.jpg", b"1"), ("val2017/2.jpg", b"2"))
+    content = path.read_bytes()
+    last = content.rindex(b"val2017/2.jpg")  # in the directory at the end
+    path.write_bytes(content[:last] + b"val2117/2.jpg" + content[last + 13 :])
+    with pytest.raises(UserError, match=r"the member 'val2117/2\.jpg' is damaged"):
+        unpack_folder(path, "val2017/", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

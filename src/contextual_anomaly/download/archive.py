@@ -61,6 +61,8 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
         wanted = [entry for name, entry in members.items() if name.startswith(prefix)]
         if not wanted:
             raise UserError(f"{archive}: there is no folder {prefix!r} in it; it has {', '.join(list(members)[:5])} …")
+        for entry in set(package.infolist()) - set(wanted):
+            _check_name(archive, package, entry)
         with only_one(target):
             if _is_unpacked(wanted, prefix, target):
                 logger.info(f"{target} holds these files already")
@@ -72,6 +74,18 @@ def unpack_folder(archive: Path, folder: str, target: Path) -> int:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     _copy(archive, package, entry, path)
     return len(wanted)
+
+
+def _check_name(archive: Path, package: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Compare a member's two names: by a damaged one it would be missing from its folder."""
+    try:
+        package.open(entry).close()
+    except (RuntimeError, NotImplementedError):  # a password, or a compression that Python does not know
+        pass
+    except DAMAGED as error:
+        raise UserError(
+            f"{archive}: the member {entry.filename!r} is damaged ({error}). Delete the archive and fetch it again."
+        ) from error
 
 
 def _is_unpacked(wanted: Sequence[zipfile.ZipInfo], prefix: str, target: Path) -> bool:
