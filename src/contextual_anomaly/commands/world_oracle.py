@@ -19,8 +19,8 @@ def world_oracle(
     """Write the synthetic world's exact conditional as a context model.
 
     The synthetic world samples every scene from 64 known scene types, so P(class present | every other class) has a
-    closed form. No model can beat it on that world's data: in each table of experiments it is the ceiling, as class
-    frequency is the floor. It answers for the classes that the scenes were encoded with.
+    closed form. No model that sees the classes alone can beat it on that world's data; one that sees boxes too knows more.
+    It answers for the classes that the scenes were encoded with.
 
     Example: contextual-anomaly world-oracle --scenes results/scenes/train.parquet
     --output results/models/oracle.safetensors --calibration results/models/oracle.calibration.parquet

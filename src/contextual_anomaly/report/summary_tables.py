@@ -29,7 +29,7 @@ PUBLISHED = {
     "remove": "remove",
 }
 COCO = "coco2017"
-CEILING = "oracle"  # the exact answer of the synthetic world, which no model can beat
+CEILING = "oracle"  # the exact answer of the synthetic world, given the classes alone
 GATE_THRESHOLDS = ("0_05", "0_1", "0_25", "0_4")
 RESCORING = {
     "presence_macro_ap": "AP, mean of classes",

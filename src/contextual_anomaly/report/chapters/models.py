@@ -140,7 +140,7 @@ def ranking(standing: pd.DataFrame, labels: dict[str, str], ceiling: str | None)
     Args:
         standing: As `figures_of_models` returns it.
         labels: Label by model, in order.
-        ceiling: The model that no other can beat, or None.
+        ceiling: The model that no other can beat which sees the classes alone, or None.
     """
     figure = Figure(figsize=(10, 1.1 + 0.3 * len(labels)), layout="constrained")
     place = np.arange(len(labels))[::-1]
