@@ -6,7 +6,9 @@ rule list_anomalies:
     input:
         model=MODEL,
         calibration=CALIBRATION,
-        geometry=lambda wildcards: geometry_files(wildcards.model, "val"),
+        geometry=lambda wildcards: list(
+            geometry_files(wildcards.model, "val", images=False).values()
+        ),
         scenes=SCENES.format(split="val"),
         images=IMAGES.format(split="val"),
         checked=CHECKED.format(split="val"),
@@ -32,7 +34,7 @@ rule list_anomalies:
     params:
         bottleneck=lambda wildcards: chosen_bottleneck(wildcards.model),
         geometry=lambda wildcards: geometry_options(
-            geometry_files(wildcards.model, "val")
+            geometry_files(wildcards.model, "val", images=False)
         ),
         limits=lambda wildcards: listing_limits(wildcards.model),
         limits_in_words=lambda wildcards: listing_limits_in_words(wildcards.model),

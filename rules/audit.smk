@@ -9,7 +9,8 @@ if SETTINGS.audit.model == "auto":
     AUDIT_MODELS = [
         name
         for name in SETTINGS.models
-        if FAMILY[name] not in ("autoencoder", "ensemble") and not uses_geometry(name)
+        if FAMILY[name] not in ("autoencoder", "ensemble")
+        and not (uses_geometry(name) or uses_objects(name))
     ]
     if not OWN and "masked" in AUDIT_MODELS:
         AUDIT_MODELS = ["masked"]

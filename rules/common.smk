@@ -193,16 +193,31 @@ def uses_geometry(model):
     )
 
 
-def geometry_files(model, split):
-    """The tables that a model needs beside the scenes, if any."""
-    if not uses_geometry(model):
-        return []
-    return [OBJECT_GEOMETRY.format(split=split), CATEGORIES.format(split=split)]
+def uses_objects(model):
+    """Whether a model, or a part of it, learns from objects one by one."""
+    return any(
+        getattr(SETTINGS.models.get(name), "objects", False)
+        for name in (model, *estimators(model))
+    )
+
+
+def geometry_files(model, split, images=True):
+    """The tables that a model needs beside the scenes, by option; without images where a command has them anyway."""
+    files = {}
+    if uses_geometry(model):
+        files["--object-geometry"] = OBJECT_GEOMETRY
+    if uses_objects(model):
+        files["--objects"] = ANNOTATIONS
+        if images:
+            files["--images"] = IMAGES
+    if files:
+        files["--categories"] = CATEGORIES
+    return {option: file.format(split=split) for option, file in files.items()}
 
 
 def geometry_options(files):
     """The options that name them."""
-    return f"--object-geometry {files[0]} --categories {files[1]}" if files else ""
+    return " ".join(f"{option} {file}" for option, file in files.items())
 
 
 def repeated(option, values):

@@ -42,7 +42,7 @@ rule experiment_corrected:
     input:
         model=MODEL,
         calibration=CALIBRATION,
-        geometry=lambda wildcards: geometry_files(wildcards.model, "val"),
+        geometry=lambda wildcards: list(geometry_files(wildcards.model, "val").values()),
         scenes=SCENES.format(split="val"),
         train_scenes=SCENES.format(split="train"),
     output:

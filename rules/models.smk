@@ -11,7 +11,9 @@ rule fit:
             if getattr(SETTINGS.models[wildcards.model], "single_class_images", True)
             else SCENES.format(split="train")
         ),
-        geometry=lambda wildcards: geometry_files(wildcards.model, "train"),
+        geometry=lambda wildcards: list(
+            geometry_files(wildcards.model, "train").values()
+        ),
         estimators=lambda wildcards: expand(MODEL, model=estimators(wildcards.model)),
     output:
         model=MODEL,

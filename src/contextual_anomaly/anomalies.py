@@ -137,7 +137,7 @@ def list_anomalies(
         limits: what is listed; by default `Rates()`.
         variant: index of the variant that predicts.
         images: rows of `tables.IMAGES`, for file names, and for links of images with a COCO address.
-        geometry: [N, A, G] of the scenes, for models that use it.
+        geometry: of the scenes, for models that use it.
         checked: [N, C] whether annotators looked for the class in the image; where they did not, it cannot be missing.
             None if they looked for every class in every image.
     """

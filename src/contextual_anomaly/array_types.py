@@ -13,6 +13,7 @@ __all__ = [
     "Float32",
     "Float64",
     "Int",
+    "Int8",
     "Int16",
     "Int32",
     "Int64",
@@ -21,10 +22,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Float16, Float32, Float64, Int, Int16, Int32, Int64, Real, Shaped
+    from jaxtyping import Bool, Float, Float16, Float32, Float64, Int, Int8, Int16, Int32, Int64, Real, Shaped
 else:
     try:
-        from jaxtyping import Bool, Float, Float16, Float32, Float64, Int, Int16, Int32, Int64, Real, Shaped
+        from jaxtyping import Bool, Float, Float16, Float32, Float64, Int, Int8, Int16, Int32, Int64, Real, Shaped
     except ImportError:
 
         class _Unchecked:
@@ -34,4 +35,4 @@ else:
                 return item[0]
 
         Bool = Float = Float16 = Float32 = Float64 = _Unchecked
-        Int = Int16 = Int32 = Int64 = Real = Shaped = _Unchecked
+        Int = Int8 = Int16 = Int32 = Int64 = Real = Shaped = _Unchecked

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.families import autoencoder, ensemble, masked
+from contextual_anomaly.models.families import autoencoder, ensemble, masked, object_transformer
 from contextual_anomaly.models.registry import configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
@@ -361,7 +361,7 @@ def read_config(values: Mapping[str, Any], environment: Mapping[str, str] = os.e
     if settings.dataset.kind is DatasetKind.own:
         models = {
             name: model.model_copy(update={"min_steps": OWN_MIN_STEPS})
-            if isinstance(model, masked.Settings) and model.min_steps is None
+            if isinstance(model, masked.Settings | object_transformer.Settings) and model.min_steps is None
             else model
             for name, model in settings.models.items()
         }

@@ -173,21 +173,6 @@ def test_lines_of_a_stream_and_of_a_file(check, tmp_path):
     assert filed.exit_code == 1
 
 
-def test_one_scene_as_a_document(check, write_json):
-    path = write_json(json.dumps({"objects": [{"category": name} for name in ODD], "image_id": "x"}, indent=1))
-    (result,) = lines_of(check(path, "--format", "jsonl").stdout)
-    assert (result.image_id, [found.category for found in result.unexpected]) == ("x", ["surfboard"])
-
-
-def test_names_of_half_a_character_are_written_in_every_format(check, write_json, tmp_path):
-    scene = {"objects": [{"category": name} for name in ODD], "file_name": "\ud800é.jpg"}
-    path = write_json(json.dumps(scene) + "\n", "scenes.jsonl")
-    for name in ("text", "jsonl", "csv", "coco", "label-studio", "cvat"):
-        done = check(path, "--format", name, "--output", tmp_path / name, "--html", tmp_path / "f.html")
-        assert (done.exit_code, type(done.exception)) == (1, SystemExit)
-        assert (tmp_path / name).read_text(encoding="utf-8")
-
-
 def test_a_file_is_what_it_holds_whatever_it_is_called(write_json, tmp_path):
     picture = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
     (tmp_path / "picture.txt").write_bytes(picture)

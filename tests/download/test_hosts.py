@@ -188,13 +188,3 @@ def test_a_waiting_time_that_is_none_is_left_out(site, tmp_path, seconds):
     site.misbehaviours["/x"] = [Misbehaviour(status=503, headers={"Retry-After": seconds})]
     fetch(RemoteFile((f"{site.address}/x",)), tmp_path / "x", new_session(IMPATIENT), IMPATIENT)
     assert (tmp_path / "x").read_bytes() == b"content"
-
-
-def test_a_part_is_not_taken_for_the_whole(tmp_path):
-    with raw_server() as server:
-        server.answer = b"HTTP/1.1 206 Part\r\nContent-Range: bytes 0-999/5000\r\nContent-Length: 1000\r\n\r\n" + bytes(
-            1000
-        )
-        with pytest.raises(UserError, match=r"broke off at 1,000 of 5,000 bytes|another range"):
-            fetch(RemoteFile((server.address,)), tmp_path / "x", new_session(IMPATIENT), IMPATIENT)
-    assert not (tmp_path / "x").exists()

@@ -25,6 +25,7 @@ SETTINGS = {
         "chosen_bottleneck": 3,
     },
     "masked": {"units": 16, "seeds": [0, 1], "epochs": 8, "batch_size": 64},
+    "object_transformer": {"units": 16, "layers": 1, "heads": 2, "epochs": 6, "batch_size": 64, "learning_rate": 0.004},
     "geometry": {"geometry": True, "units": 16, "seeds": [0], "epochs": 8, "batch_size": 64},
 }
 

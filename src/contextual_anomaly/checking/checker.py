@@ -25,7 +25,7 @@ from contextual_anomaly.checking.results import (
 )
 from contextual_anomaly.coco.classes import LEFT_OUT, plain_name, spellings
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.evidence import input_classes, scene_evidence
 from contextual_anomaly.models.explanation import explain
@@ -304,13 +304,13 @@ class Checker:
         return CheckProblem("unknown_class", f"{', '.join(said)} {verb} of model {self.model.name!r}.", names)
 
     def _attributions(
-        self, presence: np.ndarray, geometry: np.ndarray | None, targets: np.ndarray
+        self, presence: np.ndarray, geometry: Geometry | None, targets: np.ndarray
     ) -> dict[int, tuple[Attribution, ...]]:
         """Return what the log-odds of some classes are made of."""
         targets = targets.astype(np.intp)
         if not len(targets):
             return {}
-        repeated = None if geometry is None else np.repeat(geometry, len(targets), axis=0)
+        repeated = None if geometry is None else geometry[np.zeros(len(targets), np.intp)]
         scenes = np.repeat(presence, len(targets), axis=0)
         found = explain(self.model, self.variant, scenes, targets, repeated, least=PRESENT)
         return {
@@ -324,8 +324,7 @@ class Checker:
         try:
             image = read_image(path)
         except UnreadableImage as problem:
-            hint = "" if path.exists() else " Class names go into a list."
-            raise UserError(f"{path}: {problem}.{hint}") from problem
+            raise UserError(f"{path}: {problem}.") from problem
         return self._check_pixels(image, source or str(path), file_name=path.name)
 
     def _check_pixels(self, image: Any, source: str, **about: Any) -> CheckResult:

@@ -1,6 +1,5 @@
 """Check what a person names and write the answers where they are wanted."""
 
-import io
 import logging
 import os
 import sys
@@ -89,10 +88,6 @@ def run_check(
         from contextual_anomaly.review.verdicts import read_verdicts
 
         reviewed = read_verdicts(outputs.since)
-    if outputs.output is None and isinstance(sys.stdout, io.TextIOWrapper):
-        # What the locale cannot show is escaped; JSON and the other formats are UTF-8.
-        encoding = None if chosen is AnswerFormat.text else "utf-8"
-        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     summary = Summary()
     with ExitStack() as stack:
         try:
@@ -162,7 +157,7 @@ def _writer(chosen: AnswerFormat, outputs: Outputs, reviewed: "Reviewed | None")
     else:
         with naming(output):
             output.parent.mkdir(parents=True, exist_ok=True)
-            with output.open("w", encoding="utf-8", errors="backslashreplace") as out:
+            with output.open("w", encoding="utf-8") as out:
                 yield TerminalText(out)
 
 
@@ -173,7 +168,7 @@ def _html_page(path: Path, reviewed: "Reviewed | None", image_folder: Path | Non
 
     with naming(path), ExitStack() as stack:
         path.parent.mkdir(parents=True, exist_ok=True)
-        out = stack.enter_context(path.open("w", encoding="utf-8", errors="backslashreplace"))
+        out = stack.enter_context(path.open("w", encoding="utf-8"))
         page = stack.enter_context(closing(HtmlPage(out, reviewed, image_folder)))
         yield page  # pyright: ignore[reportReturnType]  # nothing lies beside a page
 

@@ -236,8 +236,7 @@ class CheckResult:
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON."""
-        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
-        return text.encode("utf-8", "backslashreplace").decode()  # half of a character is an escape of JSON, too
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "CheckResult":

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from contextual_anomaly.checking.adapters import is_coco_result
-from contextual_anomaly.checking.objects import OBJECTS, ImageObjects, objects_of_json
+from contextual_anomaly.checking.objects import ImageObjects, objects_of_json
 from contextual_anomaly.coco.classes import NAME_OF_ID
 from contextual_anomaly.errors import UserError
 
 PARQUET = b"PAR1"
-LARGEST_SCENE = 1 << 24
-"""Bytes; a larger file of JSON holds many images."""
 
 
 def read_scene_file(path: Path, image_folder: Path | None = None) -> Iterator[ImageObjects]:
@@ -40,27 +38,7 @@ def read_scene_file(path: Path, image_folder: Path | None = None) -> Iterator[Im
             if entries and all(_is_object(entry) for entry in entries):
                 yield objects_of_json(entries)
                 return
-        if path.stat().st_size <= LARGEST_SCENE and (one := _one_scene(path)) is not None:
-            yield one
-            return
     yield from _of_annotations(path, image_folder)
-
-
-def _one_scene(path: Path) -> ImageObjects | None:
-    """Return the objects of a file that is one image's answer or objects as JSON; None where it is none."""
-    import msgspec
-
-    try:
-        content = msgspec.json.decode(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(content, dict) or not any(isinstance(content.get(key), list) for key in OBJECTS):
-        return None
-    return (
-        None
-        if any(isinstance(content.get(key), list) for key in ("images", "annotations"))
-        else objects_of_json(content)
-    )
 
 
 def _is_object(entry: Any) -> bool:

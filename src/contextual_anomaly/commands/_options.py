@@ -29,8 +29,12 @@ TrainScenes = Annotated[Path, typer.Option(help="Scenes of the training split, f
 ValScenes = Annotated[Path, typer.Option(help="Scenes of the validation split (Parquet).")]
 Geometry = Annotated[Path | None, typer.Option(help="Object geometry of the scenes (Parquet), for models that use it.")]
 GeometryCategories = Annotated[
-    Path | None, typer.Option(help="Classes of the data set (Parquet), with --object-geometry.")
+    Path | None, typer.Option(help="Classes of the data set (Parquet), with --object-geometry and --objects.")
 ]
+Objects = Annotated[
+    Path | None, typer.Option(help="Annotations of the split (Parquet), for models that learn from objects one by one.")
+]
+ObjectImages = Annotated[Path | None, typer.Option(help="Images of the split (Parquet), with --objects.")]
 
 ModelFile = Annotated[Path, typer.Option(help="The context model (.safetensors).")]
 LeaveOneOutModel = Annotated[

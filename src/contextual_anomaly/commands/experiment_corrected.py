@@ -11,6 +11,8 @@ from contextual_anomaly.commands._options import (
     FiguresTable,
     Geometry,
     GeometryCategories,
+    ObjectImages,
+    Objects,
     Resamples,
     SameAsCsv,
     TrainScenes,
@@ -34,6 +36,8 @@ def experiment_corrected(
     ] = None,
     object_geometry: Geometry = None,
     categories: GeometryCategories = None,
+    objects: Objects = None,
+    images: ObjectImages = None,
     bottleneck: Annotated[
         int, typer.Option(min=1, help="Of a sweep, the variants that are ranked over all trials.")
     ] = 10,
@@ -58,17 +62,15 @@ def experiment_corrected(
     from contextual_anomaly.models.base import require_same_classes
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.object_geometry import read_object_geometry
     from contextual_anomaly.runtime.atomic import write_csv, write_json
+    from contextual_anomaly.scene_objects import read_geometry
     from contextual_anomaly.scenes import read_scenes
     from contextual_anomaly.tables import write_frame
 
     context_model, val, train = load_model(model), read_scenes(scenes), read_scenes(train_scenes)
     require_same_classes(context_model, val.classes, str(scenes))
     require_same_classes(context_model, train.classes, str(train_scenes))
-    geometry = None
-    if object_geometry and categories:
-        geometry = read_object_geometry(object_geometry, categories).dense(val.image_ids)
+    geometry = read_geometry(val.image_ids, object_geometry, categories, objects, images)
     results = corrected.run(
         context_model, val, train.frequency, read_calibration(calibration, context_model), geometry,
         bottleneck, n_draws, n_resamples, seed,

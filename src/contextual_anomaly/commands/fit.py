@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from contextual_anomaly.commands._options import CalibrationClasses, Geometry, GeometryCategories
+from contextual_anomaly.commands._options import (
+    CalibrationClasses,
+    Geometry,
+    GeometryCategories,
+    ObjectImages,
+    Objects,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +27,8 @@ def fit(
     timing: Annotated[Path | None, typer.Option(help="How long the fit took, as JSON; never the same twice.")] = None,
     object_geometry: Geometry = None,
     categories: GeometryCategories = None,
+    objects: Objects = None,
+    images: ObjectImages = None,
     estimator: Annotated[list[Path] | None, typer.Option(help="A fitted model, for an ensemble; repeat.")] = None,
     minimum_classes: CalibrationClasses = 2,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores to use; a GPU is used where JAX sees one.")] = 1,
@@ -28,7 +36,7 @@ def fit(
     """Fit a context model: how probable each class is, given the others.
 
     Every fifth image is held out, for model selection and for calibration. Families: frequency, naive_bayes, chow_liu,
-    ease, pairwise, mixture, autoencoder, masked, ensemble; config.yaml lists their settings.
+    ease, pairwise, mixture, autoencoder, masked, object_transformer, ensemble; config.yaml lists their settings.
 
     Example: `contextual-anomaly fit --scenes results/scenes/train.parquet --name mixture
     --settings '{"family": "mixture", "components": [40, 64]}' --output mixture.safetensors
@@ -46,16 +54,18 @@ def fit(
     from contextual_anomaly.models.data import TrainingData
     from contextual_anomaly.object_geometry import read_object_geometry
     from contextual_anomaly.runtime.atomic import write_csv, write_json
+    from contextual_anomaly.scene_objects import read_image_objects
     from contextual_anomaly.scenes import read_scenes
 
     chosen, train = registry.read_settings(settings), read_scenes(scenes)
     geometry = read_object_geometry(object_geometry, categories) if object_geometry and categories else None
+    image_objects = read_image_objects(objects, images, categories) if objects and images and categories else None
     estimators = [registry.load_model(path) for path in estimator or []]
     for model in estimators:
         require_same_classes(model, train.classes, str(scenes))
-    data = TrainingData(train, geometry, estimators)
-    images = f"{np.count_nonzero(~data.held_out):,} images of {train.dataset}"
-    logger.info(f"fitting {name}, {registry.family_of(chosen)}, on {images}")
+    data = TrainingData(train, geometry, estimators, image_objects)
+    count = f"{np.count_nonzero(~data.held_out):,} images of {train.dataset}"
+    logger.info(f"fitting {name}, {registry.family_of(chosen)}, on {count}")
     start = time.monotonic()
     fitted = registry.fit(data, name, chosen, threads)
     seconds = time.monotonic() - start

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contextual_anomaly.commands._options import Geometry, GeometryCategories
+from contextual_anomaly.commands._options import Geometry, GeometryCategories, Objects
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ def list_anomalies(
     ],
     object_geometry: Geometry = None,
     categories: GeometryCategories = None,
+    objects: Objects = None,
     checked: Annotated[
         Path | None,
         typer.Option(help="Which classes were looked for in which image (Parquet); others are not missing."),
@@ -60,8 +61,8 @@ def list_anomalies(
     from contextual_anomaly.models.base import require_same_classes, variant_index
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.object_geometry import read_object_geometry
     from contextual_anomaly.runtime.atomic import atomic_write, write_csv
+    from contextual_anomaly.scene_objects import read_geometry
     from contextual_anomaly.scenes import checked_classes, read_scenes
 
     if (missing_above is None) != (unexpected_below is None):
@@ -71,9 +72,7 @@ def list_anomalies(
         limits = anomalies.Thresholds(unexpected_below, missing_above)
     context_model, val = load_model(model), read_scenes(scenes)
     require_same_classes(context_model, val.classes, str(scenes))
-    geometry = None
-    if object_geometry and categories:
-        geometry = read_object_geometry(object_geometry, categories).dense(val.image_ids)
+    geometry = read_geometry(val.image_ids, object_geometry, categories, objects, images)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
         listing = anomalies.list_anomalies(
             context_model, val, read_calibration(calibration, context_model), limits,

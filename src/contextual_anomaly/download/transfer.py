@@ -221,8 +221,7 @@ def _fetch_rest(address: str, file: RemoteFile, part: _Part, session, retry: Ret
     with _request(address, part, session, retry) as answer:
         start = _start_of(answer, file, part)
         length = _whole_number(answer.headers.get("Content-Length", ""))
-        whole = _whole_number(answer.headers.get("Content-Range", "").rpartition("/")[2])  # of an answer in parts
-        total = file.size or whole or (None if length is None else start + length)
+        total = file.size or (None if length is None else start + length)
         if file.size is None and file.max_size is not None and (total or 0) > file.max_size:
             raise _Refused(f"has a file of {total:,} bytes, more than the {file.max_size:,} that are accepted")
         try:

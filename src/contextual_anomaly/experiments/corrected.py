@@ -23,7 +23,7 @@ from contextual_anomaly.experiments.published import INJECTED_BELOW, REMOVED_ABO
 from contextual_anomaly.experiments.schemas import TRIALS
 from contextual_anomaly.experiments.summary import Measure, summarise
 from contextual_anomaly.models import posterior
-from contextual_anomaly.models.base import ContextModel, variant_index
+from contextual_anomaly.models.base import ContextModel, Geometry, variant_index
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.stats.bootstrap import Bootstrap
@@ -83,7 +83,7 @@ def run(
     scenes: Scenes,
     train_frequency: Real[np.ndarray, " C"],
     calibration: Calibration | None = None,
-    geometry: Float[np.ndarray, "N A G"] | None = None,
+    geometry: Geometry | None = None,
     bottleneck: int = 10,
     n_draws: int = 3,
     n_resamples: int = 1000,
@@ -96,7 +96,7 @@ def run(
         scenes: the N validation scenes, of the model's classes.
         train_frequency: [C] number of training images that hold each class.
         calibration: held-out log-odds of the variant that stands for the model; None leaves out the rates of p-values.
-        geometry: [N, A, G] object geometry of the scenes, for models that use it.
+        geometry: of the scenes, for models that use it.
         bottleneck: of a sweep, the variants that are ranked over all trials; the first of them stands for the model.
         n_draws: injections for each scene and kind.
         n_resamples: of the bootstrap over images.
@@ -127,7 +127,7 @@ def run(
 
 
 def _timed_log_odds(
-    model: ContextModel, presence: np.ndarray, geometry: np.ndarray | None
+    model: ContextModel, presence: np.ndarray, geometry: Geometry | None
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Return the log-odds [M, N, C] of unchanged scenes, and how long they took."""
     start = time.perf_counter()

@@ -8,13 +8,20 @@ import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Float32, Int, Shaped
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.scene_objects import SceneObjects
 from contextual_anomaly.stats.log_odds import expit_in_place
 
 Presence = Shaped[np.ndarray, "N C"]
 """Whether each of C classes is in each of N scenes: 0 or 1, or the probability that it is, of any numeric type."""
 
-Geometry = Float[np.ndarray, "N A G"]
-"""Presence and features of the objects of A classes in N scenes, as `object_geometry.ObjectGeometry.dense` gives them."""
+Geometry = Float[np.ndarray, "N A G"] | SceneObjects
+"""What is known of the objects of A classes in N scenes.
+
+Either presence and features of each class, as `object_geometry.ObjectGeometry.dense` gives them, or the objects one by one.
+"""
+
+SceneGeometry = Float[np.ndarray, "A G"] | SceneObjects
+"""The `Geometry` of one scene."""
 
 PerVariant = Float32[np.ndarray, "M N C"]
 """One number for each of M variants, N scenes and C classes."""
@@ -37,9 +44,9 @@ class Variant:
 class ContextModel(Protocol):
     """A fitted model of which classes belong together, with M variants and C classes.
 
-    ``presence`` is [N, C], 0 or 1 or a probability. ``geometry`` is [N, A, G] float32 and says where the objects are and
-    how large. Families that learn from presence alone ignore it. Families that learn from geometry treat a class
-    without it as typical of its kind.
+    ``presence`` is [N, C], 0 or 1 or a probability. ``geometry`` says where the objects of N scenes are and how large.
+    Families that learn from presence alone ignore it. Families that learn from geometry treat a class without it as
+    typical of its kind.
     """
 
     family: str
@@ -55,7 +62,7 @@ class ContextModel(Protocol):
 
         Args:
             presence: [N, C], 0 or 1 or a probability.
-            geometry: [N, A, G] of the same scenes.
+            geometry: of the same scenes.
 
         Returns:
             [M, N, C] float32.
@@ -67,7 +74,7 @@ class ContextModel(Protocol):
 
         Args:
             presence: [N, C], 0 or 1 or a probability.
-            geometry: [N, A, G] of the same scenes.
+            geometry: of the same scenes.
 
         Returns:
             [M, N, C] float32, from 0 to 1.
@@ -83,7 +90,7 @@ class ContextModel(Protocol):
 
         Args:
             presence: [N, C], 0 or 1.
-            geometry: [N, A, G] of the same scenes.
+            geometry: of the same scenes.
 
         Returns:
             [M, N, C] float32, from 0 to 1.
@@ -124,7 +131,7 @@ class WithSubsets(Protocol):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return `log_odds` of some classes where only a subset of the scene's classes is present.
 
@@ -132,7 +139,7 @@ class WithSubsets(Protocol):
             presence: [C] of the scene, 0 or 1 or a probability.
             subsets: [S, C] which classes are kept; the others count as absent.
             targets: [T] indices of the classes that are predicted.
-            geometry: [A, G] of the scene.
+            geometry: of the scene.
 
         Returns:
             [M, S, T]; where a subset holds the target itself, the number means nothing.
@@ -145,7 +152,7 @@ def log_odds_of_subsets(
     presence: Shaped[np.ndarray, " C"],
     subsets: Bool[np.ndarray, "S C"],
     targets: Int[np.ndarray, " T"],
-    geometry: Float[np.ndarray, "A G"] | None = None,
+    geometry: SceneGeometry | None = None,
 ) -> Float[np.ndarray, "M S T"]:
     """Return what `WithSubsets` does, of any model.
 
@@ -154,13 +161,39 @@ def log_odds_of_subsets(
         presence: [C] of the scene, 0 or 1 or a probability.
         subsets: [S, C] which classes are kept; the others count as absent.
         targets: [T] indices of the classes that are predicted.
-        geometry: [A, G] of the scene.
+        geometry: of the scene.
     """
     own = getattr(model, "log_odds_of_subsets", None)  # isinstance of a protocol takes longer than some answers
     if own is not None:
         return own(presence, subsets, targets, geometry)
-    repeated = None if geometry is None else np.repeat(geometry[None], len(subsets), axis=0)
+    one = of_one_scene(geometry)
+    repeated = None if one is None else one[np.zeros(len(subsets), np.intp)]
     return model.log_odds(np.where(subsets, presence, 0).astype(np.float32), repeated)[:, :, targets]
+
+
+def of_one_scene(geometry: SceneGeometry | None) -> Geometry | None:
+    """Return the geometry of one scene as that of N scenes."""
+    return geometry[None] if isinstance(geometry, np.ndarray) else geometry
+
+
+def by_class(geometry: Geometry) -> Float[np.ndarray, "N A G"]:
+    """Return presence and features of each class, also of objects that are given one by one."""
+    return geometry if isinstance(geometry, np.ndarray) else geometry.dense()
+
+
+@runtime_checkable
+class WithObjects(Protocol):
+    """A context model that also answers for single objects."""
+
+    input_classes: tuple[str, ...]
+
+    def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "M K A"]:
+        """Return log P(class of an object | its box, the other objects and their boxes).
+
+        Args:
+            objects: K objects of the model's A input classes. The class of an object does not reach its own answer.
+        """
+        ...
 
 
 class Conditional(ABC):

@@ -6,7 +6,7 @@ import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Int, Shaped
 from contextual_anomaly.models import shapley
-from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
+from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, SceneGeometry, Variant
 
 PLAYERS = 8  # of a Shapley value: the seven most influential present classes, and all other classes together as one
 SCENES_AT_ONCE = 512  # where presence is fractional: [512, K, C] of doubles is 50 MB
@@ -73,7 +73,7 @@ class BernoulliMixture(Conditional):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
         there = np.flatnonzero(subsets.any(0) & (presence > 0))

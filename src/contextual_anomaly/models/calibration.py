@@ -80,7 +80,7 @@ def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, m
     enough = np.count_nonzero(data.scenes.counts, axis=1) >= minimum_classes
     rows = np.flatnonzero(data.held_out & enough)[:MAX_SCENES]
     presence = data.scenes.where(rows).presence
-    geometry = None if data.object_geometry is None else data.geometry(rows)
+    geometry = data.geometry(rows) if data.has_geometry else None
     log_odds = model.log_odds(presence, geometry)[variant_index(model, bottleneck)]
     present = presence > 0
     return conformal(model, log_odds[present], log_odds[~present], minimum_classes, len(rows))

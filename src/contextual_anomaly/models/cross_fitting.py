@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 
 def can_cross_fit(settings: Section) -> bool:
     """Return whether the family learns from scenes alone: not from other models, nor from where objects are."""
-    return not getattr(settings, "estimators", None) and not getattr(settings, "geometry", False)
+    needed = ("estimators", "geometry", "objects")
+    return not any(getattr(settings, name, False) for name in needed)
 
 
 def cross_fit(scenes: Scenes, fold: np.ndarray, name: str, settings: Section, threads: int = 1) -> list[ContextModel]:

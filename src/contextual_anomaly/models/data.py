@@ -7,8 +7,9 @@ import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Float32, Shaped
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.object_geometry import ObjectGeometry
+from contextual_anomaly.scene_objects import ImageObjects
 from contextual_anomaly.scenes import Scenes
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ class TrainingData:
         scenes: the scenes.
         object_geometry: where the objects of their images are and how large; None for families that do not need it.
         estimators: fitted models, for an ensemble of them.
+        image_objects: the objects of the images one by one; None for families that do not need them. Images that are not
+            among the scenes may be among these.
     """
 
     scenes: Scenes
     object_geometry: ObjectGeometry | None = None
     estimators: list[ContextModel] = field(default_factory=list)
+    image_objects: ImageObjects | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -53,8 +57,13 @@ class TrainingData:
         """[n, C] of 0 and 1, of the scenes held out."""
         return self.scenes.where(self.held_out).presence
 
-    def geometry(self, rows: Shaped[np.ndarray, " n"]) -> Float32[np.ndarray, "images A G"]:
-        """Return presence and features of the objects in some scenes, see `ObjectGeometry.dense`.
+    @property
+    def has_geometry(self) -> bool:
+        """Whether anything is known of objects beside their presence."""
+        return self.object_geometry is not None or self.image_objects is not None
+
+    def geometry(self, rows: Shaped[np.ndarray, " n"]) -> Geometry:
+        """Return what is known of the objects in some scenes: the objects one by one where they are there.
 
         Args:
             rows: a boolean mask or an index array.
@@ -62,6 +71,8 @@ class TrainingData:
         Raises:
             UserError: there is no object geometry.
         """
+        if self.image_objects is not None:
+            return self.image_objects.of(self.scenes.image_ids[rows])
         return self.required_geometry.dense(self.scenes.image_ids[rows])
 
     @property

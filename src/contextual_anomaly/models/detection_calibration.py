@@ -17,7 +17,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.array_types import Bool, Float, Int
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, conformal
-from contextual_anomaly.models.evidence import scene_evidence
+from contextual_anomaly.models.evidence import scene_evidence, stack_geometry
 from contextual_anomaly.models.score_curve import PRESENT, ScoreCurve, fit_score_curve
 
 
@@ -149,7 +149,7 @@ def detected_evidence(
     ]
     presence = np.concatenate([one.presence for one in found])
     geometry = [one.geometry for one in found if one.geometry is not None]
-    log_odds = model.log_odds(presence, np.concatenate(geometry) if geometry else None)
+    log_odds = model.log_odds(presence, stack_geometry(geometry))
     annotated = np.array([[name in scene.annotated for name in model.classes] for scene in scenes])
     return DetectedEvidence(presence, log_odds[variant_index(model, bottleneck)], annotated)
 

@@ -6,12 +6,14 @@ one hold for the other only as long as both call `scene_evidence`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from contextual_anomaly.array_types import Float, Int
-from contextual_anomaly.models.base import ContextModel, Geometry
+from contextual_anomaly.models.base import ContextModel, Geometry, WithObjects, by_class
 from contextual_anomaly.object_geometry import features_of_boxes
+from contextual_anomaly.scene_objects import SceneObjects, objects_of_scene, stack_scenes
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class SceneEvidence:
 
     Attributes:
         presence: [1, C] of each class, its largest score; 0 where it has no object.
-        geometry: [1, A, 1 + F], as `object_geometry.ObjectGeometry.dense` gives it; None for models that ignore it.
+        geometry: the objects one by one for models that learn from them, else [1, A, 1 + F], as
+            `object_geometry.ObjectGeometry.dense` gives it; None for models that ignore both.
         column: [K] of each object, the place of its class among the model's; -1 where the model does not predict it.
     """
 
@@ -35,10 +38,25 @@ def input_classes(model: ContextModel) -> tuple[str, ...]:
     Args:
         model: an ensemble takes what one of its estimators takes.
     """
+    if hasattr(model, "object_log_probabilities"):  # isinstance of a protocol takes longer than some answers
+        return cast(WithObjects, model).input_classes
     encoding = getattr(model, "encoding", None)
     if encoding is not None and encoding.width > 1:
         return encoding.classes
     return next(filter(None, map(input_classes, getattr(model, "estimators", ()))), ())
+
+
+def takes_objects(model: ContextModel) -> bool:
+    """Return whether a model, or one of an ensemble's estimators, learns from objects one by one."""
+    return hasattr(model, "object_log_probabilities") or any(map(takes_objects, getattr(model, "estimators", ())))
+
+
+def stack_geometry(parts: Sequence[Geometry]) -> Geometry | None:
+    """Return the geometry of several parts of the scenes together; None of none."""
+    if not parts:
+        return None
+    objects = [part for part in parts if isinstance(part, SceneObjects)]
+    return stack_scenes(objects) if len(objects) == len(parts) else np.concatenate([by_class(part) for part in parts])
 
 
 def scene_evidence(
@@ -70,6 +88,9 @@ def scene_evidence(
     among = {name: number for number, name in enumerate(taken)}
     input_column = np.array([among.get(name, -1) for name in names], np.intp)
     input_column[score == 0] = -1
+    if takes_objects(model):
+        objects = objects_of_scene(input_column, boxes or [None] * len(names), score.tolist(), size, taken)
+        return SceneEvidence(presence, objects, column)
     geometry = features_of_boxes(input_column, boxes or [None] * len(names), size, len(taken))
     # Of classes that the model predicts, presence says how certain they are; of the others, geometry has to.
     others = np.flatnonzero((column < 0) & (input_column >= 0))

@@ -11,7 +11,8 @@ import numpy as np
 
 from contextual_anomaly.array_types import Float, Int, Shaped
 from contextual_anomaly.models import shapley
-from contextual_anomaly.models.base import ContextModel, WithContributions, log_odds_of_subsets
+from contextual_anomaly.models.base import ContextModel, Geometry, WithContributions, log_odds_of_subsets
+from contextual_anomaly.scene_objects import SceneObjects
 
 PLAYERS = 7  # classes that get a Shapley value; those that matter less on their own are present in every coalition
 CLASSES_IN_TEXT = 4
@@ -52,7 +53,7 @@ def explain(
     variant: int,
     presence: Shaped[np.ndarray, "F C"],
     target: Int[np.ndarray, " F"],
-    geometry: Float[np.ndarray, "F A G"] | None = None,
+    geometry: Geometry | None = None,
     least: float = 0.0,
 ) -> Explanation:
     """Explain the answers of a model.
@@ -62,7 +63,7 @@ def explain(
         variant: index of the variant that answers.
         presence: [F, C] the scene of each answer; the presence of the target itself does not count.
         target: [F] index of the class that each answer is about.
-        geometry: [F, A, G] of the scenes.
+        geometry: of the F scenes.
         least: classes that are less probably present get no Shapley value; what they add is part of the base.
     """
     presence = np.array(presence, np.float32)
@@ -81,7 +82,7 @@ def _shapley(
     variant: int,
     presence: np.ndarray,
     target: np.ndarray,
-    geometry: np.ndarray | None,
+    geometry: Geometry | None,
     least: float,
 ) -> Explanation:
     """Explain by Shapley values of the classes that matter most on their own; answers about one scene together."""
@@ -89,7 +90,9 @@ def _shapley(
     attributions = np.zeros(presence.shape)
     for rows in _of_one_scene(presence, geometry):
         first = rows[0]
-        where = None if geometry is None else geometry[first]
+        where = geometry
+        if geometry is not None:
+            where = geometry[rows[:1]] if isinstance(geometry, SceneObjects) else geometry[first]
         there = presence[first] > 0
         pool = np.flatnonzero(there & (presence[first] >= least))
         always = np.flatnonzero(there & (presence[first] < least))
@@ -121,10 +124,12 @@ def _shapley(
     return Explanation(log_odds, base, attributions, log_odds - base - attributions.sum(1))
 
 
-def _of_one_scene(presence: np.ndarray, geometry: np.ndarray | None) -> list[np.ndarray]:
+def _of_one_scene(presence: np.ndarray, geometry: Geometry | None) -> list[np.ndarray]:
     """Return the rows of each run of equal scenes."""
     new = (presence[1:] != presence[:-1]).any(1)
-    if geometry is not None:
+    if isinstance(geometry, SceneObjects):
+        new |= ~geometry.as_before()
+    elif geometry is not None:
         same = (geometry[1:] == geometry[:-1]) | (np.isnan(geometry[1:]) & np.isnan(geometry[:-1]))
         new |= ~same.all((1, 2))
     return [rows for rows in np.split(np.arange(len(presence)), np.flatnonzero(new) + 1) if len(rows)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float16, Float32, Int, Int16, Shaped
-from contextual_anomaly.models.base import Geometry, Presence
+from contextual_anomaly.models.base import Geometry, Presence, by_class
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.object_geometry import FEATURES
 
@@ -43,13 +43,14 @@ class InputEncoding:
 
         Args:
             presence: [N, C], 0 or 1 or a probability, by which the features are multiplied.
-            geometry: [N, A, 1 + F]; None takes all objects as typical, and only predicted classes as present. Of classes
+            geometry: of the scenes; None takes all objects as typical, and only predicted classes as present. Of classes
                 that are not predicted, its presence may be a probability.
         """
         inputs = np.zeros((len(presence), len(self.classes), self.width), np.float32)
         if geometry is None or self.width == 1:
             inputs[:, self.targets, 0] = presence
             return inputs
+        geometry = by_class(geometry)
         inputs[..., 0] = geometry[..., 0]
         inputs[:, self.targets, 0] = presence
         features = np.nan_to_num((geometry[..., 1:] - self.mean) / self.scale)  # a feature that is not known is typical

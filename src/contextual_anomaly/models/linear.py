@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Int, Shaped
-from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
+from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, SceneGeometry, Variant
 
 
 class Linear(Conditional):
@@ -58,7 +58,7 @@ class Linear(Conditional):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
         kept = np.where(subsets, presence, 0).astype(np.float32)

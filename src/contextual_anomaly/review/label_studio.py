@@ -45,7 +45,7 @@ def task(image: ReviewedImage, model_version: str, image_prefix: str = LOCAL_FIL
         )
     return {
         "data": {
-            IMAGE: image_prefix + quote(image.path.lstrip("/"), errors="surrogatepass"),
+            IMAGE: image_prefix + quote(image.path.lstrip("/")),
             "name": image.name,
             "findings": "; ".join(f"{finding.category} {finding.text}" for finding in flagged),
             "missing_classes": [{"value": finding.category} for finding in missing],

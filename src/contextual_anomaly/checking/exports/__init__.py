@@ -70,7 +70,7 @@ def open_writer(
     output = Path(output)
     with naming(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("w", encoding="utf-8", newline="", errors="backslashreplace") as out:
+        with output.open("w", encoding="utf-8", newline="") as out:
             writer = new_writer(export, out, reviewed, all_images)
             try:
                 yield writer

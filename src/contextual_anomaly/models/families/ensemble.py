@@ -14,6 +14,7 @@ from contextual_anomaly.models.base import (
     Geometry,
     PerVariant,
     Presence,
+    SceneGeometry,
     Variant,
     log_odds_of_subsets,
 )
@@ -75,7 +76,7 @@ class Ensemble(Conditional):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
         total = np.full((1, len(subsets), len(targets)), self.bias, np.float32)
@@ -94,7 +95,7 @@ class Ensemble(Conditional):
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
     """Fit the weights by logistic regression on the held-out scenes, which no estimator was fitted on."""
     presence = data.held_out_presence
-    geometry = None if data.object_geometry is None else data.geometry(data.held_out)
+    geometry = data.geometry(data.held_out) if data.has_geometry else None
     log_odds = [estimator.log_odds(presence, geometry).mean(0).ravel() for estimator in data.estimators]
     weights = _stack(np.stack(log_odds, axis=1), presence.ravel() > 0)
     return Fitted(Ensemble(name, data.classes, data.estimators, weights[:-1], weights[-1]))

@@ -12,7 +12,15 @@ import numpy as np
 from pydantic import Field
 
 from contextual_anomaly.array_types import Bool, Float, Float32, Int, Shaped
-from contextual_anomaly.models.base import Conditional, Geometry, PerVariant, Presence, Variant
+from contextual_anomaly.models.base import (
+    Conditional,
+    Geometry,
+    PerVariant,
+    Presence,
+    SceneGeometry,
+    Variant,
+    of_one_scene,
+)
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.inputs import SCENES_AT_ONCE, input_encoding, training_inputs
 from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
@@ -125,14 +133,14 @@ class Masked(Conditional):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`.
 
         The first layer is a sum over the present classes, so that those of all subsets are one product.
         """
         one = np.asarray(presence, np.float32)[None]
-        inputs = self.encoding.encode(one, None if geometry is None else geometry[None])[0]
+        inputs = self.encoding.encode(one, of_one_scene(geometry))[0]
         column = np.flatnonzero(inputs[:, 0])
         # [m, e, d]: matmul of [1, f] and [f, d] for each network and class.
         terms = (inputs[column][:, None] @ self.tensors["encoder"][:, column])[:, :, 0]

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Int, Shaped
-from contextual_anomaly.models.base import Geometry, PerVariant, Presence
+from contextual_anomaly.models.base import Geometry, PerVariant, Presence, SceneGeometry
 from contextual_anomaly.models.data import Fitted, TrainingData, distinct, log_odds_of_share
 from contextual_anomaly.models.linear import Linear
 from contextual_anomaly.models.settings import Count, Positive, Section
@@ -68,7 +68,7 @@ class Pairwise(Linear):
         presence: Shaped[np.ndarray, " C"],
         subsets: Bool[np.ndarray, "S C"],
         targets: Int[np.ndarray, " T"],
-        geometry: Float[np.ndarray, "A G"] | None = None,
+        geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`."""
         others = np.repeat(np.where(subsets, presence, 0).astype(np.float32).sum(1)[:, None], len(targets), axis=1)

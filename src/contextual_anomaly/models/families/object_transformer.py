@@ -1,0 +1,414 @@
+"""The object transformer: which class an object has, given its box and the other objects, and which classes are present.
+
+Each object is a token: its class, and place and size of its box. A query reads the objects that it may see and no other;
+see `training.object_net`. All answers are leave-one-out: an object's own class never reaches the answer about it, and
+neither classes nor boxes of a class's objects reach the answer whether that class is present.
+"""
+
+import json
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from contextual_anomaly.array_types import Bool, Float, Float32, Int, Shaped
+from contextual_anomaly.models.base import (
+    Conditional,
+    Geometry,
+    PerVariant,
+    Presence,
+    SceneGeometry,
+    Variant,
+    of_one_scene,
+)
+from contextual_anomaly.models.data import Fitted, TrainingData
+from contextual_anomaly.models.scene_tokens import SceneTokens, of_scenes, scene_tokens
+from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, Share
+from contextual_anomaly.scene_objects import BOX_FEATURES, SceneObjects
+
+MAX_HELD_OUT = 4_000  # held-out scenes that measure the fit
+CELLS_AT_ONCE = 20_000  # tokens with their padding, which bounds the arrays of a prediction
+FAR, LEAST_WEIGHT, MASKED = 4.0, 1e-9, -1e9  # as in `training.object_net`, which this repeats without JAX
+
+
+class Settings(Section):
+    """Size and training."""
+
+    family: Literal["object_transformer"]
+    # Units of each token; a multiple of heads.
+    units: Count = 96
+    # Layers of attention.
+    layers: Count = 3
+    # Heads of each attention.
+    heads: Count = 4
+    # Seeds of the first weights and of the order of images, one network each.
+    seeds: Seeds = [0]
+    # Passes over the training images.
+    epochs: Count = 8
+    # Least number of training steps: few images get more epochs, and the epoch that predicts held-out images best is kept.
+    # null: 1,000 for own data, else none.
+    min_steps: Annotated[int, Field(ge=0)] | None = None
+    # Images in a step, on average.
+    batch_size: Count = 256
+    # Largest step of AdamW, in a cycle of warm-up and decay.
+    learning_rate: Positive = 0.002
+    # AdamW's weight decay.
+    weight_decay: Positive = 0.01
+    # Share of units that are left out of a step.
+    dropout: Share = 0.0
+    # Objects in a row of the training program, in which several images share a row. Of an image with more, as many are drawn.
+    row_length: Annotated[int, Field(ge=8, le=400)] = 64
+
+    objects: ClassVar[bool] = True
+    """The model learns from the objects of images one by one."""
+
+
+class ObjectTransformer(Conditional):
+    """M trained networks; prediction runs in NumPy and does not start JAX."""
+
+    family = "object_transformer"
+
+    def __init__(
+        self,
+        name: str,
+        classes: tuple[str, ...],
+        seeds: list[int],
+        input_classes: tuple[str, ...],
+        heads: int,
+        tensors: dict[str, np.ndarray],
+    ) -> None:
+        """Make the model.
+
+        Args:
+            name: the model's name.
+            classes: C class names.
+            seeds: M seeds, one for each network.
+            input_classes: A classes of objects, the C among them.
+            heads: of each attention.
+            tensors: feature_mean [8] and feature_scale [8] of the box features, and the parameters of
+                `training.object_net.ObjectNet` by name, stacked over the M networks.
+        """
+        self.name = name
+        self.classes = classes
+        self.variants = tuple(Variant(seed=seed) for seed in seeds)
+        self.input_classes = input_classes
+        self.heads = heads
+        self.tensors = {key: np.asarray(tensor, np.float32) for key, tensor in tensors.items()}
+        place = {known: a for a, known in enumerate(input_classes)}
+        self.targets = np.array([place[predicted] for predicted in classes])
+        self.layers = sum(key.endswith("_nothing") for key in tensors)
+        self._networks = [
+            _Network({key: tensor[m] for key, tensor in self.tensors.items() if "feature_" not in key}, heads)
+            for m in range(len(seeds))
+        ]
+
+    def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
+        """Return [M, N, C] log-odds, see `ContextModel`.
+
+        Args:
+            presence: [N, C], which of the classes' objects count, and how much. A class without objects among them that is
+                present counts as an object without a box.
+            geometry: the scenes' objects.
+        """
+        presence = np.asarray(presence, np.float32)
+        tokens = scene_tokens(presence, geometry, self.targets, self.input_classes)
+        result = np.empty((len(self._networks), *presence.shape), np.float32)
+        target = np.full(len(self.input_classes), -1)
+        target[self.targets] = np.arange(len(self.targets))
+        for rows in _chunks(tokens.lengths):
+            batch = self._batch(of_scenes(tokens, rows))
+            # For each scene a question that sees all its objects, and one for each class of its objects, which sees the others.
+            column = batch.column[batch.scene, batch.place]
+            own = target[column] >= 0
+            scene, column = divmod(np.unique(batch.scene[own] * len(target) + column[own]), len(target))
+            number = 1 + np.arange(len(scene)) - np.searchsorted(scene, scene)
+            hidden = np.full((len(rows), number.max(initial=0) + 1), -1)
+            hidden[scene, number] = column
+            visible = batch.weight[:, None] * (hidden[..., None] != batch.column[:, None])
+            for m, network in enumerate(self._networks):
+                state = network.read(batch, network.image_queries(batch, visible), visible, None)
+                found = network.class_present(state[:, 0])
+                found[scene, target[column]] = network.one_class_present(state[scene, number], target[column])
+                result[m, rows] = found
+        return result
+
+    def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "M K A"]:
+        """Return log P(class of an object | its box, the other objects and their boxes).
+
+        Args:
+            objects: K objects of the model's A input classes. The class of an object itself does not count.
+
+        Returns:
+            [M, K, A]; an object whose own certainty is 0 is answered like any other, and no other object sees it.
+        """
+        tokens = scene_tokens(None, objects, self.targets, self.input_classes)
+        return self._class_of_objects(tokens, len(objects.column))
+
+    def _class_of_objects(self, tokens: SceneTokens, objects: int) -> Float32[np.ndarray, "M K A"]:
+        result = np.zeros((len(self._networks), objects, len(self.input_classes)), np.float32)
+        for rows in _chunks(tokens.lengths):
+            part = of_scenes(tokens, rows)
+            batch = self._batch(part)
+            visible = batch.weight[:, None] * ~np.eye(batch.column.shape[1], dtype=bool)
+            for m, network in enumerate(self._networks):
+                bias = network.pair_bias(batch.boxes, batch.objects[..., :1])
+                state = network.read(batch, network.object_queries(batch, visible), visible, bias)
+                result[m, part.source] = _log_softmax(network.class_of_object(state[batch.scene, batch.place]))
+        return result
+
+    def log_odds_of_subsets(
+        self,
+        presence: Shaped[np.ndarray, " C"],
+        subsets: Bool[np.ndarray, "S C"],
+        targets: Int[np.ndarray, " T"],
+        geometry: SceneGeometry | None = None,
+    ) -> Float[np.ndarray, "M S T"]:
+        """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`; a question for each subset."""
+        one = np.asarray(presence, np.float32)[None]
+        batch = self._batch(scene_tokens(one, of_one_scene(geometry), self.targets, self.input_classes))
+        kept = np.ones((len(subsets), len(self.input_classes) + 1), np.float32)  # what is not predicted stays
+        kept[:, self.targets] = subsets
+        visible = (batch.weight[0] * kept[:, batch.column[0]])[None]
+        answers = []
+        for network in self._networks:
+            state = network.read(batch, network.image_queries(batch, visible), visible, None)[0]
+            answers.append(network.class_present(state)[:, targets])
+        return np.stack(answers)
+
+    def _batch(self, tokens: SceneTokens) -> "_Batch":
+        """Return tokens padded to the longest scene."""
+        lengths = tokens.lengths
+        shape = len(tokens), lengths.max(initial=0)
+        scene = tokens.scene
+        place = np.arange(len(scene)) - tokens.offsets[scene]
+        column, weight = np.full(shape, len(self.input_classes)), np.zeros(shape, np.float32)
+        column[scene, place], weight[scene, place] = tokens.column, tokens.weight
+        objects, boxes = np.zeros((*shape, 2 + len(BOX_FEATURES)), np.float32), np.zeros((*shape, 4), np.float32)
+        boxed = ~np.isnan(tokens.features[:, 0])
+        scaled = (tokens.features - self.tensors["feature_mean"]) / self.tensors["feature_scale"]
+        objects[scene, place] = np.column_stack([boxed, tokens.crowd, np.nan_to_num(scaled)])
+        boxes[scene, place] = np.where(boxed[:, None], tokens.features[:, :4], self.tensors["feature_mean"][:4])
+        return _Batch(scene, place, column, weight, objects, boxes, tokens.aspect)
+
+    def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+        """Return the weights, the seeds and the classes of objects."""
+        seeds = [variant.seed for variant in self.variants]
+        text = {"seeds": seeds, "input_classes": self.input_classes, "heads": self.heads}
+        return {name: json.dumps(value) for name, value in text.items()}, self.tensors
+
+
+class _Batch:
+    """Scenes padded to T tokens: what each token is, and where the K real tokens are."""
+
+    def __init__(self, scene, place, column, weight, objects, boxes, aspect) -> None:
+        self.scene, self.place = scene, place  # [K] of each real token
+        self.column, self.weight = column, weight  # [N, T], A and 0 in padding
+        self.objects, self.boxes = objects, boxes  # [N, T, 10], [N, T, 4]
+        self.aspect = aspect  # [N]
+
+
+class _Network:
+    """One network, as `training.object_net.ObjectNet` computes it."""
+
+    def __init__(self, params: dict[str, np.ndarray], heads: int) -> None:
+        self.params, self.heads = params, heads
+        self.layers = sum(key.endswith("_nothing") for key in params)
+        self.units = params["classes"].shape[1]
+
+    def _dense(self, name: str, inputs: np.ndarray) -> np.ndarray:
+        output = inputs @ self.params[f"{name}/kernel"]
+        if (bias := self.params.get(f"{name}/bias")) is not None:
+            output += bias
+        return output
+
+    def _mlp(self, name: str, inputs: np.ndarray) -> np.ndarray:
+        return self._dense(f"{name}_out", _silu(self._dense(f"{name}_in", inputs)))
+
+    def object_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
+        """Return [N, T, D]."""
+        number = np.log1p(visible.sum(-1, keepdims=True))
+        return self._dense("query_object", np.concatenate([batch.objects, number], -1))
+
+    def image_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
+        """Return [N, U, D]."""
+        number = np.log1p(visible.sum(-1, keepdims=True))
+        aspect = np.broadcast_to(batch.aspect[:, None, None], number.shape)
+        return self._dense("query_image", np.concatenate([aspect, number], -1))
+
+    def pair_bias(self, boxes: np.ndarray, boxed: np.ndarray) -> np.ndarray:
+        """Return [N, T, T, L, H]."""
+        bias = self._dense("pair_out", _silu(self._dense("pair_in", _pair_features(boxes))))
+        bias *= boxed[:, :, None] * boxed[:, None]
+        return bias.reshape(*bias.shape[:3], self.layers, self.heads)
+
+    def read(self, batch: _Batch, query: np.ndarray, visible: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """Return [N, Q, D], what queries have become after they have read the objects that are visible to them.
+
+        Args:
+            batch: the objects.
+            query: [N, Q, D].
+            visible: [N, Q, T].
+            bias: [N, Q, T, L, H] added to the attention.
+        """
+        scenes = len(batch.column)
+        width = self.units // self.heads
+        content = self.params["classes"][batch.column] + self._dense("object", batch.objects)
+        content += self._mlp("object_mlp", _norm(content))
+        content = _norm(content)
+        weight = np.where(visible > 0, np.log(np.maximum(visible, LEAST_WEIGHT)), MASKED)[:, None].astype(np.float32)
+        for layer in range(self.layers):
+            name = f"layer_{layer}"
+            asked = self._split(self._dense(f"{name}_query", _norm(query)))
+            keys, values = (self._split(self._dense(f"{name}_{part}", content)) for part in ("key", "value"))
+            scores = asked @ keys.transpose(0, 1, 3, 2)
+            scores /= np.float32(width**0.5)
+            if bias is not None:
+                scores += bias[..., layer, :].transpose(0, 3, 1, 2)
+            scores += weight
+            nothing = self.params[f"{name}_nothing"][:, None, None]
+            largest = np.maximum(scores.max(-1, keepdims=True, initial=MASKED), nothing)
+            attention = np.exp(scores - largest)
+            attention /= attention.sum(-1, keepdims=True) + np.exp(nothing - largest)
+            read = (attention @ values).transpose(0, 2, 1, 3).reshape(scenes, -1, self.units)
+            query = query + self._dense(f"{name}_out", read)
+            query += self._mlp(f"{name}_mlp", _norm(query))
+        return _norm(query)
+
+    def _split(self, inputs: np.ndarray) -> np.ndarray:
+        return inputs.reshape(*inputs.shape[:2], self.heads, self.units // self.heads).transpose(0, 2, 1, 3)
+
+    def class_of_object(self, state: np.ndarray) -> np.ndarray:
+        """Return [..., A] logits."""
+        return self._dense("class_of_object", state)
+
+    def class_present(self, state: np.ndarray) -> np.ndarray:
+        """Return [..., C] log-odds."""
+        return self._dense("class_present", state)
+
+    def one_class_present(self, state: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the log-odds of one class for each of some states."""
+        kernel, bias = self.params["class_present/kernel"], self.params["class_present/bias"]
+        return np.einsum("nd,nd->n", state, kernel.T[target]) + bias[target]
+
+
+def _pair_features(boxes: np.ndarray) -> np.ndarray:
+    """Return [N, T, T, 6], as `training.object_net.pair_features`."""
+    q, k = boxes[:, :, None], boxes[:, None]
+    q_size, k_size = np.exp(q[..., 2:]), np.exp(k[..., 2:])
+    distance = k[..., :2] - q[..., :2]
+    reach = (q_size + k_size) / 2
+    overlap = np.maximum(np.minimum(np.minimum(q_size, k_size), reach - np.abs(distance)), 0).prod(-1)
+    parts = [np.clip(distance / reach, -FAR, FAR), k[..., 2:] - q[..., 2:]]
+    shares = [overlap / q_size.prod(-1), overlap / k_size.prod(-1)]
+    return np.concatenate([*parts, np.stack(shares, axis=-1)], axis=-1)
+
+
+def _chunks(lengths: np.ndarray) -> list[np.ndarray]:
+    """Return the scenes of each batch: those of about the same length together, so that little is padded."""
+    order = np.argsort(lengths, kind="stable")
+    chunks, start = [], 0
+    while start < len(order):
+        count = 1
+        # Scenes ascend in length, so that the last of a batch decides what it holds with its padding.
+        while start + count < len(order) and (count + 1) * (1 + lengths[order[start + count]]) <= CELLS_AT_ONCE:
+            count += 1
+        chunks.append(order[start : start + count])
+        start += count
+    return chunks
+
+
+def _norm(x: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(-1, keepdims=True)
+    centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + 1e-6)
+    return centred
+
+
+def _silu(x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # exp of a large number is inf, and x / inf is the 0 that is meant
+        return x / (1 + np.exp(-x))
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
+    """Train a network for each seed.
+
+    Without the objects of the images, it learns from presence alone, each class as an object without a box. Images whose
+    objects are all of classes that are not predicted teach the classes of objects.
+    """
+    from contextual_anomaly.models.training.objects import ObjectTrainConfig, train_objects
+
+    if settings.units % settings.heads:
+        raise ValueError(f"units {settings.units} is no multiple of heads {settings.heads}")
+    inputs, input_classes = training_inputs(data, settings.row_length)
+    config = ObjectTrainConfig(
+        **settings.model_dump(exclude={"family", "min_steps", "row_length"}), min_steps=settings.min_steps or 0
+    )
+    weights, history = train_objects(inputs, config, threads, f"training {name}, {len(settings.seeds)} seeds")
+    tensors = {"feature_mean": inputs.mean, "feature_scale": inputs.scale, **weights}
+    model = ObjectTransformer(name, data.classes, settings.seeds, input_classes, settings.heads, tensors)
+    return Fitted(model, history)
+
+
+def training_inputs(data: TrainingData, row_length: int):
+    """Return what the network is trained on, `training.objects.ObjectTrainingInputs`, and the classes of objects.
+
+    Args:
+        data: the training data.
+        row_length: objects in a row.
+    """
+    from contextual_anomaly.models.training.objects import ObjectTrainingInputs
+    from contextual_anomaly.models.training.packing import pack
+
+    image_objects = data.image_objects
+    input_classes = data.classes if image_objects is None else image_objects.classes
+    targets = np.array([input_classes.index(known) for known in data.classes])
+    predicted = np.zeros(len(input_classes), bool)
+    predicted[targets] = True
+    held_out = np.flatnonzero(data.held_out)[:MAX_HELD_OUT]
+    fitted = np.flatnonzero(~data.held_out)
+
+    def tokens_of(rows: np.ndarray) -> SceneTokens:
+        objects = None if image_objects is None else image_objects.of(data.scenes.image_ids[rows])
+        return scene_tokens(data.scenes.where(rows).presence, objects, targets, input_classes)
+
+    parts = [tokens_of(fitted)]
+    asked = [np.ones(len(fitted), bool)]
+    if image_objects is not None:
+        others = np.flatnonzero(~np.isin(image_objects.image_ids, data.scenes.image_ids))
+        parts.append(scene_tokens(None, image_objects.objects[others], targets, input_classes))
+        asked.append(np.zeros(len(others), bool))
+    train, measured = _joined(parts), tokens_of(held_out)
+    known = train.features[~np.isnan(train.features[:, 0])]
+    mean, scale = np.zeros(len(BOX_FEATURES), np.float32), np.ones(len(BOX_FEATURES), np.float32)
+    if len(known):
+        mean, scale = known.mean(0), np.maximum(known.std(0), 0.05)
+    mean[0] = 0  # the middle of the image, around which images are mirrored
+
+    def packed(tokens: SceneTokens, questions: np.ndarray):
+        return pack(tokens, (tokens.features - mean) / scale, questions, predicted, row_length, 0)
+
+    rows = packed(train, np.concatenate(asked)), packed(measured, np.ones(len(held_out), bool))
+    return ObjectTrainingInputs(rows[0], rows[1], targets, len(input_classes), mean, scale), input_classes
+
+
+def _joined(parts: list[SceneTokens]) -> SceneTokens:
+    lengths = np.concatenate([part.lengths for part in parts])
+    fields = ("column", "features", "crowd", "weight", "aspect", "source")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    return SceneTokens(offsets=np.concatenate([[0], np.cumsum(lengths)]), **joined)
+
+
+def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ObjectTransformer:
+    """Restore the networks of a state."""
+    return ObjectTransformer(
+        metadata["name"],
+        tuple(json.loads(metadata["classes"])),
+        json.loads(metadata["seeds"]),
+        tuple(json.loads(metadata["input_classes"])),
+        json.loads(metadata["heads"]),
+        tensors,
+    )

@@ -1,0 +1,259 @@
+"""The objects of images one by one: class, box, crowd and certainty of each, for models that learn from objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contextual_anomaly import tables
+from contextual_anomaly.array_types import Bool, Float32, Int, Shaped
+from contextual_anomaly.object_geometry import FEATURES, read_object_geometry
+from contextual_anomaly.runtime.arrow import to_numpy
+
+BOX_FEATURES = (
+    "center_x", "center_y", "log_width", "log_height", "log_aspect", "log_size", "bottom", "log_image_aspect"
+)  # fmt: skip
+"""The 8 features of a box.
+
+Centre and lower edge run from -1/2 to 1/2 of the image; width and height are logarithms of the shares of the image's;
+log_aspect is the box's width over its height and log_size the root of its area, both in pixels.
+"""
+
+LEAST_SHARE = 1e-3
+"""Boxes count as at least this wide and high, as a share of the image, so that logarithms are finite."""
+
+
+@dataclass(frozen=True)
+class SceneObjects:
+    """K objects of N scenes, over A classes, those of a scene side by side.
+
+    It is a geometry, as `models.base.Geometry` describes: indexing takes scenes, as indexing of an array does.
+
+    Attributes:
+        offsets: [N + 1] where the objects of each scene begin; the last is K.
+        column: [K] the class of each object, as its place among the A.
+        boxes: [K, 4] x, y, width and height in pixels; NaN where an object has no box.
+        crowd: [K] whether the box is that of a crowd of objects.
+        certainty: [K] from 0 to 1: a detector's score, 1 for annotated objects.
+        sizes: [N, 2] width and height of the images in pixels; NaN where they are not known, so that boxes say nothing.
+        classes: A class names.
+    """
+
+    offsets: Int[np.ndarray, " N_and_1"]
+    column: Int[np.ndarray, " K"]
+    boxes: Float32[np.ndarray, "K 4"]
+    crowd: Bool[np.ndarray, " K"]
+    certainty: Float32[np.ndarray, " K"]
+    sizes: Float32[np.ndarray, "N 2"]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.sizes)
+
+    @property
+    def scene(self) -> Int[np.ndarray, " K"]:
+        """[K] the scene of each object."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    def __getitem__(self, rows: slice | Shaped[np.ndarray, " n"]) -> "SceneObjects":
+        """Return some scenes.
+
+        Args:
+            rows: a slice, a boolean mask or an index array; a scene may be taken several times.
+        """
+        chosen = np.arange(len(self))[rows]
+        lengths = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        objects = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        return SceneObjects(
+            offsets,
+            self.column[objects],
+            self.boxes[objects],
+            self.crowd[objects],
+            self.certainty[objects],
+            self.sizes[chosen],
+            self.classes,
+        )
+
+    def as_before(self) -> Bool[np.ndarray, " pairs"]:
+        """Return whether each scene but the first has the same objects as the scene before it."""
+        parts = [
+            [part[begin:end].tobytes() for part in (self.column, self.boxes, self.crowd, self.certainty)]
+            for begin, end in zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        ]
+        same = [
+            one == other and size.tobytes() == other_size.tobytes()
+            for one, other, size, other_size in zip(parts, parts[1:], self.sizes, self.sizes[1:], strict=False)
+        ]
+        return np.array(same, bool)
+
+    def box_features(self) -> Float32[np.ndarray, "K 8"]:
+        """Return [K, 8] the `BOX_FEATURES` of each object; NaN where it has no box, or the image's size is not known."""
+        x, y, width, height = self.boxes.T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            image_width, image_height = np.where(self.sizes > 0, self.sizes, np.nan)[self.scene].T
+            wide = np.log(np.clip(width / image_width, LEAST_SHARE, 1))
+            high = np.log(np.clip(height / image_height, LEAST_SHARE, 1))
+            aspect = np.log(image_width / image_height)
+            size = np.log(image_width * image_height) / 2 + (wide + high) / 2
+            center_x = np.clip((x + width / 2) / image_width, 0, 1) - 0.5
+            center_y = np.clip((y + height / 2) / image_height, 0, 1) - 0.5
+            bottom = np.clip((y + height) / image_height, 0, 1) - 0.5
+        columns = (center_x, center_y, wide, high, wide - high + aspect, size, bottom, aspect)
+        features = np.stack(columns, axis=1).astype(np.float32)
+        features[np.isnan(features).any(1)] = np.nan
+        return features
+
+    def dense(self) -> Float32[np.ndarray, "N A G"]:
+        """Return presence and features of the objects of each class, as `ObjectGeometry.dense` does."""
+        shape = len(self), len(self.classes)
+        cell = self.scene * shape[1] + self.column
+        cells = shape[0] * shape[1]
+        x, y, width, height = self.boxes.T
+        image_width, image_height = self.sizes[self.scene].T
+        wide, high = np.clip(width / image_width, 0, 1), np.clip(height / image_height, 0, 1)
+        side = np.sqrt(wide * high)
+        center_y = np.clip((y + height / 2) / image_height, 0, 1) - 0.5
+        off_center = np.abs(np.clip((x + width / 2) / image_width, 0, 1) - 0.5)
+        known = np.flatnonzero(~np.isnan(side))
+        of_known = cell[known]
+        largest, smallest, certain = np.full(cells, -np.inf), np.full(cells, np.inf), np.zeros(cells)
+        np.maximum.at(largest, of_known, side[known])
+        np.minimum.at(smallest, of_known, side[known])
+        np.maximum.at(certain, cell, self.certainty)
+        count, boxed = np.bincount(cell, minlength=cells), np.bincount(of_known, minlength=cells)
+        with np.errstate(invalid="ignore"):
+            means = [
+                np.bincount(of_known, values[known], cells) / boxed for values in (high, wide, center_y, off_center)
+            ]
+        features = np.stack([np.log1p(count), largest, smallest, *means], axis=1)
+        features[(count > 0) & (boxed == 0), 1:] = np.nan
+        features[count == 0] = 0
+        return np.column_stack([certain, features]).astype(np.float32).reshape(*shape, 1 + len(FEATURES))
+
+
+def stack_scenes(parts: Sequence[SceneObjects]) -> SceneObjects:
+    """Return the scenes of several parts, one after another, which have the same classes."""
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    fields = ("column", "boxes", "crowd", "certainty", "sizes")
+    stacked = {name: np.concatenate([getattr(part, name) for part in parts]) for name in fields}
+    return SceneObjects(offsets=np.concatenate([[0], np.cumsum(lengths)]), **stacked, classes=parts[0].classes)
+
+
+@dataclass(frozen=True)
+class ImageObjects:
+    """The objects of a split, by image.
+
+    Attributes:
+        image_ids: [N] ascending.
+        objects: of these N images.
+    """
+
+    image_ids: Int[np.ndarray, " N"]
+    objects: SceneObjects
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """A class names."""
+        return self.objects.classes
+
+    def of(self, image_ids: Int[np.ndarray, " n"]) -> SceneObjects:
+        """Return the objects of some images; an image that is not among the N has none, and no known size."""
+        place = np.searchsorted(self.image_ids, image_ids)
+        known = np.zeros(len(image_ids), bool)
+        inside = place < len(self.image_ids)
+        known[inside] = self.image_ids[place[inside]] == image_ids[inside]
+        found = self.objects[place[known]]
+        lengths, sizes = np.zeros(len(image_ids), np.int64), np.full((len(image_ids), 2), np.nan, np.float32)
+        lengths[known], sizes[known] = np.diff(found.offsets), found.sizes
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return SceneObjects(
+            offsets, found.column, found.boxes, found.crowd, found.certainty, sizes, self.objects.classes
+        )
+
+
+def objects_of_scene(
+    column: Int[np.ndarray, " K"],
+    boxes: Sequence[Sequence[float] | None],
+    certainty: Sequence[float],
+    size: tuple[int, int] | None,
+    classes: tuple[str, ...],
+) -> SceneObjects:
+    """Return one scene of K objects; those of negative place among the classes are passed over.
+
+    Args:
+        column: [K] the class of each object, as its place among A.
+        boxes: K boxes as x, y, width and height in pixels; None where an object has none.
+        certainty: K numbers from 0 to 1.
+        size: width and height of the image in pixels; None where it is not known.
+        classes: A class names.
+    """
+    kept = np.flatnonzero(column >= 0)
+    corners = np.full((len(kept), 4), np.nan, np.float32)
+    for row, number in enumerate(kept.tolist()):
+        box = boxes[number]
+        if box is not None:
+            corners[row] = box
+    sizes = np.array([size or (np.nan, np.nan)], np.float32)
+    crowd = np.zeros(len(kept), bool)
+    certain = np.asarray(certainty, np.float32)[kept]
+    return SceneObjects(np.array([0, len(kept)]), column[kept], corners, crowd, certain, sizes, classes)
+
+
+def read_image_objects(annotations: str | Path, images: str | Path, categories: str | Path) -> ImageObjects:
+    """Read the objects of a split.
+
+    Args:
+        annotations: a table of `tables.ANNOTATIONS`.
+        images: the images of the split, of `tables.IMAGES`.
+        categories: the data set's classes, of `tables.CATEGORIES`.
+
+    Raises:
+        UserError: a file is missing or of another schema.
+    """
+    objects, known = tables.read_table(annotations, tables.ANNOTATIONS), tables.read_table(images, tables.IMAGES)
+    classes = tables.read_table(categories, tables.CATEGORIES)
+    image_ids = to_numpy(known["image_id"])
+    row = np.searchsorted(image_ids, to_numpy(objects["image_id"]))
+    sizes = np.stack([to_numpy(known[side]) for side in ("width", "height")], axis=1).astype(np.float32)
+    corners = [objects[side].to_numpy() for side in ("x", "y", "width", "height")]  # NaN where null
+    return ImageObjects(
+        image_ids,
+        SceneObjects(
+            offsets=np.searchsorted(row, np.arange(len(image_ids) + 1)),
+            column=np.searchsorted(to_numpy(classes["category_id"]), to_numpy(objects["category_id"])),
+            boxes=np.stack(corners, axis=1).astype(np.float32),
+            crowd=objects["iscrowd"].to_numpy(),
+            certainty=np.ones(len(objects), np.float32),
+            sizes=np.where(sizes > 0, sizes, np.nan).astype(np.float32),
+            classes=tuple(classes["name"].to_pylist()),
+        ),
+    )
+
+
+def read_geometry(
+    image_ids: Int[np.ndarray, " N"],
+    object_geometry: str | Path | None,
+    categories: str | Path | None,
+    annotations: str | Path | None = None,
+    images: str | Path | None = None,
+) -> SceneObjects | Float32[np.ndarray, "N A G"] | None:
+    """Return what is known of the objects of some images: the objects one by one if their tables are given.
+
+    Args:
+        image_ids: [N].
+        object_geometry: a table of `tables.OBJECT_GEOMETRY`, or None.
+        categories: the data set's classes, a table of `tables.CATEGORIES`; without, nothing is known.
+        annotations: a table of `tables.ANNOTATIONS`, or None.
+        images: with it, the images of the split, a table of `tables.IMAGES`.
+
+    Raises:
+        UserError: a file is missing or of another schema.
+    """
+    if categories is None:
+        return None
+    if annotations is not None and images is not None:
+        return read_image_objects(annotations, images, categories).of(image_ids)
+    return None if object_geometry is None else read_object_geometry(object_geometry, categories).dense(image_ids)
