@@ -188,13 +188,19 @@ def settings_page() -> str:
         if configured:
             listed = ", ".join(f"`{key}`" for key in configured)
             parts.append(f"{comments.get(('models', first), '')} In config.yaml: {listed}.\n")
+        else:
+            parts.append(
+                f"{(inspect.getdoc(module) or '').splitlines()[0]} No model of config.yaml is of this family.\n"
+            )
         properties = module.Settings.model_json_schema()
         found = []
-        for field in module.Settings.model_fields:
+        for field, about in module.Settings.model_fields.items():
             if field == "family":
                 continue
             values = list(dict.fromkeys(shown(value[field]) for value in configured.values() if field in value))
             meaning = next((comments[("models", k, field)] for k in configured if ("models", k, field) in comments), "")
+            if not configured:  # in no default configuration: the family says itself what its settings mean
+                values, meaning = [shown(about.get_default())], about.description or ""
             values_allowed = allowed(properties["properties"][field], properties.get("$defs", {}))
             found.append(setting_row(f"models.NAME.{field}", " / ".join(values), meaning, values_allowed))
         parts.append(table(head, found) if found else "This family has no settings.\n")

@@ -35,29 +35,29 @@ class Settings(Section):
     """Size and training."""
 
     family: Literal["object_transformer"]
-    # Units of each token; a multiple of heads.
-    units: Count = 96
-    # Layers of attention.
-    layers: Count = 3
-    # Heads of each attention.
-    heads: Count = 4
-    # Seeds of the first weights and of the order of images, one network each.
-    seeds: Seeds = [0]
-    # Passes over the training images.
-    epochs: Count = 8
-    # Least number of training steps: few images get more epochs, and the epoch that predicts held-out images best is kept.
-    # null: 1,000 for own data, else none.
-    min_steps: Annotated[int, Field(ge=0)] | None = None
-    # Images in a step, on average.
-    batch_size: Count = 256
-    # Largest step of AdamW, in a cycle of warm-up and decay.
-    learning_rate: Positive = 0.002
-    # AdamW's weight decay.
-    weight_decay: Positive = 0.01
-    # Share of units that are left out of a step.
-    dropout: Share = 0.0
-    # Objects in a row of the training program, in which several images share a row. Of an image with more, as many are drawn.
-    row_length: Annotated[int, Field(ge=8, le=400)] = 64
+    units: Count = Field(96, description="Units of each token; a multiple of heads.")
+    layers: Count = Field(3, description="Layers of attention.")
+    heads: Count = Field(4, description="Heads of each attention.")
+    seeds: Seeds = Field(
+        [0], description="Seeds of the first weights and of the order of images, one network for each."
+    )
+    epochs: Count = Field(8, description="Passes over the training images.")
+    min_steps: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="Least number of training steps: with few images, more epochs are run, and the one that predicts the "
+        "held-out images best is kept. null: 1,000 for own data, else none.",
+    )
+    batch_size: Count = Field(256, description="Images in a step, on average.")
+    learning_rate: Positive = Field(
+        0.002, description="Largest learning rate of AdamW, after a warm-up and before a decay."
+    )
+    weight_decay: Positive = Field(0.01, description="Weight decay of AdamW.")
+    dropout: Share = Field(0.0, description="Share of units that are dropped in each training step.")
+    row_length: Annotated[int, Field(ge=8, le=400)] = Field(
+        64,
+        description="Objects in a row of the training program, in which several images share a row. Of an image with more "
+        "objects, as many are drawn.",
+    )
 
     objects: ClassVar[bool] = True
     """The model learns from the objects of images one by one."""
