@@ -125,8 +125,9 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         yield temporary
         files = {name: {"size": file.stat().st_size, "sha256": digest(file)} for name, file in _files(temporary)}
         write_json({"files": files}, temporary / MANIFEST)
-        if not (path / MANIFEST).is_file():
-            others = [name for name, _ in _files(path) if name not in files and name != ".snakemake_timestamp"]
+        there = [name for name, _ in _files(path)]
+        if MANIFEST not in there:  # asked once: another process may put its folder there at any moment
+            others = [name for name in there if name not in files and name != ".snakemake_timestamp"]
             if others:
                 raise UserError(
                     f"{path}: holds other files, {others[0]} among them, and is not replaced; give another folder."
