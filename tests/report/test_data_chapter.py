@@ -67,3 +67,18 @@ def test_the_summary_of_the_data_is_a_table(run):
         ["images without objects", "5", "0", "a.jpg"],
         ["images whose pictures are not found", "0", "2", "b.jpg"],
     ]
+
+
+def test_names_and_numbers_of_a_figure_are_plain_text():
+    counts = pd.DataFrame(
+        {
+            "split": ["train", "train", "val", "val"],
+            "name": ["$100", "dog", "$100", "dog"],
+            "images": [20_000, 30, 2_000, 3],
+        }
+    )
+    figure = data.class_counts(counts)
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["$100", "dog"]
+    assert {"100", "1,000", "10,000"} <= {label.get_text() for label in axes.get_yticklabels()}

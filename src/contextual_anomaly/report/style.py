@@ -8,8 +8,10 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
+from matplotlib.ticker import NullFormatter
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
@@ -49,6 +51,13 @@ def styled(function: Callable[P, Figure]) -> Callable[P, Figure]:
             return function(*arguments, **options)
 
     return draw
+
+
+def plain_powers_of_ten(*axes: Axis) -> None:
+    """Label logarithmic axes with plain numbers; Matplotlib's own labels are formulas, which `RC` leaves as text."""
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def svg(figure: Figure, alt: str) -> Markup:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from contextual_anomaly.report.finished_run import SPLITS, FinishedRun
 from contextual_anomaly.report.html_tables import Table, html_table
-from contextual_anomaly.report.style import COLOURS, styled, svg
+from contextual_anomaly.report.style import COLOURS, plain_powers_of_ten, styled, svg
 
 
 def chapter(run: FinishedRun) -> dict:
@@ -96,6 +96,7 @@ def class_counts(counts: pd.DataFrame) -> Figure:
     axes.bar(place, train["images"], color=COLOURS[0], label="train")
     axes.plot(place, val, ".", color=COLOURS[1], label="val")
     axes.set_yscale("log")
+    plain_powers_of_ten(axes.yaxis)
     axes.set_ylabel("images")
     axes.set_xlim(-1, len(place))
     axes.set_xticks(place, train["name"].tolist(), rotation=90, fontsize=5.5)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import intervals, with_interval
 from contextual_anomaly.report.html_tables import html_table
-from contextual_anomaly.report.style import COLOURS, PUBLISHED_COLOUR, styled, svg
+from contextual_anomaly.report.style import COLOURS, PUBLISHED_COLOUR, plain_powers_of_ten, styled, svg
 
 CEILING = "oracle"
 RANKED_BY = ("inject_uniform", "remove")  # the mean of recall_at_1 of both decides the order
@@ -174,6 +174,7 @@ def calibration(curves: dict[str, pd.DataFrame], labels: dict[str, str]) -> Figu
         axes.plot([lowest, 1], [lowest, 1], color=PUBLISHED_COLOUR, linewidth=1, linestyle="--")
         axes.plot(enough["probability"], enough["present"], marker=".", color=COLOURS[0])
         axes.set(title=labels[model], xscale="log", yscale="log", xlim=(lowest / 3, 1.3), ylim=(lowest / 3, 1.3))
+        plain_powers_of_ten(axes.xaxis, axes.yaxis)
     for axes in list(panels)[len(curves) :]:
         axes.set_visible(False)
     figure.supxlabel("probability", fontsize=9)
