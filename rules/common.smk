@@ -323,6 +323,27 @@ def optional(option, value):
     return f"{option} {shlex.quote(value)}" if value else ""
 
 
+def packaged_calibrations(name):
+    """The calibrations of a packaged model: from annotations, and behind each detector."""
+    kinds = ["annotations", *DETECTORS]
+    return [f"{R}/pretrained/{name}.{kind}.calibration.parquet" for kind in kinds]
+
+
+def packaged_settings(name):
+    """The settings of a packaged model and of its estimators, as JSON."""
+    model = PRETRAINED[name]
+    return json.dumps(
+        {
+            part: SETTINGS.models[part].model_dump(mode="json")
+            for part in (model, *estimators(model))
+        }
+    )
+
+
+# Context models as they are given to others, by the models of the run that they are.
+PRETRAINED = SETTINGS.pretrained.models
+PACKAGED = f"{R}/pretrained/{{packaged}}.safetensors"
+
 # Darknet's detectors as ONNX.
 CONVERTED = [weights(name) for name, detector in DETECTORS.items() if detector.cfg]
 

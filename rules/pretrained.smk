@@ -1,24 +1,4 @@
 # Context models as they are given to others: in half precision, calibrated, evaluated again, with a model card.
-PRETRAINED = SETTINGS.pretrained.models
-PACKAGED = f"{R}/pretrained/{{packaged}}.safetensors"
-
-
-def packaged_calibrations(name):
-    """The calibrations of a packaged model: from annotations, and behind each detector."""
-    kinds = ["annotations", *DETECTORS]
-    return [f"{R}/pretrained/{name}.{kind}.calibration.parquet" for kind in kinds]
-
-
-def packaged_settings(name):
-    """The settings of a packaged model and of its estimators, as JSON."""
-    model = PRETRAINED[name]
-    return json.dumps(
-        {
-            part: SETTINGS.models[part].model_dump(mode="json")
-            for part in (model, *estimators(model))
-        }
-    )
-
 
 if PRETRAINED:
 
