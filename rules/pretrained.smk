@@ -7,8 +7,8 @@ if PRETRAINED:
         input:
             model=lambda wildcards: MODEL.format(model=PRETRAINED[wildcards.packaged]),
             scenes=UNFILTERED_SCENES.format(split="train"),
-            geometry=lambda wildcards: geometry_files(
-                PRETRAINED[wildcards.packaged], "train"
+            geometry=lambda wildcards: list(
+                geometry_files(PRETRAINED[wildcards.packaged], "train").values()
             ),
         output:
             model=PACKAGED,
@@ -42,8 +42,8 @@ if PRETRAINED:
         input:
             model=PACKAGED,
             calibration=rules.package_model.output.calibration,
-            geometry=lambda wildcards: geometry_files(
-                PRETRAINED[wildcards.packaged], "val"
+            geometry=lambda wildcards: list(
+                geometry_files(PRETRAINED[wildcards.packaged], "val").values()
             ),
             scenes=SCENES.format(split="val"),
             train_scenes=SCENES.format(split="train"),
