@@ -4,7 +4,7 @@
 # podman and buildah take the same file. The folder results/ must be writable by user 1000, or name another: --user "$(id -u)".
 # COCO: add --volume /data/coco:/data --env CONTEXTUAL_ANOMALY_DATA=/data, and --configfile workflow/config/coco2017.yaml.
 # BASE may be any Debian with Python 3.11 to 3.13 and its venv: see docs/cluster.md.
-ARG BASE=docker.io/library/python:3.12-slim-bookworm
+ARG BASE=python:3.12-slim-bookworm
 FROM ${BASE}
 
 WORKDIR /contextual-anomaly

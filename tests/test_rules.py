@@ -81,7 +81,7 @@ def test_a_container_gets_files_that_are_there():
 
 
 def test_containers_have_the_python_of_the_environments():
-    images = [re.search(r"^F(?:ROM|rom:) python:(\S+)-slim", (ROOT / name).read_text(), re.M)[1]
+    images = [re.search(r"^(?:ARG BASE=|From: )python:(\S+?)-slim", (ROOT / name).read_text(), re.M)[1]
               for name in ("Dockerfile", "apptainer.def")]  # fmt: skip
     wanted = {yaml.safe_load(path.read_text())["dependencies"][0] for path in (ROOT / "envs").glob("*.yaml")}
     assert wanted == {f"python={version}" for version in images}
