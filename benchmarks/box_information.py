@@ -59,7 +59,7 @@ def gains(image: np.ndarray, column: np.ndarray, box: np.ndarray) -> dict[str, f
         [np.log(size), first + box[:, 2:] / 2, last[:, 1], np.log(size).sum(1), np.log(size[:, 0] / size[:, 1]),
          first[:, 0] < TOUCHES, last > 1 - TOUCHES]
     )  # fmt: skip
-    of_box = ((of_box - of_box.mean(0)) / of_box.std(0)).astype(np.float32)
+    of_box = ((of_box - of_box.mean(0)) / np.maximum(of_box.std(0), 1e-9)).astype(np.float32)
     added = np.column_stack([np.ones(len(column)), of_box[:, [5, 2, 3]]])  # number, size, centre
     total = np.zeros((image.max() + 1, CLASSES, 4), np.float32)
     np.add.at(total, (image, column), added)

@@ -1,6 +1,8 @@
 """Videos of the synthetic world: at every moment a scene as any other, anomalies at known times, files that open."""
 
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -184,4 +186,16 @@ def test_what_cannot_be_made_is_said(tmp_path):
         world_video(tmp_path / "v.gif", seconds=1)
     with pytest.raises(UserError, match="no frame at all"):
         world_video(tmp_path / "v.mp4", seconds=1, fps=0.5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_video_that_cannot_be_written_whole_is_an_error_and_not_left(tmp_path):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))"
+    program = "from contextual_anomaly.cli import main; main()"
+    arguments = ["world-video", "--place", "kitchen", "--seconds", "2", "--output", str(tmp_path / "kitchen.avi")]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{limited}; {program}", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "frames could be written" in done.stderr.splitlines()[-1]
     assert not list(tmp_path.iterdir())

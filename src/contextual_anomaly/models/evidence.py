@@ -51,7 +51,7 @@ def takes_objects(model: ContextModel) -> bool:
     return hasattr(model, "object_log_probabilities") or any(map(takes_objects, getattr(model, "estimators", ())))
 
 
-def stack_geometry(parts: Sequence[Geometry]) -> Geometry | None:
+def stack_geometry(parts: Sequence[Float[np.ndarray, "_ A G"] | SceneObjects]) -> Geometry | None:
     """Return the geometry of several parts of the scenes together; None of none."""
     if not parts:
         return None

@@ -74,7 +74,7 @@ def write_video(
     """Write a video as a file that players open; the name's ending chooses the codec.
 
     Raises:
-        UserError: the ending is none of `CODECS`, or this OpenCV cannot write the file.
+        UserError: the ending is none of `CODECS`, or the file cannot be written.
     """
     codec = CODECS.get(Path(path).suffix.lower())
     if codec is None:
@@ -87,6 +87,19 @@ def write_video(
         for image in track(render_frames(world, video, times, seed), "render video", len(times), "frames"):
             writer.write(image[..., ::-1])
         writer.release()
+        if (written := _frames_in(temporary)) < len(times):  # OpenCV does not say that it could not write
+            raise UserError(
+                f"{path}: only {written} of {len(times)} frames could be written. Is the disk full, or the size of a file limited?"
+            )
+
+
+def _frames_in(path: Path) -> int:
+    """Return how many frames can be read of a video."""
+    video, frames = cv2.VideoCapture(str(path)), 0
+    while video.grab():
+        frames += 1
+    video.release()
+    return frames
 
 
 def write_frames(world: World, video: Video, times: np.ndarray, seed: int, folder: str | Path) -> None:
@@ -95,7 +108,8 @@ def write_frames(world: World, video: Video, times: np.ndarray, seed: int, folde
         for number, image in enumerate(
             track(render_frames(world, video, times, seed), "render frames", len(times), "frames")
         ):
-            cv2.imwrite(str(temporary / PNG_NAME.format(number)), image[..., ::-1])
+            _, data = cv2.imencode(".png", image[..., ::-1])
+            (temporary / PNG_NAME.format(number)).write_bytes(data.tobytes())  # imwrite would not say what went wrong
 
 
 def write_detections(world: World, video: Video, times: np.ndarray, seed: int, path: str | Path) -> int:
