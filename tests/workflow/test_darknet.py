@@ -10,6 +10,7 @@ import pytest
 from contextual_anomaly.report.chapters.rescoring import image_problems
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.html_tables import html_table
+from contextual_anomaly.runtime.atomic import MANIFEST
 from tests.detection.darknet_forward import outputs, write
 from tests.workflow.conftest import copy_project
 
@@ -36,6 +37,7 @@ def test_converted_once_and_a_broken_picture_left_out(finished, fresh, tmp_path)
     shutil.copytree(world / "val2017", copy / "val2017")
     broken, *whole = sorted((copy / "val2017").glob("*.jpg"))
     broken.write_bytes(broken.read_bytes()[:500])
+    (copy / "val2017" / MANIFEST).unlink()  # a person's own folder has none
     classes = len(json.loads((copy / "annotations/instances_val2017.json").read_text())["categories"])
     made = _network(tmp_path / "network", classes)
     detector = {"name": "tiny", "family": "darknet", "weights": str(made.weights), "cfg": str(made.cfg)}
