@@ -12,7 +12,7 @@ Weights = dict[str, tuple[np.ndarray, np.ndarray]]
 """Of each layer: kernel [side, side, in, out] and bias [out], float32."""
 
 TRAINED = Path(__file__).with_name("trained.safetensors")
-"""Weights from `contextual-anomaly world-detector --train-steps 9000`, in half precision."""
+"""Weights from `contextual-anomaly world-detector --steps 9000`, in half precision."""
 
 
 def fold(trained: dict) -> Weights:
