@@ -20,6 +20,7 @@ from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.store import read_model
 from contextual_anomaly.runtime.atomic import read_text
+from contextual_anomaly.runtime.input_problems import InputProblem, one_problem
 from contextual_anomaly.runtime.lines import LONGEST_LINE
 from contextual_anomaly.runtime.safe_text import shortened
 from contextual_anomaly.stats.log_odds import expit
@@ -51,21 +52,6 @@ class ClassPrediction:
 
 
 @dataclass(frozen=True)
-class LineProblem:
-    """What is wrong with a line of a stream.
-
-    Attributes:
-        kind: a short name that does not change: bad_line, unknown_class, out_of_range.
-        message: what is wrong, in words.
-        classes: the classes that are meant, where some are.
-    """
-
-    kind: str
-    message: str
-    classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Prediction:
     """A prediction for one scene.
 
@@ -81,7 +67,7 @@ class Prediction:
     missing: list[ClassPrediction]
     note: str | None = None
     line: int | None = None
-    error: LineProblem | None = None
+    error: InputProblem | None = None
 
     def as_json(self) -> str:
         """Return the prediction as one line of JSON."""
@@ -261,20 +247,20 @@ class Predictor:
                     raise UserError(f"a line of at most {LONGEST_LINE:,} bytes was expected.")
                 objects = read_objects(line.decode())
             except (UserError, UnicodeDecodeError) as error:
-                yield Prediction([], [], None, number, LineProblem("bad_line", f"line {number}: {error}"))
+                yield Prediction([], [], None, number, InputProblem("bad_line", f"line {number}: {error}"))
                 continue
             usable: dict[str, float] = {}
-            problems: list[LineProblem] = []
+            problems: list[InputProblem] = []
             for name, probability in self._known(objects)[0].items():
                 try:
                     self._presence({name: probability})
                     usable[name] = probability
                 except UserError as error:
                     kind = "out_of_range" if name in self.model.classes else "unknown_class"
-                    problems.append(LineProblem(kind, str(error), (name,)))
+                    problems.append(InputProblem(kind, str(error), (name,)))
             people = {name: 1.0 for name in objects if name in LEFT_OUT and name not in self.model.classes}
             prediction = self.predict({**usable, **people}, missing, explain)
-            yield replace(prediction, line=number, error=_one_problem(problems))
+            yield replace(prediction, line=number, error=one_problem(problems))
 
     def _known(self, objects: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
         """Return the objects by the names that the model has for them, without those that it leaves out; and remarks."""
@@ -362,14 +348,6 @@ def _listing_model(results: Path) -> str:
         raise UserError(
             f"{path}: not the settings of a run, or damaged. Delete it and run again, or give --model."
         ) from error
-
-
-def _one_problem(problems: Sequence[LineProblem]) -> LineProblem | None:
-    """Return several problems as one."""
-    if len(problems) < 2:
-        return problems[0] if problems else None
-    classes = tuple(name for problem in problems for name in problem.classes)
-    return LineProblem(problems[0].kind, " ".join(problem.message for problem in problems), classes)
 
 
 def read_objects(given: list[str] | str) -> dict[str, float]:

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from contextual_anomaly.checking.results import Attribution, CheckedObject, CheckProblem, CheckResult, MissingClass
+from contextual_anomaly.checking.results import Attribution, CheckedObject, CheckResult, MissingClass
+from contextual_anomaly.runtime.input_problems import InputProblem
 
 SIZE = (200, 100)  # width and height of the images
 
@@ -51,5 +52,5 @@ def results(photo) -> list[CheckResult]:
         model="coco",
         calibration="annotations",
     )
-    third = CheckResult("-", line=3, error=CheckProblem("bad_line", "line 3 is <no> JSON"))
+    third = CheckResult("-", line=3, error=InputProblem("bad_line", "line 3 is <no> JSON"))
     return [first, second, third]

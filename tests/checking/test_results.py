@@ -9,11 +9,11 @@ import pytest
 from contextual_anomaly.checking.results import (
     Attribution,
     CheckedObject,
-    CheckProblem,
     CheckResult,
     FalseAlarms,
     MissingClass,
 )
+from contextual_anomaly.runtime.input_problems import InputProblem
 
 REASONS = (
     Attribution("(base)", -3.5),
@@ -41,7 +41,7 @@ def result() -> CheckResult:
         model="coco",
         calibration="detections",
         false_alarms=FalseAlarms(0.02, 0.002),
-        error=CheckProblem("unknown_class", "'frok' is no class", ("frok",)),
+        error=InputProblem("unknown_class", "'frok' is no class", ("frok",)),
     )
 
 

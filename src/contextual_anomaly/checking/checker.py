@@ -18,7 +18,6 @@ from contextual_anomaly.checking.results import (
     NOTHING_TO_COMPARE,
     Attribution,
     CheckedObject,
-    CheckProblem,
     CheckResult,
     FalseAlarms,
     MissingClass,
@@ -30,6 +29,7 @@ from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.evidence import input_classes, scene_evidence
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.score_curve import AS_IT_IS, PRESENT
+from contextual_anomaly.runtime.input_problems import InputProblem, one_problem
 from contextual_anomaly.stats.log_odds import expit
 
 ABSENT = 5
@@ -215,7 +215,7 @@ class Checker:
             "detector": detector.name if detector else None,
             "calibration": None if calibration is None else "detections" if behind else "annotations",
             "false_alarms": self.false_alarms,
-            "error": _one_problem(problems),
+            "error": one_problem(problems),
             **about,
         }
         given = zip(names, objects.scores, objects.boxes, objects.ids, strict=True)
@@ -294,14 +294,14 @@ class Checker:
         taken = dict.fromkeys((name, as_name) for name, as_name in zip(names, mapped, strict=True) if name != as_name)
         return mapped, [f"{name} is taken as {as_name}" for name, as_name in taken]
 
-    def _unknown(self, names: tuple[str, ...]) -> CheckProblem:
+    def _unknown(self, names: tuple[str, ...]) -> InputProblem:
         """Return the problem of classes that the model does not know."""
         said = []
         for name in names:
             close = get_close_matches(name, self.model.classes, 3, 0.5)
             said.append(f"{name!r} (did you mean {' or '.join(close)}?)" if close else repr(name))
         verb = "is no class" if len(names) == 1 else "are no classes"
-        return CheckProblem("unknown_class", f"{', '.join(said)} {verb} of model {self.model.name!r}.", names)
+        return InputProblem("unknown_class", f"{', '.join(said)} {verb} of model {self.model.name!r}.", names)
 
     def _attributions(
         self, presence: np.ndarray, geometry: Geometry | None, targets: np.ndarray
@@ -358,14 +358,6 @@ def _too_few(judged: int, fewest: int, ignored: bool) -> str:
         what += " that are judged" if judged != 1 else " that is judged"
     enough = "" if fewest == FEWEST_CLASSES else f", and the calibration holds from {fewest} on"
     return f"{NOTHING_TO_COMPARE}: {what}{enough}"
-
-
-def _one_problem(problems: Sequence[CheckProblem]) -> CheckProblem | None:
-    """Return several problems as one."""
-    if len(problems) < 2:
-        return problems[0] if problems else None
-    classes = tuple(dict.fromkeys(name for problem in problems for name in problem.classes))
-    return CheckProblem(problems[0].kind, " ".join(problem.message for problem in problems), classes)
 
 
 def _as_image(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contextual_anomaly.checking.results import CheckProblem
+from contextual_anomaly.runtime.input_problems import InputProblem
 
 Box = tuple[float, float, float, float]
 """x, y, width and height in pixels."""
@@ -44,7 +44,7 @@ class ImageObjects:
     size: tuple[int, int] | None = None
     image_id: int | str | None = None
     file_name: str | None = None
-    problems: tuple[CheckProblem, ...] = ()
+    problems: tuple[InputProblem, ...] = ()
 
     @classmethod
     def of(
@@ -86,24 +86,24 @@ class ImageObjects:
         return any(score is not None for score in self.scores)
 
 
-def wrong_score(name: str, score: Any) -> CheckProblem | None:
+def wrong_score(name: str, score: Any) -> InputProblem | None:
     """Return what is wrong with a score, if anything is."""
     if score is None:
         return None
     number = as_number(score)
     if number is not None and 0 <= number <= 1:
         return None
-    return CheckProblem("out_of_range", f"{name!r}: a score from 0 to 1 was expected, found {score!r}.", (name,))
+    return InputProblem("out_of_range", f"{name!r}: a score from 0 to 1 was expected, found {score!r}.", (name,))
 
 
-def wrong_box(name: str, box: Any) -> CheckProblem | None:
+def wrong_box(name: str, box: Any) -> InputProblem | None:
     """Return what is wrong with a box, if anything is."""
     if box is None:
         return None
     numbers = [as_number(side) for side in box] if isinstance(box, Iterable) and not isinstance(box, str) else []
     if len(numbers) == 4 and None not in numbers and min(numbers[2:]) >= 0:  # pyright: ignore[reportArgumentType]
         return None
-    return CheckProblem(
+    return InputProblem(
         "out_of_range", f"{name!r}: a box of x, y, width and height was expected, found {box!r}.", (name,)
     )
 
@@ -148,7 +148,7 @@ def objects_of_text(text: str) -> ImageObjects:
         try:
             score = float(value) if equals else None
         except ValueError:
-            problems.append(CheckProblem("bad_line", f"{entry!r}: CLASS=PROBABILITY was expected, as cup=0.7."))
+            problems.append(InputProblem("bad_line", f"{entry!r}: CLASS=PROBABILITY was expected, as cup=0.7."))
             continue
         names.append(name.strip() if equals else entry)
         scores.append(score)
@@ -199,7 +199,7 @@ def _of_list(entries: Sequence[Any]) -> ImageObjects:
         fields = _fields(entry)
         name = next((fields[key] for key in NAME if isinstance(fields.get(key), str)), None)
         if name is None:
-            problems.append(CheckProblem("bad_line", f"object {number}: no class name is in {_shown(entry)}."))
+            problems.append(InputProblem("bad_line", f"object {number}: no class name is in {_shown(entry)}."))
             continue
         names.append(name)
         scores.append(next((fields[key] for key in SCORE if fields.get(key) is not None), None))

@@ -38,6 +38,8 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
+from contextual_anomaly.runtime.input_problems import InputProblem
+
 SCHEMA = "contextual-anomaly.check/1"
 BASE, REST = "(base)", "(rest)"
 """Attributions that belong to no class: before any other class counts, and what remains."""
@@ -97,10 +99,6 @@ class CheckedObject:
         return _in_words(self.attributions)
 
 
-UnexpectedObject = CheckedObject
-"""A `CheckedObject` that is flagged."""
-
-
 @dataclass(frozen=True)
 class MissingClass:
     """A class that is not in an image.
@@ -123,21 +121,6 @@ class MissingClass:
     def explanation(self) -> str:
         """The classes that speak most for it and against it: "fork +1.9, knife +1.2"."""
         return _in_words(self.attributions)
-
-
-@dataclass(frozen=True)
-class CheckProblem:
-    """What could not be read, or was no part of the answer.
-
-    Attributes:
-        kind: a short name that does not change: unreadable, bad_line, unknown_class, out_of_range.
-        message: what is wrong and what to do, in words.
-        classes: the classes that are meant, where some are.
-    """
-
-    kind: str
-    message: str
-    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,7 +176,7 @@ class CheckResult:
     calibration: str | None = None
     false_alarms: FalseAlarms = field(default_factory=FalseAlarms)
     note: str | None = None
-    error: CheckProblem | None = None
+    error: InputProblem | None = None
 
     @property
     def unexpected(self) -> list[CheckedObject]:
@@ -261,7 +244,7 @@ class CheckResult:
             absent=tuple(MissingClass(**_restored(found)) for found in values["absent"]),
             ignored=tuple(values["ignored"]),
             false_alarms=FalseAlarms(**values["false_alarms"]),
-            error=None if error is None else CheckProblem(**{**error, "classes": tuple(error["classes"])}),
+            error=None if error is None else InputProblem(**{**error, "classes": tuple(error["classes"])}),
             **{name: values[name] for name in _PLAIN},
         )
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from contextual_anomaly.checking.checker import Checker
 from contextual_anomaly.checking.objects import BadObjects
-from contextual_anomaly.checking.results import CheckProblem, CheckResult
+from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.checking.scene_files import DetectionsByImage, read_scene_file
 from contextual_anomaly.checking.sources import STANDARD_INPUT, Kind, Source
 from contextual_anomaly.checking.stream import check_stream
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.input_problems import InputProblem
 
 IMAGES_AT_ONCE = 4
 """Images of a list up to which one network is enough: a second one takes as long to load as some of them to detect."""
@@ -167,5 +168,5 @@ def failed(checker: Checker, source: str, problem: str) -> CheckResult:
         file_name=Path(source).name,
         model=checker.model.name,
         false_alarms=checker.false_alarms,
-        error=CheckProblem("unreadable", problem if problem.endswith(".") else f"{problem}."),
+        error=InputProblem("unreadable", problem if problem.endswith(".") else f"{problem}."),
     )

@@ -6,16 +6,16 @@ the rest is answered.
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.paths import IMAGE_SUFFIXES
 
 STANDARD_INPUT = "-"
 BEGINNING = 4096  # bytes by which a file is recognised
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".ts")
 ANNOTATION_SUFFIXES = (".xml", ".json", ".jsonl", ".csv", ".yaml", ".yml", ".names", ".gz")
 IMAGE_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP")
@@ -160,11 +160,6 @@ def count(sources: Sequence[Source]) -> int | None:
     """Return the number of answers that sources give; None where it is not known beforehand."""
     known = all(source.kind in (Kind.image, Kind.unreadable) for source in sources)
     return len(sources) if known else None
-
-
-def image_paths(sources: Iterable[Source]) -> Iterator[Path]:
-    """Yield the paths of the images among sources."""
-    return (Path(source.path) for source in sources if source.kind is Kind.image)
 
 
 def require_sources(sources: Sequence[Source]) -> None:

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from contextual_anomaly.checking.checker import Checker
 from contextual_anomaly.checking.objects import BadObjects, ImageObjects, objects_of_json, objects_of_text
-from contextual_anomaly.checking.results import CheckProblem, CheckResult
+from contextual_anomaly.checking.results import CheckResult
+from contextual_anomaly.runtime.input_problems import InputProblem
 from contextual_anomaly.runtime.lines import LONGEST_LINE, lines_of
 
 logger = logging.getLogger(__name__)
@@ -59,5 +60,5 @@ def _failed(checker: Checker, source: str, number: int, kind: str, message: str)
         line=number,
         model=checker.model.name,
         false_alarms=checker.false_alarms,
-        error=CheckProblem(kind, f"line {number}: {message}"),
+        error=InputProblem(kind, f"line {number}: {message}"),
     )

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,12 +22,13 @@ from contextual_anomaly.detection.network import Network
 from contextual_anomaly.detection.onnx_header import has_names
 from contextual_anomaly.detection.sessions import ON_PROCESSOR, available
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.atomic import digest
 from contextual_anomaly.runtime.choices import Backend, DetectorFamily, Resize
+from contextual_anomaly.runtime.paths import IMAGE_SUFFIXES
 from contextual_anomaly.runtime.progress import track
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif")
 MANY_WRONG = 0.5  # of the boxes of all images
 
 
@@ -65,7 +65,7 @@ def images_of(folder: Path) -> pd.DataFrame:
     """List the images of a folder that nobody has annotated, in the order of their names.
 
     Args:
-        folder: Its files with the endings of `SUFFIXES` are taken, not those of folders in it.
+        folder: Its files with the endings of `IMAGE_SUFFIXES` are taken, not those of folders in it.
 
     Returns:
         Columns image_id (from 1 on), file_name, width and height (0: not known before the image is read).
@@ -75,9 +75,11 @@ def images_of(folder: Path) -> pd.DataFrame:
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: a folder of images was expected, there is none.")
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not names:
-        raise UserError(f"{folder}: no image is there; files with the endings {', '.join(SUFFIXES)} were expected.")
+        raise UserError(
+            f"{folder}: no image is there; files with the endings {', '.join(IMAGE_SUFFIXES)} were expected."
+        )
     return pd.DataFrame({"image_id": np.arange(1, len(names) + 1), "file_name": names, "width": 0, "height": 0})
 
 
@@ -254,11 +256,9 @@ class Detector:
     def _metadata(self) -> dict[str, str]:
         """Return what the tables record of the detector."""
         first = self.networks[0]
-        with first.path.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
         return {
             "weights": first.path.name,
-            "weights_sha256": digest,
+            "weights_sha256": digest(first.path),
             "family": first.family_name,
             "resize": str(Resize.stretch if first.stretched else Resize.letterbox),
             "backend": str(first.backend),

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from shutil import disk_usage
 
@@ -19,6 +18,7 @@ from urllib3.util import Retry
 from contextual_anomaly import __version__
 from contextual_anomaly.download.hosts import NotAllowed
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.atomic import digest
 
 logger = logging.getLogger(__name__)
 
@@ -339,8 +339,7 @@ def _mismatch(path: Path, file: RemoteFile) -> str:
     if file.size is not None and size != file.size:
         return f"has {size:,} bytes, {file.size:,} were expected"
     if file.sha256:
-        with path.open("rb") as content:
-            found = file_digest(content, "sha256").hexdigest()
+        found = digest(path)
         if found != file.sha256:
             return f"has the SHA-256 checksum {found}, {file.sha256} was expected"
     return ""

@@ -1,7 +1,6 @@
 """The card of a packaged model, put together from what the stages have measured."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.data import TrainingData
+from contextual_anomaly.runtime.atomic import digest
 from contextual_anomaly.scenes import Scenes
 
 FIGURES = (
@@ -61,8 +61,7 @@ def make_card(
         data_licence: source and licence of the data.
         evaluated_on: name of the images of the figures.
     """
-    with path.open("rb") as file:
-        checksum = file_digest(file, "sha256").hexdigest()
+    checksum = digest(path)
     held_out = TrainingData(train).held_out
     figures = [_figure(summary, *named) for named in FIGURES]
     before = [_figure(full_precision, *named) for named in FIGURES]

@@ -6,14 +6,13 @@ A card is JSON beside the model, so that programs read it as well as people.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.store import read_model
 from contextual_anomaly.pretrained import calibrated
-from contextual_anomaly.runtime.atomic import require_file
+from contextual_anomaly.runtime.atomic import digest, require_file
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Packaged:
     @property
     def is_whole(self) -> bool:
         """Whether the file is the one that the card is about."""
-        return self.card.get("sha256") == sha256(self.path)
+        return self.card.get("sha256") == digest(self.path)
 
 
 def read_packaged(path: Path) -> Packaged:
@@ -115,9 +114,3 @@ def _interval(figure: dict[str, Any]) -> str:
 def _change(card: dict[str, Any]) -> str:
     change = card["precision"]["largest_change"]
     return f"against full precision no figure changes by more than {change:.1g}"
-
-
-def sha256(path: Path) -> str:
-    """Return the checksum of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

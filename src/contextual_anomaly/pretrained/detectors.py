@@ -7,13 +7,12 @@ import logging
 import shutil
 import time
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO
 
 from contextual_anomaly import __version__
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.atomic import atomic_write, require_file
+from contextual_anomaly.runtime.atomic import atomic_write, digest, require_file
 from contextual_anomaly.runtime.cache import cache_folder
 from contextual_anomaly.runtime.choices import DetectorFamily
 from contextual_anomaly.runtime.locks import only_one
@@ -114,8 +113,8 @@ def identify(weights: str | Path) -> str | None:
     Raises:
         UserError: there is no such file.
     """
-    digest = _sha256(require_file(weights, "the weights of a detector (ONNX)"))
-    return next((d.name for d in DETECTORS.values() if digest in (d.sha256, *d.other_exports)), None)
+    checksum = digest(require_file(weights, "the weights of a detector (ONNX)"))
+    return next((d.name for d in DETECTORS.values() if checksum in (d.sha256, *d.other_exports)), None)
 
 
 def cache_path(name: str) -> Path:
@@ -159,7 +158,7 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
     if cache_folder() is None:
         return None
     path = cache_path(name)
-    there = path.is_file() and path.stat().st_size == detector.size and _sha256(path) == detector.sha256
+    there = path.is_file() and path.stat().st_size == detector.size and digest(path) == detector.sha256
     return path if there else None
 
 
@@ -242,7 +241,7 @@ def _store(answer: BinaryIO, detector: NamedDetector, path: Path) -> None:
         if done != detector.size:
             sent = "more" if done > detector.size else f"{done:,}"
             raise UserError(f"{detector.address}: {detector.size:,} bytes were expected, it sent {sent}.")
-        if (found := _sha256(temporary)) != detector.sha256:
+        if (found := digest(temporary)) != detector.sha256:
             raise UserError(
                 f"{detector.address}: the file has the SHA-256 checksum {found}, which is not the right one."
             )
@@ -262,9 +261,3 @@ def how_to_fetch(name: str) -> str:
         f"Without network: fetch {detector.address} ({detector.size:,} bytes, SHA-256 {detector.sha256}) on another "
         f"machine and put it at {cache_path(name)}, or give the file in place of the detector's name."
     )
-
-
-def _sha256(path: Path) -> str:
-    """Return the checksum of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -127,10 +127,6 @@ class SceneOracle:
         result[image, column] = (weight * share.T[column]).sum(1) / weight.sum(1)
         return result
 
-    def type_probability(self) -> np.ndarray:
-        """Return P(scene type | all objects and their boxes), [N, K]."""
-        return np.exp(self.joint - logsumexp(self.joint, axis=1, keepdims=True))
-
 
 def box_log_density(world: World, box: np.ndarray) -> np.ndarray:
     """Return the log density [M, P, C] of boxes [M, 4] for each place and class.

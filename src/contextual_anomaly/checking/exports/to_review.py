@@ -1,5 +1,6 @@
 """Answers as reviewers are shown them."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -61,7 +62,7 @@ def to_review(result: CheckResult, reviewed: Reviewed | None = None) -> Reviewed
     )
 
 
-class Document:
+class Document(ABC):
     """Base of the formats that are written when all answers are there.
 
     Attributes:
@@ -88,10 +89,10 @@ class Document:
             self.images.sort(key=lambda image: -image.strength)
         return self.finish(f"contextual-anomaly, {', '.join(filter(None, self.models))}".removesuffix(", "))
 
+    @abstractmethod
     def finish(self, made_by: str) -> dict[str, str]:
         """Write the document, and return further files.
 
         Args:
             made_by: this package and the models that answered.
         """
-        raise NotImplementedError
