@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Array, Float, Float32, Integer
 
 from contextual_anomaly.models.inputs import SparseInputs, TrainingInputs
-from contextual_anomaly.models.training.schedule import run_interleaved
+from contextual_anomaly.models.training.schedule import train_seeds
 
 TYPICAL_RATE = 0.15  # share of the classes whose features are replaced by typical ones while training
 
@@ -76,16 +76,8 @@ def train_masked(
         scenes of the negative log-likelihood of all C classes, each given the others).
     """
     program = _Program(inputs, config)
-    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     data = device_arrays(inputs.train), device_arrays(inputs.held_out)
-    states = [start(jax.random.key(seed), data) for seed in config.seeds]
-    states, losses = run_interleaved(epoch, states, data, program.epochs, threads, title)
-    rows = [
-        (seed, number, *map(float, loss))
-        for seed, of_seed in zip(config.seeds, losses, strict=True)
-        for number, loss in enumerate(of_seed, start=1)
-    ]
-    history = pd.DataFrame(rows, columns=["seed", "epoch", "loss", "val_loss"])
+    states, history = train_seeds(program, config.seeds, data, ("loss", "val_loss"), threads, title)
     params = [jax.device_get(params["params"]) for params, *_ in states]
     shape = len(inputs.encoding.classes), inputs.encoding.width, config.units
     return {

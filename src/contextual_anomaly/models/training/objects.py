@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Float32
 
 from contextual_anomaly.models.training.object_net import ObjectNet
 from contextual_anomaly.models.training.packing import PackedScenes
-from contextual_anomaly.models.training.schedule import run_interleaved
+from contextual_anomaly.models.training.schedule import train_seeds
 
 HIDING_SHARE = 0.25
 """Share of the images in whose labels some are hidden from the others, each with a probability of up to `HIDING_RATE`."""
@@ -77,16 +77,9 @@ def train_objects(
         val_object_loss (mean over objects), val_class_loss (mean over scenes).
     """
     program = _Program(inputs, config)
-    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
     data = _device_arrays(inputs.train), _device_arrays(inputs.held_out)
-    states = [start(jax.random.key(seed), data) for seed in config.seeds]
-    states, losses = run_interleaved(epoch, states, data, program.epochs, threads, title)
-    rows = [
-        (seed, number, *map(float, loss))
-        for seed, of_seed in zip(config.seeds, losses, strict=True)
-        for number, loss in enumerate(of_seed, start=1)
-    ]
-    history = pd.DataFrame(rows, columns=["seed", "epoch", "loss", "val_loss", "val_object_loss", "val_class_loss"])
+    losses = ("loss", "val_loss", "val_object_loss", "val_class_loss")
+    states, history = train_seeds(program, config.seeds, data, losses, threads, title)
     found = [flat_params(jax.device_get(state[0])) for state in states]
     return {name: np.stack([params[name] for params in found]) for name in found[0]}, history
 

@@ -4,14 +4,57 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+import pandas as pd
 
 from contextual_anomaly.runtime.progress import track
 
 logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Program(Protocol):
+    """The training of one seed, an epoch in a call; both methods are compiled."""
+
+    epochs: int
+
+    def start(self, key: jax.Array, data: Any) -> Any:
+        """Return the state before the first epoch."""
+        ...
+
+    def epoch(self, carry: Any, data: Any) -> tuple[Any, jax.Array]:
+        """Return the state after one more epoch, and its losses."""
+        ...
+
+
+def train_seeds(
+    program: Program, seeds: list[int], data: Any, losses: tuple[str, ...], threads: int, title: str
+) -> tuple[list[Any], pd.DataFrame]:
+    """Train one network for each seed, side by side.
+
+    Args:
+        program: what is trained.
+        seeds: of the first weights and of the order of images.
+        data: arrays that the program reads, see `run_interleaved`.
+        losses: names of the losses of an epoch.
+        threads: processor cores to use.
+        title: what the progress display says.
+
+    Returns:
+        The last states, and the history: seed, epoch, and the losses.
+    """
+    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
+    states = [start(jax.random.key(seed), data) for seed in seeds]
+    states, kept = run_interleaved(epoch, states, data, program.epochs, threads, title)
+    rows = [
+        (seed, number, *map(float, of_epoch))
+        for seed, of_seed in zip(seeds, kept, strict=True)
+        for number, of_epoch in enumerate(of_seed, start=1)
+    ]
+    return states, pd.DataFrame(rows, columns=["seed", "epoch", *losses])
 
 
 def run_interleaved(
