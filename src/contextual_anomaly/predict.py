@@ -14,18 +14,16 @@ from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.coco.classes import LEFT_OUT, plain_name, spellings
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import posterior
-from contextual_anomaly.models.base import ContextModel, variant_index
+from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration, read_calibration
 from contextual_anomaly.models.explanation import explain
-from contextual_anomaly.models.registry import load_model
-from contextual_anomaly.models.store import read_model
-from contextual_anomaly.runtime.atomic import read_text
+from contextual_anomaly.models.registry import load_variant
+from contextual_anomaly.pretrained.runs import USUAL_MODEL, listing_model
 from contextual_anomaly.runtime.input_problems import InputProblem, one_problem
 from contextual_anomaly.runtime.lines import LONGEST_LINE
 from contextual_anomaly.runtime.safe_text import shortened
 from contextual_anomaly.stats.log_odds import expit
 
-DEFAULT_MODEL = "ensemble"
 FEWEST_CLASSES = 2
 """Of scenes of fewer classes there is nothing to compare: each class is judged by the others."""
 LONGEST_SHOWN = 200  # characters of a line in a message
@@ -117,11 +115,9 @@ class Predictor:
         Raises:
             UserError: a file is missing or not what is expected.
         """
-        loaded = load_model(model)
-        if bottleneck is None:
-            bottleneck = json.loads(read_model(model)[0].get("family_settings", "{}")).get("chosen_bottleneck")
+        loaded, variant = load_variant(model, bottleneck)
         known = read_calibration(calibration, loaded) if calibration else None
-        return cls(loaded, variant_index(loaded, bottleneck), known, clean_share)
+        return cls(loaded, variant, known, clean_share)
 
     @classmethod
     def choose(
@@ -167,7 +163,7 @@ class Predictor:
             raise UserError(
                 f"{results}: there are no models, so this is not the folder of a run. Give --run or --model."
             )
-        name = model or _listing_model(Path(results))
+        name = model or listing_model(Path(results)) or USUAL_MODEL
         if name not in available:
             raise UserError(f"{results}: there is no model {name!r}, only {', '.join(available)}.")
         calibration = folder / f"{name}.calibration.parquet"
@@ -327,27 +323,6 @@ class Predictor:
             )
             for i, c in enumerate(targets)
         ]
-
-
-def _listing_model(results: Path) -> str:
-    """Return the first model that lists anomalies by the configuration of a run; `DEFAULT_MODEL` while it is not there."""
-    path = results / "configuration.yaml"
-    if not path.is_file():
-        return DEFAULT_MODEL
-    try:
-        import yaml
-    except ImportError as error:
-        raise UserError(
-            f"{path}: reading it needs the package pyyaml; name the model instead, as --model ensemble."
-        ) from error
-
-    try:
-        text = read_text(path, "the settings of the run")
-        return str(yaml.safe_load(text)["anomalies"]["models"][0])
-    except (yaml.YAMLError, ValueError, LookupError, TypeError) as error:
-        raise UserError(
-            f"{path}: not the settings of a run, or damaged. Delete it and run again, or give --model."
-        ) from error
 
 
 def read_objects(given: list[str] | str) -> dict[str, float]:

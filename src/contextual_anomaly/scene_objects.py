@@ -64,9 +64,7 @@ class SceneObjects:
             rows: a slice, a boolean mask or an index array; a scene may be taken several times.
         """
         chosen = np.arange(len(self))[rows]
-        lengths = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        objects = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        offsets, objects = rows_of_scenes(self.offsets, chosen)
         return SceneObjects(
             offsets,
             self.column[objects],
@@ -132,6 +130,23 @@ class SceneObjects:
         features[(count > 0) & (boxed == 0), 1:] = np.nan
         features[count == 0] = 0
         return np.column_stack([certain, features]).astype(np.float32).reshape(*shape, 1 + len(FEATURES))
+
+
+def rows_of_scenes(
+    offsets: Int[np.ndarray, " N_and_1"], scenes: Shaped[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " n_and_1"], Int[np.ndarray, " k"]]:
+    """Return where the rows of some scenes are, if those of a scene lie side by side.
+
+    Args:
+        offsets: [N + 1] where the rows of each scene begin.
+        scenes: n indices of scenes.
+
+    Returns:
+        Where the rows of each chosen scene begin once they are taken out, and which rows they are.
+    """
+    lengths = np.diff(offsets)[scenes]
+    taken = np.concatenate([[0], np.cumsum(lengths)])
+    return taken, np.arange(taken[-1]) + np.repeat(offsets[scenes] - taken[:-1], lengths)
 
 
 def stack_scenes(parts: Sequence[SceneObjects]) -> SceneObjects:

@@ -1,19 +1,16 @@
 """Which files a context model is made of: shipped with the package, of a run of the workflow, or given by a person."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from contextual_anomaly import pretrained
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import ContextModel, variant_index
+from contextual_anomaly.models.base import ContextModel
 from contextual_anomaly.models.calibration import Calibration, read_calibration
-from contextual_anomaly.models.registry import load_model
-from contextual_anomaly.models.store import read_model
+from contextual_anomaly.models.registry import load_variant
+from contextual_anomaly.pretrained.runs import USUAL_MODEL, listing_model
 
 SUFFIX = ".safetensors"
-USUAL = "ensemble"
-"""The model of a run that does not say which of its models lists anomalies."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,7 @@ def model_files(
         UserError: there is no such model, or a file is not what is expected.
     """
     path = model_file(model, run)
-    loaded = load_model(path)
-    settings = json.loads(read_model(path)[0].get("family_settings", "{}"))
-    variant = variant_index(loaded, settings.get("chosen_bottleneck"))
+    loaded, variant = load_variant(path)
     if calibration is not None:
         own = read_calibration(calibration, loaded)
         return ModelFiles(loaded, variant, None if own.detector else own, own if own.detector else None)
@@ -77,17 +72,7 @@ def model_file(model: str | Path | None, run: str | Path | None) -> Path:
     available = sorted(path.stem for path in folder.glob(f"*{SUFFIX}"))
     if not available:
         raise UserError(f"{run}: there are no models, so this is not the folder of a run.")
-    name = name or _listing_model(Path(run), available)
+    name = name or listing_model(Path(run)) or (available[0] if len(available) == 1 else USUAL_MODEL)
     if name not in available:
         raise UserError(f"{run}: there is no model {name!r}, only {', '.join(available)}.")
     return folder / f"{name}{SUFFIX}"
-
-
-def _listing_model(run: Path, available: list[str]) -> str:
-    """Return the model that lists anomalies by the configuration of a run; the usual one while that is not there."""
-    path = run / "configuration.yaml"
-    if path.is_file():
-        import yaml  # not above: models that ship with the package go without
-
-        return yaml.safe_load(path.read_text(encoding="utf-8"))["anomalies"]["models"][0]
-    return available[0] if len(available) == 1 else USUAL

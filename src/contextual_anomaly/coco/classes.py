@@ -46,6 +46,10 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold())
 
 
+OTHER_WORD = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
+"""The plain name of the other word of `SPELLINGS`, by plain name."""
+
+
 def spellings(classes: Iterable[str]) -> dict[str, str]:
     """Return the class that each plain name means, also by the other words of `SPELLINGS`.
 
@@ -53,5 +57,4 @@ def spellings(classes: Iterable[str]) -> dict[str, str]:
         classes: the classes that are known.
     """
     known = {plain_name(name): name for name in sorted(classes)}
-    others = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
-    return {**{one: known[other] for one, other in others.items() if other in known}, **known}
+    return {**{one: known[other] for one, other in OTHER_WORD.items() if other in known}, **known}

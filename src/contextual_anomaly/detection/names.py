@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contextual_anomaly.coco.classes import SPELLINGS, plain_name
+from contextual_anomaly.coco.classes import OTHER_WORD, plain_name
 from contextual_anomaly.detection.text_files import read_text
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
@@ -73,13 +73,12 @@ def match_names(names: list[str], names_of: str, outputs: int, classes: list[str
     by_plain: dict[str, list[str]] = {}
     for name in classes:
         by_plain.setdefault(plain_name(name), []).append(name)
-    other = {plain_name(a): plain_name(b) for pair in SPELLINGS for a, b in (pair, pair[::-1])}
 
     def match(name: str) -> str | None:
         if name in classes:
             return name
         plain = plain_name(name)
-        same = by_plain.get(plain) or by_plain.get(other.get(plain, ""), [])
+        same = by_plain.get(plain) or by_plain.get(OTHER_WORD.get(plain, ""), [])
         return same[0] if len(same) == 1 else None
 
     matched = [match(name) for name in names]

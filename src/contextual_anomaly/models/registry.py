@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import store
-from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import Fitted, TrainingData
 from contextual_anomaly.models.settings import Section
 from contextual_anomaly.models.store import read_model, write_model
@@ -142,7 +142,31 @@ def load_model(path: str | Path) -> ContextModel:
     Raises:
         UserError: the file is missing, damaged, of an unknown family, or of another version.
     """
+    return _of_file(path, *read_model(path))
+
+
+def load_variant(path: str | Path, bottleneck: int | None = None) -> tuple[ContextModel, int]:
+    """Load a context model, and choose which of its variants answers.
+
+    Args:
+        path: a `.safetensors` file that `fit` wrote.
+        bottleneck: of the variant, for a sweep; by default the one that was chosen when it was fitted.
+
+    Returns:
+        The model, and the index of the variant.
+
+    Raises:
+        UserError: as `load_model`, or there is no such variant.
+    """
     metadata, tensors = read_model(path)
+    model = _of_file(path, metadata, tensors)
+    if bottleneck is None:
+        bottleneck = json.loads(metadata.get("family_settings", "{}")).get("chosen_bottleneck")
+    return model, variant_index(model, bottleneck)
+
+
+def _of_file(path: str | Path, metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ContextModel:
+    """Return the model of a file's content; see `load_model`."""
     if metadata["family"] not in family_names():
         raise UserError(
             f"{path}: model family {metadata['family']!r} is unknown, expected one of {', '.join(family_names())}."

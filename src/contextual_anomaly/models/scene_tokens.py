@@ -6,7 +6,7 @@ import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float32, Int, Shaped
 from contextual_anomaly.models.base import Geometry, Presence
-from contextual_anomaly.scene_objects import BOX_FEATURES, SceneObjects
+from contextual_anomaly.scene_objects import BOX_FEATURES, SceneObjects, rows_of_scenes
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,7 @@ def scene_tokens(
 
 def of_scenes(tokens: SceneTokens, rows: Shaped[np.ndarray, " n"]) -> SceneTokens:
     """Return the tokens of some scenes, in the order of an index array."""
-    lengths = tokens.lengths[rows]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    kept = np.arange(offsets[-1]) + np.repeat(tokens.offsets[rows] - offsets[:-1], lengths)
+    offsets, kept = rows_of_scenes(tokens.offsets, rows)
     return SceneTokens(
         offsets,
         tokens.column[kept],

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH, to_box
+from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.world.sampling import sample_boxes
 from contextual_anomaly.world.scene_types import World
 
 EASE = (4.6, 1.25)  # log-odds of being found: at the size of the image, and for each e-fold of √(area share)
@@ -96,8 +97,7 @@ def _boxes_of_nothing(world: World, times: np.ndarray, rng: np.random.Generator)
     share = world.weight @ world.probability * world.mean_instances
     column = rng.choice(len(share), count, p=share / share.sum())
     place = rng.integers(len(world.places), size=count)
-    noise = np.einsum("mij,mj->mi", world.box_root[place, column], rng.standard_normal((count, 4)))
-    box = to_box(world.box_mean[place, column] + noise, world.span[place, column])
+    box = sample_boxes(world, place, column, rng)
     first = np.searchsorted(times, start)
     frames = np.searchsorted(times, stop) - first
     row = np.repeat(np.arange(count), frames)
