@@ -38,15 +38,12 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
+from contextual_anomaly.models.attributions import in_words
 from contextual_anomaly.runtime.input_problems import InputProblem
 
 SCHEMA = "contextual-anomaly.check/1"
-BASE, REST = "(base)", "(rest)"
-"""Attributions that belong to no class: before any other class counts, and what remains."""
 NOTHING_TO_COMPARE = "nothing to compare"
 """How the note of an image begins that has too few classes for an answer."""
-CLASSES_IN_TEXT = 4
-LEAST_IN_TEXT = 0.05  # smaller attributions (in log-odds) are left out of the text
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Attribution:
     """What one class adds to the log-odds of another.
 
     Attributes:
-        category: the class, `BASE` or `REST`.
+        category: the class, or `attributions.BASE` or `REST`.
         log_odds: what it adds; negative speaks against.
     """
 
@@ -63,10 +60,7 @@ class Attribution:
 
 
 def _in_words(attributions: tuple[Attribution, ...]) -> str:
-    """Return the largest attributions of classes in words: "fork +1.9, surfboard -0.3"."""
-    named = [part for part in attributions if part.category not in (BASE, REST) and abs(part.log_odds) >= LEAST_IN_TEXT]
-    named.sort(key=lambda part: -abs(part.log_odds))
-    return ", ".join(f"{part.category} {part.log_odds:+.1f}" for part in named[:CLASSES_IN_TEXT])
+    return in_words((part.category, part.log_odds) for part in attributions)
 
 
 @dataclass(frozen=True)

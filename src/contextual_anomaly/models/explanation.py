@@ -11,12 +11,11 @@ import numpy as np
 
 from contextual_anomaly.array_types import Float, Int, Shaped
 from contextual_anomaly.models import shapley
+from contextual_anomaly.models.attributions import BASE, REST, in_words
 from contextual_anomaly.models.base import ContextModel, Geometry, WithContributions, log_odds_of_subsets
 from contextual_anomaly.scene_objects import SceneObjects
 
 PLAYERS = 7  # classes that get a Shapley value; those that matter less on their own are present in every coalition
-CLASSES_IN_TEXT = 4
-LEAST_IN_TEXT = 0.05  # smaller attributions (in log-odds) are left out of the text
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,11 @@ class Explanation:
         """Return names and numbers that add up to the log-odds: "(base)", the present classes, "(rest)"."""
         present = np.flatnonzero(self.attributions[answer])
         named = [(classes[c], float(self.attributions[answer, c])) for c in present]
-        return [("(base)", float(self.base[answer])), *named, ("(rest)", float(self.rest[answer]))]
+        return [(BASE, float(self.base[answer])), *named, (REST, float(self.rest[answer]))]
 
     def text(self, answer: int, classes: tuple[str, ...]) -> str:
         """Return the largest attributions in words: "fork +1.9, knife +1.2, surfboard -0.3"."""
-        attributions = self.attributions[answer]
-        order = np.argsort(-np.abs(attributions), kind="stable")[:CLASSES_IN_TEXT]
-        return ", ".join(f"{classes[c]} {attributions[c]:+.1f}" for c in order if abs(attributions[c]) >= LEAST_IN_TEXT)
+        return in_words(self.parts(answer, classes))
 
 
 def explain(
