@@ -51,7 +51,7 @@ rule all:
         expand(rules.experiment_corrected.output, model=MODELS),
         rules.compare_models.output,
         CONVERTED,
-        expand(rules.detect.output, detector=DETECTORS, shard=SHARDS),
+        expand(rules.detect.output, detector=NETWORKS, shard=SHARDS),
         expand(rules.merge_detections.output, detector=DETECTORS),
         expand(rules.evaluate_detector.output, detector=DETECTORS),
         expand(

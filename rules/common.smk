@@ -51,6 +51,9 @@ CALIBRATED_MODELS = [
 ]
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
+# Those that are run here, and those whose results another program made.
+NETWORKS = [name for name, detector in DETECTORS.items() if not detector.results]
+WITH_RESULTS = [name for name in DETECTORS if name not in NETWORKS]
 
 # Results that working copies may share. Without --cache it is off, or Snakemake would name each of these rules in every run.
 # Snakemake tells cached results apart by shell command, params and what went in, not by wildcards: those that tell two jobs
@@ -157,7 +160,7 @@ def image_folder():
 
 
 VAL_IMAGES = image_folder()
-if DETECTORS and not VAL_IMAGES:
+if NETWORKS and not VAL_IMAGES:
     raise WorkflowError(
         "configuration: there are no validation images for the detectors. Set downloads.images to subset or archive,"
         f" or put the images into {SETTINGS.dataset.val_images}/ of the local copy (dataset.local_copy)."
@@ -361,7 +364,7 @@ VIDEO = [f"{R}/world/kitchen.{end}" for end in ("mp4", "truth.parquet", "events.
 WORLD_FILES = (
     [raw(split) for split in SPLITS]
     + [VAL_IMAGES, *VIDEO]
-    + [weights(name) for name in DETECTORS]
+    + [weights(name) for name in NETWORKS]
     if SYNTHETIC
     else []
 )

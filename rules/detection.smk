@@ -1,4 +1,4 @@
-# Detectors: the network runs once per image, and everything later reads its tables.
+# Detectors: the network runs once per image, or its results are read; everything later reads the same tables.
 
 if SYNTHETIC:
 
@@ -88,6 +88,42 @@ if FETCHED:
             " {params.name} {params.local_copy} --output {output.weights} 2>&1 | tee {log.text}"
 
 
+rule read_detections:
+    """Read the results of a detector that another program ran."""
+    input:
+        results=lambda wildcards: DETECTORS[wildcards.detector].results,
+        covered=lambda wildcards: DETECTORS[wildcards.detector].images or [],
+        image_table=IMAGES.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+    output:
+        detections=f"{R}/detections/{{detector}}/val.parquet",
+        class_scores=f"{R}/class_scores/{{detector}}/val.parquet",
+        images=f"{R}/detections/{{detector}}/images.csv",
+    log:
+        text=f"{R}/logs/read_detections.{{detector}}.log",
+        usage=f"{R}/logs/read_detections.{{detector}}.usage.json",
+    wildcard_constraints:
+        detector="|".join(WITH_RESULTS) or "none",
+    conda:
+        "../envs/detection.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        covered=lambda wildcards: optional(
+            "--covered", DETECTORS[wildcards.detector].images
+        ),
+        strict="--strict" * SETTINGS.dataset.strict,
+        source=source("read_detections"),
+    shell:
+        "contextual-anomaly --usage {log.usage} read-detections"
+        " --results {input.results:q} {params.covered} {params.strict}"
+        " --image-table {input.image_table} --categories {input.categories}"
+        " --detections {output.detections} --class-scores {output.class_scores} --image-report {output.images}"
+        " > {log.text} 2>&1"
+
+
 rule detect:
     """Run a detector on one shard of the validation images."""
     input:
@@ -103,6 +139,8 @@ rule detect:
     log:
         text=f"{R}/logs/detect.{{detector}}.{{shard}}.log",
         usage=f"{R}/logs/detect.{{detector}}.{{shard}}.usage.json",
+    wildcard_constraints:
+        detector="|".join(NETWORKS) or "none",
     conda:
         "../envs/detection.yaml"
     threads: 2
@@ -154,6 +192,8 @@ rule merge_detections:
     log:
         text=f"{R}/logs/merge_detections.{{detector}}.log",
         usage=f"{R}/logs/merge_detections.{{detector}}.usage.json",
+    wildcard_constraints:
+        detector="|".join(NETWORKS) or "none",
     conda:
         "../envs/detection.yaml"
     threads: 1

@@ -31,6 +31,8 @@ def test_every_setting_of_config_yaml_has_a_comment():
             "input_size",
             "class_names",
             "resize",
+            "results",
+            "images",
             "size",
             "sha256",
         ):
@@ -76,6 +78,14 @@ def test_the_json_schema_is_that_of_the_types():
                 "rescoring": {"model": "a"},
             },
             "models.a.estimators: 'x' is not a model to put together",
+        ),
+        (
+            {"detection": {"detectors": [{"name": "a", "results": "a.json", "family": "yolox"}]}},
+            "'a' has results, so no network is run: leave out family",
+        ),
+        (
+            {"detection": {"detectors": [{"name": "a"}]}},
+            "'a' needs the family of its network, or the file of its results",
         ),
         ({"anomalies": {"models": ["a"]}}, "anomalies.models: there is no model 'a'"),
         ({"results": "$(reboot)"}, "results: String should match pattern"),

@@ -45,6 +45,7 @@ STAGES = (
     "darknet_to_onnx",
     "detect",
     "merge_detections",
+    "read_detections",
     "evaluate_detector",
     "calibrate_detections",
     "package_model",

@@ -170,15 +170,28 @@ class Experiments(Section):
 
 
 class Detector(Section):
-    """One detector."""
+    """One detector: a network that is run, or the results of one that another program ran."""
 
     name: Name
-    family: Annotated[DetectorFamily, Field(strict=False)]
+    family: Annotated[DetectorFamily | None, Field(strict=False)] = None
     weights: InputPath = ""
     cfg: InputPath = ""
     input_size: Annotated[int, Field(ge=0)] = 0
     class_names: InputPath = ""
     resize: Annotated[Resize, Field(strict=False)] = Resize.letterbox
+    results: InputPath = ""
+    images: InputPath = ""
+
+    @model_validator(mode="after")
+    def _network_or_results(self) -> "Detector":
+        of_network = ("family", "weights", "cfg", "input_size", "class_names")
+        if self.results and (given := [name for name in of_network if getattr(self, name)]):
+            raise ValueError(f"{self.name!r} has results, so no network is run: leave out {', '.join(given)}")
+        if not self.results and self.family is None:
+            raise ValueError(f"{self.name!r} needs the family of its network, or the file of its results")
+        if self.images and not self.results:
+            raise ValueError(f"{self.name!r} has a list of images, which only results need")
+        return self
 
     @model_validator(mode="after")
     def _darknet_has_both_files(self) -> "Detector":
@@ -327,10 +340,10 @@ class Configuration(Section):
                 raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
         if self.dataset.kind is not DatasetKind.synthetic:
             for detector in self.detection.detectors:
-                if not detector.weights:
+                if not detector.weights and not detector.results:
                     raise ValueError(
                         f"detection.detectors: {detector.name!r} has no weights; only the synthetic world builds its "
-                        "own. Give an ONNX file, or set detection.detectors to []"
+                        "own. Give an ONNX file or a file of results, or set detection.detectors to []"
                     )
         return self
 

@@ -241,6 +241,16 @@ def read_table(path: str | Path, schema: pa.Schema, columns: Sequence[str] | Non
         return file.read(columns)
 
 
+def read_any_table(path: str | Path) -> pa.Table:
+    """Return a table of another program, whatever its columns.
+
+    Raises:
+        UserError: it is missing, not Parquet, or damaged.
+    """
+    with _opened(path) as file:
+        return file.read()
+
+
 @contextmanager
 def open_table(path: str | Path, schema: pa.Schema) -> Iterator[pq.ParquetFile]:
     """The file at ``path``, to be read in pieces.

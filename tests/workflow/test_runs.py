@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.workflow
@@ -42,6 +43,26 @@ def test_a_local_copy_is_judged_by_the_same_workflow(finished, fresh, tmp_path):
     assert json.loads((fresh.folder / "results/audit/context.json").read_text())["categories"]
     for name in files:
         assert (fresh.folder / name).read_bytes() == (finished.folder / name).read_bytes()
+
+
+def test_results_of_a_detector_stand_in_for_its_network(finished, fresh):
+    """What the world's detector found, given as the results of another program: the same COCO measures, and no network."""
+    detected = finished.folder / "results/detections/world"
+    report = pd.read_csv(detected / "images.csv")
+    run = report.loc[report["status"] == "run", "image_id"].tolist()
+    (fresh.folder / "covered.json").write_text(json.dumps(run))
+    (fresh.folder / "given.yaml").write_text(
+        f"detection: {{detectors: [{{name: given, results: {detected / 'val.parquet'}, images: covered.json}}]}}\n"
+    )
+    measures = "results/experiments/detection/{}.csv"
+    fresh.snakemake(measures.format("given"), settings=("given.yaml",))
+    assert (fresh.folder / measures.format("given")).read_bytes() == (
+        finished.folder / measures.format("world")
+    ).read_bytes()
+    plan = fresh.snakemake("--dry-run", "experiment2", "audit", "report", settings=("given.yaml",)).stdout
+    assert "rule evaluate_rescoring" in plan
+    assert "rule evaluate_audit" in plan
+    assert "rule detect:" not in plan
 
 
 def test_a_broken_annotation_file_stops_with_its_record(fresh, tmp_path, instances):

@@ -70,6 +70,6 @@ def fuse(
         f"{context_model.name}: {len(detected.image_ids)} images; weights of the log-odds: {of_detector:.2f} (detector), "
         f"{of_context:.2f} (context), {of_prior:.2f} (prior)"
     )
-    made_from = {"model": context_model.name, "weights_sha256": detected.metadata["weights_sha256"]}
+    made_from = {"model": context_model.name, **detected.made_by}
     tables.write_frame(results.presence, FUSED_PRESENCE, presence, made_from)
     tables.write_frame(results.boxes, RESCORED_BOXES, boxes, made_from)

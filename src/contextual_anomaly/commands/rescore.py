@@ -75,6 +75,5 @@ def rescore(
     write_csv(results.summary, summary)
     write_csv(results.supported, supported)
     write_csv(results.supported_images, supported_images)
-    made_from = {"model": context_model.name, "bottleneck": str(bottleneck)}
-    made_from["weights_sha256"] = presence.metadata["weights_sha256"]
+    made_from = {"model": context_model.name, "bottleneck": str(bottleneck), **presence.made_by}
     tables.write_frame(results.trials, GATE_TRIALS, trials, made_from)

@@ -21,6 +21,11 @@ class DetectedPresence:
     annotated: np.ndarray  # [N, C] bool
     metadata: dict[str, str]  # of the table of scores
 
+    @property
+    def made_by(self) -> dict[str, str]:
+        """The digest of the detector's weights, or of its results where another program ran it."""
+        return {key: self.metadata[key] for key in ("weights_sha256", "results_sha256") if key in self.metadata}
+
     def where(self, rows: np.ndarray) -> "DetectedPresence":
         """Return the images of a boolean mask or an index array."""
         return DetectedPresence(
