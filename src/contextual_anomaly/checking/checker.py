@@ -184,7 +184,7 @@ class Checker:
             own: whether the objects are those of `detector`, though nobody said so.
             **about: other fields of the answer, such as line and frame.
         """
-        names, remarks = self._known_names(objects.names)
+        names, remarks = self.known_names(objects.names)
         detector = self.detector if objects.detected and self.detector and (own or self.detector.given) else None
         behind = self.behind_detector if detector else None
         calibration = behind or self.annotated
@@ -237,7 +237,7 @@ class Checker:
         # A comparison with NaN, of what has no p-value, is false.
         unexpected = judged[p_value[judged] <= self.false_alarms.unexpected]
         missing = unseen[p_value[unseen] <= self.false_alarms.missing]
-        attributions = self._attributions(evidence.presence, evidence.geometry, np.append(unexpected, missing))
+        attributions = self.attributions(evidence.presence, evidence.geometry, np.append(unexpected, missing))
         shares = zip(expit(log_odds).tolist(), p_value.tolist(), strict=True)
         numbers = [(probability, None if p != p else p) for probability, p in shares]  # NaN is not itself
         flagged, of_scene = set(unexpected.tolist() + missing.tolist()), set(judged.tolist())
@@ -287,8 +287,12 @@ class Checker:
         """The class that each other spelling of it means, without case and separators."""
         return spellings(self._inputs)
 
-    def _known_names(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Return the names as the model has them, and what was taken for what."""
+    def known_names(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return the names as the model has them, and what was taken for what.
+
+        Args:
+            names: classes as somebody spells them.
+        """
         known = self._inputs
         mapped = [name if name in known else self._spellings.get(plain_name(name), name) for name in names]
         taken = dict.fromkeys((name, as_name) for name, as_name in zip(names, mapped, strict=True) if name != as_name)
@@ -303,10 +307,16 @@ class Checker:
         verb = "is no class" if len(names) == 1 else "are no classes"
         return InputProblem("unknown_class", f"{', '.join(said)} {verb} of model {self.model.name!r}.", names)
 
-    def _attributions(
+    def attributions(
         self, presence: np.ndarray, geometry: Geometry | None, targets: np.ndarray
     ) -> dict[int, tuple[Attribution, ...]]:
-        """Return what the log-odds of some classes are made of."""
+        """Return what the log-odds of some classes are made of, of each of ``targets``.
+
+        Args:
+            presence: [1, C] of the scene.
+            geometry: of the scene.
+            targets: columns of the classes.
+        """
         targets = targets.astype(np.intp)
         if not len(targets):
             return {}

@@ -1,0 +1,107 @@
+"""What the context model says of the scene of the moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from contextual_anomaly.checking.checker import FEWEST_CLASSES, Checker
+from contextual_anomaly.checking.objects import Box
+from contextual_anomaly.checking.results import Attribution
+from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.models.evidence import SceneEvidence, scene_evidence
+from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT
+from contextual_anomaly.watching.presence import DetectorCurves
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of C classes, given all the others.
+
+    Attributes:
+        evidence: what it was given.
+        log_odds: [C] that the class is present.
+        p_value: [C] of present classes as unexpected, of absent ones as missing; NaN where there is none.
+        seen: [C] the classes that are there.
+        unseen: [C] those of which nothing is seen.
+        compared: whether there are enough classes for an answer.
+    """
+
+    evidence: SceneEvidence
+    log_odds: np.ndarray
+    p_value: np.ndarray
+    seen: np.ndarray
+    unseen: np.ndarray
+    compared: bool
+
+
+class Context:
+    """Asks a checker's model about followed objects, whose presence is known from all frames so far."""
+
+    def __init__(self, checker: Checker, detected: bool, own: bool) -> None:
+        """Choose the calibration.
+
+        Args:
+            checker: model and calibrations.
+            detected: whether the source gives scores.
+            own: whether the objects are those of the checker's detector.
+        """
+        self.checker = checker
+        known = checker.detector is not None and (own or checker.detector.given)
+        self._behind = checker.behind_detector if detected and known else None
+        self.calibration: Calibration | None = self._behind or checker.annotated
+        self.detector = checker.detector.name if checker.detector and detected and known else None
+        self.place = {name: number for number, name in enumerate(checker.model.classes)}
+        limit = self.calibration.minimum_classes if self.calibration else 0
+        self.fewest = max(FEWEST_CLASSES, limit)
+        self.note = None
+        if self.calibration is None:
+            self.note = "no calibration: nothing is flagged"
+        elif detected and self._behind is None:
+            self.note = "calibrated on annotations: behind this detector the rate of false alarms is not promised"
+
+    @cached_property
+    def calibration_name(self) -> str | None:
+        """Of what the p-values are, as in the answers of `check`."""
+        return None if self.calibration is None else "detections" if self._behind else "annotations"
+
+    @cached_property
+    def curves(self) -> DetectorCurves:
+        """What the scores of the detector mean."""
+        if self._behind is None or self._behind.score_curve is None:
+            return DetectorCurves()
+        return DetectorCurves(self._behind.score_curve)
+
+    def ask(
+        self,
+        names: Sequence[str],
+        presence: Sequence[float],
+        boxes: Sequence[Box | None],
+        size: tuple[int, int] | None,
+    ) -> Answer:
+        """Ask about K objects.
+
+        Args:
+            names: [K] their classes, as the model has them.
+            presence: [K] probabilities that they are there; what is below `MIN_SCORE` is no evidence.
+            boxes: [K] boxes; None where there is none.
+            size: width and height of the picture.
+        """
+        taken = [value if value >= MIN_SCORE else 0.0 for value in presence]
+        evidence = scene_evidence(self.checker.model, names, taken, boxes, size)
+        log_odds = self.checker.model.log_odds(evidence.presence, evidence.geometry)[self.checker.variant][0]
+        log_odds = log_odds.astype(np.float64)
+        seen, unseen = evidence.presence[0] >= PRESENT, evidence.presence[0] == 0
+        compared = int(seen.sum()) >= self.fewest
+        p_value = np.full(len(log_odds), np.nan)
+        if compared and self.calibration is not None:
+            p_value[seen] = self.calibration.unexpected(log_odds[seen])
+            p_value[unseen] = self.calibration.missing(log_odds[unseen])
+        return Answer(evidence, log_odds, p_value, seen, unseen, compared)
+
+    def reasons(self, answer: Answer, category: str) -> tuple[Attribution, ...]:
+        """Return what the log-odds of a class are made of."""
+        target = self.place[category]
+        evidence = answer.evidence
+        return self.checker.attributions(evidence.presence, evidence.geometry, np.array([target]))[target]
