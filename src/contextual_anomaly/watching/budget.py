@@ -6,7 +6,7 @@ then the expected number of false alarms, however the tests depend on each other
 
 from collections import deque
 
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from contextual_anomaly.watching.scene import Promise
 
@@ -72,8 +72,8 @@ def rate_interval(events: int, hours: float, confidence: float = 0.95) -> tuple[
     if hours <= 0:
         return 0.0, float("inf")
     tail = (1 - confidence) / 2
-    lower = chi2.ppf(tail, 2 * events) / 2 if events else 0.0
-    return float(lower / hours), float(chi2.ppf(1 - tail, 2 * events + 2) / 2 / hours)
+    lower = gammaincinv(events, tail) if events else 0.0
+    return float(lower / hours), float(gammaincinv(events + 1, 1 - tail) / hours)
 
 
 def promise(per_hour: float | None, hours: float, seen: int, note: str | None) -> Promise:

@@ -12,6 +12,7 @@ from contextual_anomaly.checking.results import Attribution
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.evidence import SceneEvidence, scene_evidence
 from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT
+from contextual_anomaly.stats.log_odds import expit
 from contextual_anomaly.watching.presence import DetectorCurves
 
 
@@ -26,6 +27,8 @@ class Answer:
         seen: [C] the classes that are there.
         unseen: [C] those of which nothing is seen.
         compared: whether there are enough classes for an answer.
+        probability: [C] that the class is present.
+        expected: the unseen classes, the most probable first.
     """
 
     evidence: SceneEvidence
@@ -34,6 +37,8 @@ class Answer:
     seen: np.ndarray
     unseen: np.ndarray
     compared: bool
+    probability: list[float]
+    expected: list[int]
 
 
 class Context:
@@ -67,6 +72,11 @@ class Context:
         return None if self.calibration is None else "detections" if self._behind else "annotations"
 
     @cached_property
+    def recall(self) -> np.ndarray:
+        """[C] of the detector."""
+        return self.curves.recall_of(list(self.checker.model.classes))
+
+    @cached_property
     def curves(self) -> DetectorCurves:
         """What the scores of the detector mean."""
         if self._behind is None or self._behind.score_curve is None:
@@ -98,7 +108,9 @@ class Context:
         if compared and self.calibration is not None:
             p_value[seen] = self.calibration.unexpected(log_odds[seen])
             p_value[unseen] = self.calibration.missing(log_odds[unseen])
-        return Answer(evidence, log_odds, p_value, seen, unseen, compared)
+        absent = np.flatnonzero(unseen)
+        expected = absent[np.argsort(-log_odds[absent], kind="stable")].tolist()
+        return Answer(evidence, log_odds, p_value, seen, unseen, compared, expit(log_odds).tolist(), expected)
 
     def reasons(self, answer: Answer, category: str) -> tuple[Attribution, ...]:
         """Return what the log-odds of a class are made of."""

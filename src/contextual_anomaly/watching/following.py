@@ -6,12 +6,14 @@ import numpy as np
 
 from contextual_anomaly.checking.objects import Box
 from contextual_anomaly.models.score_curve import MIN_SCORE
-from contextual_anomaly.stats.log_odds import expit
+from contextual_anomaly.stats.log_odds import logit
 from contextual_anomaly.watching.presence import LIMIT, OFF, DetectorCurves, looked, passed, switched, weight
 from contextual_anomaly.watching.tracking import LIKELY, Track, assign
 
 FORGOTTEN_AFTER = 3.0
 """Seconds without being found after which an object that is not on is followed no more."""
+LEAST = float(logit(MIN_SCORE))
+"""Log-odds of an object that is no evidence for anything below."""
 ABSENT = OFF
 """Log-odds at which a class counts as looked for and not there."""
 STRAY = 0.01
@@ -32,8 +34,7 @@ class Followed:
         self.tracks: list[Track] = []
         self.absence = np.zeros(len(classes))
         self._place = {name: column for column, name in enumerate(classes)}
-        self._class_recall = curves.recall_of(list(classes))
-        self._unseen_class = np.log((1 - self._class_recall) / (1 - STRAY))
+        self._unseen_class = np.log((1 - curves.recall_of(list(classes))) / (1 - STRAY))
         self._next = 1
         self._seconds: float | None = None
 
@@ -47,10 +48,8 @@ class Followed:
         """[C] whether a class was looked for long enough, and is not there."""
         return self.absence <= ABSENT
 
-    @property
-    def recall(self) -> np.ndarray:
-        """[C] the detector's recall of each class."""
-        return self._class_recall
+    def _recall_of(self, category: str) -> float:
+        return self.curves.recall.get(category, self.curves.usual_recall)
 
     def look(
         self, names: Sequence[str], scores: Sequence[float | None], boxes: Sequence[Box | None], seconds: float
@@ -68,8 +67,8 @@ class Followed:
         counts = 1.0 if self._seconds is None else weight(since)
         self._seconds = seconds
         first = self.curves.first(score)
-        track_of = assign(self.tracks, names, boxes, (expit(first) >= LIKELY).tolist(), seconds)
-        self._change(track_of, score, boxes, since, counts, seconds)
+        track_of = assign(self.tracks, names, boxes, first >= LIKELY, seconds)
+        self._change(track_of, first, score, boxes, since, counts, seconds)
         for row in np.flatnonzero(track_of < 0).tolist():
             log_odds = float(np.clip(first[row], -LIMIT, LIMIT))
             self.tracks.append(Track(self._next, names[row], boxes[row], seconds, float(score[row]), log_odds))
@@ -80,6 +79,7 @@ class Followed:
     def _change(
         self,
         track_of: np.ndarray,
+        first: np.ndarray,
         score: np.ndarray,
         boxes: Sequence[Box | None],
         since: float,
@@ -89,11 +89,11 @@ class Followed:
         """Update the log-odds of the followed objects."""
         if not self.tracks:
             return
-        recall = self.curves.recall_of([track.category for track in self.tracks])
+        recall = np.array([self._recall_of(track.category) for track in self.tracks])
         evidence = self.curves.unseen(recall)
         found = np.flatnonzero(track_of >= 0)
         rows = track_of[found]
-        evidence[rows] = self.curves.seen(score[found], recall[rows])
+        evidence[rows] = self.curves.seen(first[found], score[found], recall[rows])
         before = np.array([track.log_odds for track in self.tracks])
         log_odds = looked(passed(before, since), evidence * counts)
         on = switched(np.array([track.on for track in self.tracks]), log_odds)
@@ -108,9 +108,8 @@ class Followed:
     def _look_for_classes(self, since: float, counts: float) -> None:
         """Update how surely each class is not there."""
         self.absence = looked(passed(self.absence, since), self._unseen_class * counts)
-        least = np.log(MIN_SCORE / (1 - MIN_SCORE))
         for track in self.tracks:
-            if track.log_odds >= least and track.category in self._place:
+            if track.log_odds >= LEAST and track.category in self._place:
                 self.absence[self._place[track.category]] = 0.0
 
 

@@ -1,4 +1,8 @@
-"""Classes that are expected and not there: one test a settled scene, and what was there and left."""
+"""Classes that are expected and not there: one test a settled scene.
+
+A scene that is settled is tested once, for all classes that could be missing: they share its chance of a false alarm in
+proportion to how surely the detector would see them. Looks are after 1, 2, 4 … times the time that a scene needs to settle.
+"""
 
 from dataclasses import dataclass, field
 
@@ -17,29 +21,41 @@ class SettledScene:
     Attributes:
         classes: that are there.
         since: seconds of the source when the last change was.
-        test: of this scene, one for each class of the model; None before it has settled.
+        alpha: the chance of a false alarm that this scene may have; None before it has settled.
+        test: [C] of the classes.
         worst: the highest log-odds of an absent class that lasted for a second, negated.
+        rejected: whether the camera's own calibration has raised an alarm.
     """
 
     classes: frozenset[str]
     since: float
-    test: RepeatedTest | None = None
+    alpha: float | None = None
+    test: RepeatedTest = field(default_factory=lambda: RepeatedTest(0.0))
     worst: WorstSecond = field(default_factory=WorstSecond)
+    rejected: bool = False
 
 
 class SettledScenes:
     """The scene of the moment, and the test of what is missing from it."""
 
-    def __init__(self, settings: WatchSettings, share: np.ndarray) -> None:
+    def __init__(self, settings: WatchSettings, classes: int) -> None:
         """Begin with an empty scene.
 
         Args:
             settings: of the watch.
-            share: [C] of each class in the chance of a false alarm of a scene; they add up to 1.
+            classes: C, the number of classes.
         """
-        self.settings, self.share = settings, share
+        self.settings = settings
         self.current = SettledScene(frozenset(), -np.inf)
-        self.totals = np.zeros(len(share))
+        self.share = np.full(classes, 1 / classes)
+
+    def set_recall(self, recall: np.ndarray) -> None:
+        """Divide the chance of a false alarm of a scene among the classes.
+
+        Args:
+            recall: [C] of the detector.
+        """
+        self.share = recall / recall.sum()
 
     def update(self, classes: frozenset[str], seconds: float) -> SettledScene | None:
         """Take over which classes are there, and return the scene that is over, if one is.
@@ -48,7 +64,7 @@ class SettledScenes:
             classes: that are there.
             seconds: of the source.
         """
-        if classes == self.current.classes and np.isfinite(self.current.since):
+        if classes == self.current.classes and self.current.since > -np.inf:
             return None
         over, self.current = self.current, SettledScene(classes, seconds)
         return over
@@ -59,7 +75,7 @@ class SettledScenes:
 
     def settled(self, seconds: float) -> bool:
         """Return whether the classes have not changed for long enough."""
-        return seconds - self.current.since >= self.settings.settled_after
+        return self.settings.settled_after <= seconds - self.current.since < np.inf
 
     def look(
         self,
@@ -70,8 +86,8 @@ class SettledScenes:
         budget: Budget,
         hours: float,
         calibration: TrackCalibration | None,
-    ) -> np.ndarray:
-        """Take the evidence of one moment, and return which classes raise the alarm, [C].
+    ) -> list[tuple[int, float]]:
+        """Take the evidence of one moment, and return the classes that raise the alarm and the p-values of their tests.
 
         Args:
             passed: seconds since the last moment.
@@ -82,25 +98,27 @@ class SettledScenes:
             hours: watched so far.
             calibration: of this camera; None without.
         """
-        scene, nothing = self.current, np.zeros(len(candidate), bool)
-        if scene.test is None:
-            scene.test = RepeatedTest(budget.grant(hours), evidence=1.0)
-            self.totals = np.zeros(len(candidate))
-        else:
-            scene.test.evidence += passed
-        test = scene.test
+        scene = self.current
+        if scene.alpha is None:
+            scene.alpha, first = budget.grant(hours), self.settings.settled_after
+            scene.test = RepeatedTest(scene.alpha * self.share, first, evidence=first)
+            passed = 0.0
         if candidate.any():
             scene.worst.step(-float(log_odds[candidate].max()), passed)
-        if calibration is not None and calibration.missing.can_promise(test.alpha):
-            if not candidate.any() or scene.worst.value is None or test.rejected:
-                return nothing
-            if calibration.missing.p_value(scene.worst.value) > test.alpha:
-                return nothing
-            test.rejected = True
-            return candidate & (log_odds >= -scene.worst.value)
-        if not test.due:
-            return nothing
-        test.looks += 1
-        self.totals += np.where(candidate, np.nan_to_num(p_value, nan=1.0), 1.0)
-        combined = 2 * self.totals / test.looks
-        return candidate & (combined <= test.alpha * 2.0**-test.looks * self.share)
+        if calibration is not None and calibration.missing.can_promise(scene.alpha):
+            return self._by_calibration(scene, candidate, log_odds, calibration)
+        scene.test.evidence += passed
+        if not scene.test.due:
+            return []
+        raised = scene.test.look(np.where(candidate, p_value, 1.0)) & candidate
+        return [(column, float(scene.test.p_value[column])) for column in np.flatnonzero(raised).tolist()]
+
+    def _by_calibration(
+        self, scene: SettledScene, candidate: np.ndarray, log_odds: np.ndarray, calibration: TrackCalibration
+    ) -> list[tuple[int, float]]:
+        """Return the class that makes this scene odder than the ordinary ones, once."""
+        if scene.worst.value is None or scene.rejected or not candidate.any():
+            return []
+        p_value = calibration.missing.p_value(scene.worst.value)
+        scene.rejected = scene.alpha is not None and p_value <= scene.alpha
+        return [(int(np.argmax(np.where(candidate, log_odds, -np.inf))), p_value)] if scene.rejected else []

@@ -5,6 +5,7 @@ other, so that each counts for the time since the last one, and no more than one
 `LIMIT`, so that an object that leaves is soon known to have left (the clamping policy of OctoMap).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -54,13 +55,20 @@ class DetectorCurves:
             score: [K] scores; NaN where the source gives none.
         """
         known = np.where(np.isnan(score), self.precision, score)
-        return logit(expit(self.score_curve.intercept + self.score_curve.slope * logit(known)))
+        return self.score_curve.intercept + self.score_curve.slope * logit(known)
 
-    def seen(self, score: Float[np.ndarray, " K"], recall: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
-        """Return log P(reported with this score | there) / P(the same | not there) of objects that are reported again."""
-        again = np.log(recall / self.repeated)
-        by_score = self.first(score) - logit(self.precision)
-        return again + np.where(np.isnan(score), 0.0, by_score)
+    def seen(
+        self, first: Float[np.ndarray, " K"], score: Float[np.ndarray, " K"], recall: Float[np.ndarray, " K"]
+    ) -> Float[np.ndarray, " K"]:
+        """Return log P(reported with this score | there) / P(the same | not there) of objects that are reported again.
+
+        Args:
+            first: [K] log-odds that `first` gives.
+            score: [K] scores; NaN where the source gives none.
+            recall: [K] of their classes.
+        """
+        by_score = first - math.log(self.precision / (1 - self.precision))
+        return np.log(recall / self.repeated) + np.where(np.isnan(score), 0.0, by_score)
 
     def unseen(self, recall: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
         """Return log P(not reported | there) / P(not reported | not there)."""

@@ -5,8 +5,10 @@ the dependence (Rüschendorf 1982; Vovk and Wang, Biometrika 2020). A test looks
 at look k it may spend the share 2^-k of its chance of a false alarm: the chance that it is ever wrong is at most their sum.
 """
 
-import math
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 FIRST_LOOK = 1.0
 """Seconds of evidence before the first look."""
@@ -14,23 +16,23 @@ FIRST_LOOK = 1.0
 
 @dataclass
 class RepeatedTest:
-    """One test, which looks at 1, 2, 4, 8 … times its first time.
+    """One test, or several that look together, at 1, 2, 4, 8 … times the first time.
 
     Attributes:
-        alpha: the chance of a false alarm that it may have over all looks.
+        alpha: the chance of a false alarm that each may have over all looks.
         first: seconds of evidence before the first look.
         looks: so far.
         evidence: seconds so far.
-        total: sum of the p-values at the looks.
+        total: sums of the p-values at the looks.
         rejected: whether it has raised an alarm; it stays so.
     """
 
-    alpha: float
+    alpha: float | np.ndarray
     first: float = FIRST_LOOK
     looks: int = 0
     evidence: float = 0.0
-    total: float = 0.0
-    rejected: bool = False
+    total: float | np.ndarray = 0.0
+    rejected: bool | np.ndarray = False
 
     @property
     def due(self) -> bool:
@@ -38,20 +40,19 @@ class RepeatedTest:
         return self.evidence >= self.first * 2**self.looks
 
     @property
-    def p_value(self) -> float | None:
+    def p_value(self) -> Any:
         """Twice the mean p-value, at most 1; None before the first look."""
-        return min(1.0, 2 * self.total / self.looks) if self.looks else None
+        return np.minimum(1.0, 2 * self.total / self.looks) if self.looks else None
 
-    def look(self, p_value: float) -> bool:
+    def look(self, p_value: float | np.ndarray) -> Any:
         """Look, and return whether this raises the alarm.
 
         Args:
-            p_value: of this moment.
+            p_value: of this moment; NaN raises none.
         """
         self.looks += 1
-        self.total += p_value
-        combined = 2 * self.total / self.looks
-        if self.rejected or math.isnan(combined) or combined > self.alpha * 2.0**-self.looks:
-            return False
-        self.rejected = True
-        return True
+        self.total = self.total + p_value
+        raised = np.less_equal(2 * self.total / self.looks, self.alpha * 2.0**-self.looks)
+        raised = np.logical_and(raised, np.logical_not(self.rejected))
+        self.rejected = np.logical_or(self.rejected, raised)
+        return raised

@@ -5,6 +5,7 @@ arXiv 2110.06864), so that an object is not lost where its score falls. Each ass
 (IoU) of boxes of one class. Where a source gives no boxes, there is one object a class.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ from contextual_anomaly.checking.objects import Box
 
 LEAST_OVERLAP = 0.2
 """IoU of the box of an object and where it was expected."""
-LIKELY = 0.5
-"""Probability of an object from which a box is assigned first."""
+LIKELY = 0.0
+"""Log-odds of an object from which a box is assigned first: it is there rather than not."""
 COASTING = 0.5
 """Seconds that an object which is not found is expected to go on as it moved."""
 SMOOTH = 0.5
@@ -49,6 +50,11 @@ class Track:
     on: bool = False
     on_since: float | None = None
     velocity: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def presence(self) -> float:
+        """Probability that it is there."""
+        return 1 / (1 + math.exp(-self.log_odds))
 
     def expected(self, seconds: float) -> Box | None:
         """Return where the box is expected at a time."""
@@ -85,24 +91,17 @@ def assign(
     result = np.full(len(names), -1, np.intp)
     if not len(names) or not tracks:
         return result
-    numbers = {name: number for number, name in enumerate({*names, *(track.category for track in tracks)})}
-    of_track = np.array([numbers[track.category] for track in tracks])
-    of_object = np.array([numbers[name] for name in names])
-    expected = _as_array([track.expected(seconds) for track in tracks])
-    overlap = iou(expected, _as_array(boxes))
-    overlap[of_track[:, None] != of_object] = -1
-    free = np.ones(len(tracks), bool)
+    numbers: dict[str, int] = {}
+    of_track = np.array([numbers.setdefault(track.category, len(numbers)) for track in tracks])
+    of_object = np.array([numbers.setdefault(name, len(numbers)) for name in names])
+    gain = iou(_as_array([track.expected(seconds) for track in tracks]), _as_array(boxes))
+    gain[(of_track[:, None] != of_object) | (gain < LEAST_OVERLAP)] = -1
     certain = np.array(likely, bool)
     for group in (np.flatnonzero(certain), np.flatnonzero(~certain)):
-        rows = np.flatnonzero(free)
-        if not len(group) or not len(rows):
-            continue
-        gain = overlap[np.ix_(rows, group)]
-        gain = np.where(gain >= LEAST_OVERLAP, gain, -1.0)
-        first, second = linear_sum_assignment(gain, maximize=True)
-        good = gain[first, second] > 0
-        result[group[second[good]]] = rows[first[good]]
-        free[rows[first[good]]] = False
+        first, second = linear_sum_assignment(gain[:, group], maximize=True)
+        good = gain[first, group[second]] > 0
+        result[group[second[good]]] = first[good]
+        gain[first[good]] = -1
     return result
 
 

@@ -42,7 +42,7 @@ class Visit:
         """Of the test so far."""
         if self.calibrated is not None:
             return self.calibrated
-        return self.test.p_value if self.test else None
+        return float(self.test.p_value) if self.test and self.test.looks else None
 
 
 class Visits:
@@ -97,13 +97,13 @@ def look(
     visit.worst.step(log_odds, passed)
     test = visit.test
     test.evidence += passed
-    if calibration is not None and calibration.unexpected.can_promise(test.alpha):
+    if calibration is not None and calibration.unexpected.can_promise(float(test.alpha)):
         if visit.worst.value is None:
             return False, False
         before, visit.calibrated = visit.calibrated, calibration.unexpected.p_value(visit.worst.value)
-        raised = visit.calibrated <= test.alpha and not test.rejected
-        test.rejected |= raised
+        raised = visit.calibrated <= float(test.alpha) and not test.rejected
+        test.rejected = bool(test.rejected or raised)
         return raised, before != visit.calibrated
     if not test.due:
         return False, False
-    return test.look(p_value), True
+    return bool(test.look(p_value)), True
