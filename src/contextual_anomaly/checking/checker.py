@@ -13,7 +13,7 @@ import numpy as np
 from contextual_anomaly.checking.adapters import ClassNames, is_coco_result, objects_of
 from contextual_anomaly.checking.detectors import ChosenDetector, choose_detector
 from contextual_anomaly.checking.files import ModelFiles, model_files
-from contextual_anomaly.checking.objects import BadObjects, ImageObjects
+from contextual_anomaly.checking.objects import BadObjects, ImageObjects, detected_objects
 from contextual_anomaly.checking.results import (
     NOTHING_TO_COMPARE,
     Attribution,
@@ -262,15 +262,7 @@ class Checker:
             source: what the answer says was checked.
             **about: other fields of the answer.
         """
-        image = found.image
-        objects = ImageObjects(
-            tuple(found.names),
-            tuple(found.scores),
-            tuple(found.boxes),
-            (None,) * len(found.names),
-            (image.width, image.height),
-            file_name=about.pop("file_name", None),
-        )
+        objects = detected_objects(found, about.pop("file_name", None))
         curve = (self.behind_detector and self.behind_detector.score_curve) or AS_IT_IS
         answer = self.judge(objects, source, own=True, **about)
         likely = curve.presence(np.array(found.scores)) >= PRESENT if found.names else []

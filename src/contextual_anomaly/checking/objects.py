@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contextual_anomaly.runtime.input_problems import InputProblem
+
+if TYPE_CHECKING:
+    from contextual_anomaly.detection.image_detector import DetectedImage
 
 Box = tuple[float, float, float, float]
 """x, y, width and height in pixels."""
@@ -84,6 +87,18 @@ class ImageObjects:
     def detected(self) -> bool:
         """Whether a detector is behind the objects: one of them has a score."""
         return any(score is not None for score in self.scores)
+
+
+def detected_objects(found: "DetectedImage", file_name: str | None = None) -> ImageObjects:
+    """Return what a detector found in an image.
+
+    Args:
+        found: what it found.
+        file_name: of the image.
+    """
+    nothing = (None,) * len(found.names)
+    size = found.image.width, found.image.height
+    return ImageObjects(tuple(found.names), tuple(found.scores), tuple(found.boxes), nothing, size, file_name=file_name)
 
 
 def wrong_score(name: str, score: Any) -> InputProblem | None:

@@ -3,10 +3,10 @@
 import json
 import logging
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from contextual_anomaly.checking.checker import Checker
-from contextual_anomaly.checking.objects import BadObjects, ImageObjects, objects_of_json, objects_of_text
+from contextual_anomaly.checking.objects import BadObjects, ImageObjects, objects_of_json
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.runtime.input_problems import InputProblem
 from contextual_anomaly.runtime.lines import LONGEST_LINE, lines_of
@@ -14,8 +14,8 @@ from contextual_anomaly.runtime.lines import LONGEST_LINE, lines_of
 logger = logging.getLogger(__name__)
 
 
-def read_line(line: bytes | None) -> ImageObjects:
-    """Return the objects of a line: JSON, or names separated by commas.
+def decode_line(line: bytes | None) -> Any:
+    """Return the value of a line: of JSON, or its text.
 
     Raises:
         BadObjects: it is neither.
@@ -27,12 +27,20 @@ def read_line(line: bytes | None) -> ImageObjects:
     except UnicodeDecodeError as error:
         raise BadObjects(f"a line of UTF-8 was expected ({error.reason} at byte {error.start}).") from error
     if not text.startswith(("{", "[")):
-        return objects_of_text(text)
+        return text
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadObjects(f"no valid JSON ({error}).") from error
-    return objects_of_json(value)
+
+
+def read_line(line: bytes | None) -> ImageObjects:
+    """Return the objects of a line: JSON, or names separated by commas.
+
+    Raises:
+        BadObjects: it is neither.
+    """
+    return objects_of_json(decode_line(line))
 
 
 def check_stream(checker: Checker, stream: BinaryIO, source: str) -> Iterator[CheckResult]:

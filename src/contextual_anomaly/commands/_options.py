@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contextual_anomaly.runtime.choices import DetectorFamily
+
 
 def Rate(text: str | float) -> float:  # Typer shows the name of a parser
     """Return a rate that is written as a share or in per cent: 0.01, 1%."""
@@ -82,3 +84,28 @@ CrossFit = Annotated[
     bool,
     typer.Option("--cross-fit", help="The model has seen these images: fit it again, without each part of them."),
 ]
+
+# Of check and watch.
+ContextModelChoice = Annotated[
+    str | None,
+    typer.Option(help="A model that comes with the package or of the run, or a .safetensors file. Default: coco."),
+]
+RunFolder = Annotated[Path | None, typer.Option(help="Results of a run of the workflow, whose models are taken.")]
+DetectorChoice = Annotated[
+    str | None,
+    typer.Option(
+        help="yolox-nano (default), yolox-tiny or yolox-s, fetched once and verified, or an ONNX file. With files or lines "
+        "of detections: whose they are.",
+        show_default=False,
+    ),
+]
+Family = Annotated[
+    DetectorFamily | None, typer.Option(help="How the output of an ONNX file is laid out. Default: yolox.")
+]
+ClassNames = Annotated[
+    Path | None, typer.Option(help="Class names of an ONNX file, one a line or YAML. Default: those in the file.")
+]
+OwnCalibration = Annotated[
+    Path | None, typer.Option(help="Calibration of the model (Parquet) that takes the place of its own.")
+]
+AllThreads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]

@@ -5,8 +5,17 @@ from typing import Annotated
 
 import typer
 
-from contextual_anomaly.commands._options import Rate
-from contextual_anomaly.runtime.choices import AnswerFormat, DetectorFamily
+from contextual_anomaly.commands._options import (
+    AllThreads,
+    ClassNames,
+    ContextModelChoice,
+    DetectorChoice,
+    Family,
+    OwnCalibration,
+    Rate,
+    RunFolder,
+)
+from contextual_anomaly.runtime.choices import AnswerFormat
 
 
 def check(
@@ -18,32 +27,16 @@ def check(
             show_default=False,
         ),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(help="A model that comes with the package or of the run, or a .safetensors file. Default: coco."),
-    ] = None,
-    run: Annotated[Path | None, typer.Option(help="Results of a run of the workflow, whose models are taken.")] = None,
-    detector: Annotated[
-        str | None,
-        typer.Option(
-            help="yolox-nano (default), yolox-tiny or yolox-s, fetched once and verified, or an ONNX file. With files of "
-            "detections: whose they are.",
-            show_default=False,
-        ),
-    ] = None,
-    family: Annotated[
-        DetectorFamily | None, typer.Option(help="How the output of an ONNX file is laid out. Default: yolox.")
-    ] = None,
-    class_names: Annotated[
-        Path | None, typer.Option(help="Class names of an ONNX file, one a line or YAML. Default: those in the file.")
-    ] = None,
+    model: ContextModelChoice = None,
+    run: RunFolder = None,
+    detector: DetectorChoice = None,
+    family: Family = None,
+    class_names: ClassNames = None,
     detections: Annotated[
         Path | None,
         typer.Option(help="The objects of the images (results of COCO, or of detect), in place of a detector."),
     ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(help="Calibration of the model (Parquet) that takes the place of its own.")
-    ] = None,
+    calibration: OwnCalibration = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of the images that annotations or detections are about.")
     ] = None,
@@ -80,7 +73,7 @@ def check(
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Exit with 0 also where something is flagged.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")] = None,
+    threads: AllThreads = None,
 ) -> None:
     """Say which objects are unexpected in images, which classes are missing, and why.
 

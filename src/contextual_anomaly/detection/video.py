@@ -1,4 +1,4 @@
-"""Read videos, and tell an end from a fault."""
+"""Read videos, and tell an end from a fault; write videos that players open."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 
 from contextual_anomaly.detection.image_reading import MAX_PIXELS, what_it_is
+from contextual_anomaly.errors import UserError
 
 BEGINNING = 1024  # bytes by which a file that is no video is recognised
 MISSING_FRAMES = 2
 """Frames by which a container's count may differ from what is decoded."""
 MISSING_SHARE = 0.02  # of the frames; containers estimate their count from duration and rate
+CODECS = {".mp4": "mp4v", ".webm": "VP80", ".avi": "MJPG"}
+"""What OpenCV's own wheels can write: MPEG-4 for players, VP8 for browsers too, and JPEG images one after the other."""
 
 
 class VideoFault(Exception):
@@ -104,6 +107,32 @@ class Video:
             raise VideoFault(
                 f"{self.name}: ended after {frames:,} of the {claimed:,} frames that it claims: it is cut off or damaged."
             )
+
+
+def open_writer(
+    path: str | Path, frames_per_second: float, size: tuple[int, int], target: str | Path | None = None
+) -> cv2.VideoWriter:
+    """Open a video to write; its ending chooses the codec.
+
+    Args:
+        path: The file.
+        frames_per_second: How fast the frames follow one another.
+        size: Width and height in pixels.
+        target: What messages call the file, where it has another name while it is written.
+
+    Raises:
+        UserError: The ending is none of `CODECS`, or the file cannot be written.
+    """
+    codec = CODECS.get(Path(path).suffix.lower())
+    if codec is None:
+        raise UserError(f"{target or path}: a name that ends in {', '.join(CODECS)} was expected.")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), frames_per_second, size)
+    if not writer.isOpened():
+        raise UserError(
+            f"{target or path}: no {codec} video can be written there. Is the folder there, and may this user write "
+            "into it? If so, this OpenCV lacks the codec: give a name that ends in .avi."
+        )
+    return writer
 
 
 def _check_file(path: Path) -> None:

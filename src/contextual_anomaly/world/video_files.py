@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly import tables
+from contextual_anomaly.detection.video import open_writer
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
 from contextual_anomaly.runtime.progress import track
@@ -21,8 +22,6 @@ from contextual_anomaly.world.sprites import make_sprites
 from contextual_anomaly.world.videos import SHAKE, Video, objects_at
 
 SWAY = (7.0, 11.0)  # seconds of the camera's two movements
-CODECS = {".mp4": "mp4v", ".webm": "VP80", ".avi": "MJPG"}
-"""What OpenCV's own wheels can write: MPEG-4 for players, VP8 for browsers too, and JPEG images one after the other."""
 BOX = ["x", "y", "width", "height"]
 EXPECTED = 0.05  # probability from which a class that is absent stands in the table of what is true
 PNG_NAME = "{:06d}.png"
@@ -74,16 +73,10 @@ def write_video(
     """Write a video as a file that players open; the name's ending chooses the codec.
 
     Raises:
-        UserError: the ending is none of `CODECS`, or the file cannot be written.
+        UserError: the ending is none of `detection.video.CODECS`, or the file cannot be written.
     """
-    codec = CODECS.get(Path(path).suffix.lower())
-    if codec is None:
-        raise UserError(f"{path}: a name that ends in {', '.join(CODECS)} was expected.")
     with atomic_write(path) as temporary:
-        fourcc = cv2.VideoWriter.fourcc(*codec)
-        writer = cv2.VideoWriter(str(temporary), fourcc, frames_per_second, (WIDTH, HEIGHT))
-        if not writer.isOpened():
-            raise UserError(f"{path}: this OpenCV cannot write {codec} video; give a name that ends in .avi.")
+        writer = open_writer(temporary, frames_per_second, (WIDTH, HEIGHT), path)
         for image in track(render_frames(world, video, times, seed), "render video", len(times), "frames"):
             writer.write(image[..., ::-1])
         writer.release()
