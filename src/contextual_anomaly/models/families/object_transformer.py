@@ -6,6 +6,7 @@ neither classes nor boxes of a class's objects reach the answer whether that cla
 """
 
 import json
+import math
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -97,10 +98,8 @@ class ObjectTransformer(Conditional):
         place = {known: a for a, known in enumerate(input_classes)}
         self.targets = np.array([place[predicted] for predicted in classes])
         self.layers = sum(key.endswith("_nothing") for key in tensors)
-        self._networks = [
-            _Network({key: tensor[m] for key, tensor in self.tensors.items() if "feature_" not in key}, heads)
-            for m in range(len(seeds))
-        ]
+        params = {key: tensor for key, tensor in self.tensors.items() if not key.startswith("feature_")}
+        self._networks = _Networks(params, heads)
 
     def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
         """Return [M, N, C] log-odds, see `ContextModel`.
@@ -112,10 +111,10 @@ class ObjectTransformer(Conditional):
         """
         presence = np.asarray(presence, np.float32)
         tokens = scene_tokens(presence, geometry, self.targets, self.input_classes)
-        result = np.empty((len(self._networks), *presence.shape), np.float32)
+        result = np.empty((len(self.variants), *presence.shape), np.float32)
         target = np.full(len(self.input_classes), -1)
         target[self.targets] = np.arange(len(self.targets))
-        for rows in _chunks(tokens.lengths):
+        for rows in _chunks(tokens.lengths, CELLS_AT_ONCE // len(self.variants)):
             batch = self._batch(of_scenes(tokens, rows))
             # For each scene a question that sees all its objects, and one for each class of its objects, which sees the others.
             column = batch.column[batch.scene, batch.place]
@@ -125,11 +124,10 @@ class ObjectTransformer(Conditional):
             hidden = np.full((len(rows), number.max(initial=0) + 1), -1)
             hidden[scene, number] = column
             visible = batch.weight[:, None] * (hidden[..., None] != batch.column[:, None])
-            for m, network in enumerate(self._networks):
-                state = network.read(batch, network.image_queries(batch, visible), visible, None)
-                found = network.class_present(state[:, 0])
-                found[scene, target[column]] = network.one_class_present(state[scene, number], target[column])
-                result[m, rows] = found
+            state = self._networks.read(batch, self._networks.image_queries(batch, visible), visible, None)
+            found = self._networks.class_present(state[:, :, 0])
+            found[:, scene, target[column]] = self._networks.one_class_present(state[:, scene, number], target[column])
+            result[:, rows] = found
         return result
 
     def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "M K A"]:
@@ -145,15 +143,15 @@ class ObjectTransformer(Conditional):
         return self._class_of_objects(tokens, len(objects.column))
 
     def _class_of_objects(self, tokens: SceneTokens, objects: int) -> Float32[np.ndarray, "M K A"]:
-        result = np.zeros((len(self._networks), objects, len(self.input_classes)), np.float32)
-        for rows in _chunks(tokens.lengths):
+        result = np.zeros((len(self.variants), objects, len(self.input_classes)), np.float32)
+        for rows in _chunks(tokens.lengths, CELLS_AT_ONCE // len(self.variants)):
             part = of_scenes(tokens, rows)
             batch = self._batch(part)
             visible = batch.weight[:, None] * ~np.eye(batch.column.shape[1], dtype=bool)
-            for m, network in enumerate(self._networks):
-                bias = network.pair_bias(batch.boxes, batch.objects[..., :1])
-                state = network.read(batch, network.object_queries(batch, visible), visible, bias)
-                result[m, part.source] = _log_softmax(network.class_of_object(state[batch.scene, batch.place]))
+            bias = self._networks.pair_bias(batch.boxes, batch.objects[..., :1])
+            state = self._networks.read(batch, self._networks.object_queries(batch, visible), visible, bias)
+            answer = self._networks.class_of_object(state[:, batch.scene, batch.place])
+            result[:, part.source] = _log_softmax(answer)
         return result
 
     def log_odds_of_subsets(
@@ -169,11 +167,8 @@ class ObjectTransformer(Conditional):
         kept = np.ones((len(subsets), len(self.input_classes) + 1), np.float32)  # what is not predicted stays
         kept[:, self.targets] = subsets
         visible = (batch.weight[0] * kept[:, batch.column[0]])[None]
-        answers = []
-        for network in self._networks:
-            state = network.read(batch, network.image_queries(batch, visible), visible, None)[0]
-            answers.append(network.class_present(state)[:, targets])
-        return np.stack(answers)
+        state = self._networks.read(batch, self._networks.image_queries(batch, visible), visible, None)
+        return self._networks.class_present(state[:, 0])[..., targets]
 
     def _batch(self, tokens: SceneTokens) -> "_Batch":
         """Return tokens padded to the longest scene."""
@@ -207,88 +202,112 @@ class _Batch:
         self.aspect = aspect  # [N]
 
 
-class _Network:
-    """One network, as `training.object_net.ObjectNet` computes it."""
+class _Networks:
+    """M networks, as `training.object_net.ObjectNet` computes them, in the same products."""
 
     def __init__(self, params: dict[str, np.ndarray], heads: int) -> None:
-        self.params, self.heads = params, heads
         self.layers = sum(key.endswith("_nothing") for key in params)
-        self.units = params["classes"].shape[1]
+        self.units, self.heads = params["classes"].shape[2], heads
+        # Normalisation takes the mean away from what it is given, so that it is left out of all that is summed before.
+        summed = ("classes", "object", "object_mlp_out", "query_object", "query_image")
+        summed += tuple(f"layer_{layer}{part}" for layer in range(self.layers) for part in ("_out", "_mlp_out"))
+        self.params = {
+            name: value - value.mean(-1, keepdims=True) if name.partition("/")[0] in summed else value
+            for name, value in params.items()
+        }
 
     def _dense(self, name: str, inputs: np.ndarray) -> np.ndarray:
-        output = inputs @ self.params[f"{name}/kernel"]
+        """Return [M, ..., E] of inputs [M, ..., D], or [1, ..., D] where they are the same for all networks."""
+        kernel = self.params[f"{name}/kernel"]
+        rows = inputs.reshape(len(inputs), math.prod(inputs.shape[1:-1]), inputs.shape[-1])
+        output = rows @ kernel
         if (bias := self.params.get(f"{name}/bias")) is not None:
-            output += bias
-        return output
+            output += bias[:, None]
+        return output.reshape(len(kernel), *inputs.shape[1:-1], kernel.shape[-1])
 
     def _mlp(self, name: str, inputs: np.ndarray) -> np.ndarray:
         return self._dense(f"{name}_out", _silu(self._dense(f"{name}_in", inputs)))
 
     def object_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
-        """Return [N, T, D]."""
+        """Return [M, N, T, D]."""
         number = np.log1p(visible.sum(-1, keepdims=True))
-        return self._dense("query_object", np.concatenate([batch.objects, number], -1))
+        return self._dense("query_object", np.concatenate([batch.objects, number], -1)[None])
 
     def image_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
-        """Return [N, U, D]."""
+        """Return [M, N, U, D]."""
         number = np.log1p(visible.sum(-1, keepdims=True))
         aspect = np.broadcast_to(batch.aspect[:, None, None], number.shape)
-        return self._dense("query_image", np.concatenate([aspect, number], -1))
+        return self._dense("query_image", np.concatenate([aspect, number], -1)[None])
 
     def pair_bias(self, boxes: np.ndarray, boxed: np.ndarray) -> np.ndarray:
-        """Return [N, T, T, L, H]."""
-        bias = self._dense("pair_out", _silu(self._dense("pair_in", _pair_features(boxes))))
+        """Return [M, N, T, T, L, H]."""
+        bias = self._dense("pair_out", _silu(self._dense("pair_in", _pair_features(boxes)[None])))
         bias *= boxed[:, :, None] * boxed[:, None]
-        return bias.reshape(*bias.shape[:3], self.layers, self.heads)
+        return bias.reshape(*bias.shape[:-1], self.layers, self.heads)
 
     def read(self, batch: _Batch, query: np.ndarray, visible: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-        """Return [N, Q, D], what queries have become after they have read the objects that are visible to them.
+        """Return [M, N, Q, D], what queries have become after they have read the objects that are visible to them.
 
         Args:
             batch: the objects.
-            query: [N, Q, D].
+            query: [M, N, Q, D].
             visible: [N, Q, T].
-            bias: [N, Q, T, L, H] added to the attention.
+            bias: [M, N, Q, T, L, H] added to the attention.
         """
-        scenes = len(batch.column)
-        width = self.units // self.heads
-        content = self.params["classes"][batch.column] + self._dense("object", batch.objects)
+        content = self.params["classes"][:, batch.column] + self._dense("object", batch.objects[None])
         content += self._mlp("object_mlp", _norm(content))
         content = _norm(content)
-        weight = np.where(visible > 0, np.log(np.maximum(visible, LEAST_WEIGHT)), MASKED)[:, None].astype(np.float32)
+        weight = np.where(visible > 0, np.log(np.maximum(visible, LEAST_WEIGHT)), MASKED)
+        weight = weight[:, :, None].astype(np.float32)
+        by_head = (*query.shape[:3], self.heads, content.shape[2])
         for layer in range(self.layers):
             name = f"layer_{layer}"
-            asked = self._split(self._dense(f"{name}_query", _norm(query)))
-            keys, values = (self._split(self._dense(f"{name}_{part}", content)) for part in ("key", "value"))
-            scores = asked @ keys.transpose(0, 1, 3, 2)
-            scores /= np.float32(width**0.5)
+            asked, shift, said = self._attended(name, content)
+            scores = (_norm(query) @ asked.swapaxes(-1, -2)).reshape(by_head)
+            scores += shift
             if bias is not None:
-                scores += bias[..., layer, :].transpose(0, 3, 1, 2)
+                scores += bias[..., layer, :].swapaxes(-1, -2)
             scores += weight
-            nothing = self.params[f"{name}_nothing"][:, None, None]
-            largest = np.maximum(scores.max(-1, keepdims=True, initial=MASKED), nothing)
-            attention = np.exp(scores - largest)
+            nothing = self.params[f"{name}_nothing"][:, None, None, :, None]
+            scores -= (largest := np.maximum(scores.max(-1, keepdims=True, initial=MASKED), nothing))
+            attention = np.exp(scores, out=scores)
             attention /= attention.sum(-1, keepdims=True) + np.exp(nothing - largest)
-            read = (attention @ values).transpose(0, 2, 1, 3).reshape(scenes, -1, self.units)
-            query = query + self._dense(f"{name}_out", read)
+            query = query + attention.reshape(*query.shape[:3], said.shape[2]) @ said
+            query += self.params[f"{name}_out/bias"][:, None, None]
             query += self._mlp(f"{name}_mlp", _norm(query))
         return _norm(query)
 
-    def _split(self, inputs: np.ndarray) -> np.ndarray:
-        return inputs.reshape(*inputs.shape[:2], self.heads, self.units // self.heads).transpose(0, 2, 1, 3)
+    def _attended(self, name: str, content: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what each head's attention to an object is by and gives, both [M, N, H T, D].
+
+        What projects queries before attention and its outcome behind is multiplied into keys and values: queries are many,
+        one for each subset of a scene, and objects are few. Second, [M, N, 1, H, T] is what does not depend on the query.
+        """
+        networks, scenes, tokens, units = content.shape
+        by_head = networks, scenes, tokens, self.heads, units // self.heads
+        joined = networks, scenes, self.heads * tokens, units
+        keys, values = (
+            self._dense(f"{name}_{part}", content).reshape(by_head).transpose(0, 1, 3, 2, 4)
+            for part in ("key", "value")
+        )
+        keys = keys * np.float32(by_head[-1] ** -0.5)
+        kernel = self.params[f"{name}_query/kernel"].reshape(networks, 1, units, *by_head[3:]).transpose(0, 1, 3, 4, 2)
+        shift = keys @ self.params[f"{name}_query/bias"].reshape(networks, 1, *by_head[3:], 1)
+        outcome = self.params[f"{name}_out/kernel"].reshape(networks, 1, *by_head[3:], units)
+        return (keys @ kernel).reshape(joined), shift[:, :, None, :, :, 0], (values @ outcome).reshape(joined)
 
     def class_of_object(self, state: np.ndarray) -> np.ndarray:
-        """Return [..., A] logits."""
+        """Return [M, ..., A] logits."""
         return self._dense("class_of_object", state)
 
     def class_present(self, state: np.ndarray) -> np.ndarray:
-        """Return [..., C] log-odds."""
+        """Return [M, ..., C] log-odds."""
         return self._dense("class_present", state)
 
     def one_class_present(self, state: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Return the log-odds of one class for each of some states."""
+        """Return the log-odds of one class for each of some states, [M, n]."""
         kernel, bias = self.params["class_present/kernel"], self.params["class_present/bias"]
-        return np.einsum("nd,nd->n", state, kernel.T[target]) + bias[target]
+        return np.einsum("mnd,mdn->mn", state, kernel[:, :, target]) + bias[:, target]
 
 
 def _pair_features(boxes: np.ndarray) -> np.ndarray:
@@ -303,14 +322,14 @@ def _pair_features(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([*parts, np.stack(shares, axis=-1)], axis=-1)
 
 
-def _chunks(lengths: np.ndarray) -> list[np.ndarray]:
-    """Return the scenes of each batch: those of about the same length together, so that little is padded."""
+def _chunks(lengths: np.ndarray, cells: int) -> list[np.ndarray]:
+    """Return the scenes of each batch, of so many tokens: those of about the same length together, so that little is padded."""
     order = np.argsort(lengths, kind="stable")
     chunks, start = [], 0
     while start < len(order):
         count = 1
         # Scenes ascend in length, so that the last of a batch decides what it holds with its padding.
-        while start + count < len(order) and (count + 1) * (1 + lengths[order[start + count]]) <= CELLS_AT_ONCE:
+        while start + count < len(order) and (count + 1) * (1 + lengths[order[start + count]]) <= cells:
             count += 1
         chunks.append(order[start : start + count])
         start += count
@@ -318,14 +337,17 @@ def _chunks(lengths: np.ndarray) -> list[np.ndarray]:
 
 
 def _norm(x: np.ndarray) -> np.ndarray:
-    centred = x - x.mean(-1, keepdims=True)
-    centred /= np.sqrt(np.square(centred).mean(-1, keepdims=True) + 1e-6)
-    return centred
+    """Return vectors of mean 0 with a standard deviation of 1."""
+    variance = np.einsum("...d,...d->...", x, x)[..., None] * np.float32(1 / x.shape[-1])
+    return x * (1 / np.sqrt(variance + np.float32(1e-6)))
 
 
 def _silu(x: np.ndarray) -> np.ndarray:
+    result = np.negative(x)
     with np.errstate(over="ignore"):  # exp of a large number is inf, and x / inf is the 0 that is meant
-        return x / (1 + np.exp(-x))
+        np.exp(result, out=result)
+    result += 1
+    return np.divide(x, result, out=result)
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
