@@ -49,6 +49,12 @@ CALIBRATED_MODELS = [
     for n in LISTING_MODELS
     if getattr(SETTINGS.models.get(n), "objective", "") != "published"
 ]
+# One table a model, where there is a list of images that are out of context.
+OUT_OF_CONTEXT = (
+    f"{R}/experiments/out_of_context/{{model}}.csv"
+    if SETTINGS.experiments.out_of_context
+    else []
+)
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 # Those that are run here, and those whose results another program made.
@@ -130,16 +136,21 @@ def raw(split):
 
 
 def other_raw(split):
-    """The annotations of the other split, of own data: the classes of both become one list."""
-    return raw("val" if split == "train" else "train") if OWN and not DIVIDED else []
+    """The annotations of the other split, of own data or where images change it: the classes of both become one list."""
+    united = (OWN and not DIVIDED) or SETTINGS.dataset.splits.table
+    return raw("val" if split == "train" else "train") if united else []
 
 
 def reading_options(split):
     """How the annotations of a split are read."""
     options = [f"--split {split}"]
-    if DIVIDED:
+    splits = SETTINGS.dataset.splits
+    if splits.table:
+        options.append(f"--splits {shlex.quote(splits.table)}")
+        options.append(f"--split-name {shlex.quote(getattr(splits, split))}")
+    elif DIVIDED:
         options.append("--divide")
-    elif OWN:
+    if other_raw(split):
         options.append(f"--other {shlex.quote(other_raw(split))}")
     if OWN and local(SETTINGS.dataset.val_images):
         options.append(

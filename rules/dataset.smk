@@ -82,6 +82,7 @@ rule annotations:
     input:
         instances=lambda wildcards: raw(wildcards.split),
         other=lambda wildcards: other_raw(wildcards.split),
+        splits=SETTINGS.dataset.splits.table or [],
     output:
         annotations=ANNOTATIONS,
         images=IMAGES,

@@ -82,6 +82,48 @@ rule experiment_corrected:
         " --curve {output.curve} --summary {output.summary} --csv {output.csv} --timing {output.timing} > {log.text} 2>&1"
 
 
+if SETTINGS.experiments.out_of_context:
+
+    rule experiment_out_of_context:
+        """Ask a model for images that are out of context by nature."""
+        input:
+            model=MODEL,
+            cases=SETTINGS.experiments.out_of_context,
+            geometry=lambda wildcards: list(
+                geometry_files(wildcards.model, "val").values()
+            ),
+            scenes=UNFILTERED_SCENES.format(split="val"),
+        output:
+            csv=report(
+                f"{R}/experiments/out_of_context/{{model}}.csv",
+                caption="../workflow/report/out_of_context.rst",
+                category="Experiment 1",
+                labels={"model": "{model}", "protocol": "out of context"},
+            ),
+        log:
+            text=f"{R}/logs/experiment_out_of_context.{{model}}.log",
+            usage=f"{R}/logs/experiment_out_of_context.{{model}}.usage.json",
+        conda:
+            "../envs/experiments.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(30),
+        params:
+            geometry=lambda wildcards: geometry_options(
+                geometry_files(wildcards.model, "val")
+            ),
+            bootstrap=SETTINGS.experiments.n_resamples,
+            seed=SETTINGS.experiments.seed,
+            source=lambda wildcards: source(
+                "experiment_out_of_context", wildcards.model
+            ),
+        shell:
+            "contextual-anomaly --usage {log.usage} experiment-out-of-context"
+            " --model {input.model} --cases {input.cases:q} --scenes {input.scenes} {params.geometry}"
+            " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.csv} > {log.text} 2>&1"
+
+
 rule compare_models:
     """Compare the models on the same trials, against the one that lists anomalies first."""
     input:

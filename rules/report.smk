@@ -41,6 +41,7 @@ rule write_report:
         published=expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         corrected=expand(rules.experiment_corrected.output, model=MODELS),
         differences=rules.compare_models.output.differences,
+        out_of_context=expand(OUT_OF_CONTEXT, model=MODELS),
         evaluated=expand(rules.evaluate_detector.output, detector=DETECTORS),
         rescored=expand(rules.rescore.output, detector=DETECTORS),
         judged=expand(rules.evaluate_rescoring.output, detector=DETECTORS),
@@ -84,10 +85,11 @@ rule write_report:
         images=optional("--images", VAL_IMAGES),
         fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
+        out_of_context="--out-of-context" if OUT_OF_CONTEXT else "",
         source=source("write_report", *REPRODUCED),
     shell:
         "contextual-anomaly --usage {log.usage} write-report"
         " --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
-        " {params.images} {params.fetched} --configuration {input.settings} --gallery {params.gallery}"
+        " {params.images} {params.fetched} {params.out_of_context} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --summary {output.summary} --output {output.html} > {log.text} 2>&1"

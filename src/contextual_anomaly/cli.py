@@ -41,6 +41,7 @@ STAGES = (
     "list_anomalies",
     "experiment_published",
     "experiment_corrected",
+    "experiment_out_of_context",
     "compare_models",
     "darknet_to_onnx",
     "detect",

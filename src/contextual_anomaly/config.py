@@ -55,6 +55,14 @@ else:  # put together at run time: one class for each family
     """The settings of any family."""
 
 
+class Splits(Section):
+    """Which image belongs to which split."""
+
+    table: InputPath = ""
+    train: Annotated[str, Field(min_length=1)] = "train"
+    val: Annotated[str, Field(min_length=1)] = "val"
+
+
 class Dataset(Section):
     """The data."""
 
@@ -64,6 +72,7 @@ class Dataset(Section):
     train_annotations: InputPath = "annotations/instances_train2017.json"
     val_annotations: InputPath = "annotations/instances_val2017.json"
     val_images: InputPath = "val2017"
+    splits: Splits = Splits()
     strict: bool = False
 
 
@@ -167,6 +176,7 @@ class Experiments(Section):
     n_draws_published: Count = 20
     n_draws_corrected: Count = 3
     n_resamples: Count = 1_000
+    out_of_context: InputPath = ""
 
 
 class Detector(Section):

@@ -1,5 +1,6 @@
 """Two splits of one data set: classes by name, and one file for both."""
 
+import copy
 import json
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.formats.read import Options
+from contextual_anomaly.formats.split_list import SplitList
 from contextual_anomaly.formats.splits import read_split
+from contextual_anomaly.runtime.arrow import to_numpy
 from contextual_anomaly.scenes import Scenes, checked_classes
 
 
@@ -129,3 +132,41 @@ def test_what_was_looked_for_is_told_from_what_was_not(write_json, tmp_path):
     np.testing.assert_array_equal(checked_classes(path, scenes), [[True, True, True], [False, True, True]])
     tables.write_table(tables.empty_table(tables.CHECKED), tables.CHECKED, path, {"exhaustive": "true"})
     assert checked_classes(path, scenes) is None
+
+
+def test_a_list_of_splits_divides_the_images_of_both_files(instances, write_json, tmp_path):
+    other = copy.deepcopy(instances)
+    for image in other["images"]:
+        image["id"] += 100
+    for number, annotation in enumerate(other["annotations"]):
+        annotation |= {"id": 50 + number, "image_id": annotation["image_id"] + 100}
+    other["categories"].reverse()
+    paths = [write_json(instances, "a.json"), write_json(other, "b.json")]
+    (tmp_path / "splits.csv").write_text("image_id,split\n3,train\n107,train\n7,test\n103,valid\n999,test\n")
+    listed = SplitList(tmp_path / "splits.csv", "train")
+    for split, order in (("train", paths), ("val", paths[::-1])):
+        reading = read_split(order[0], split, Options(), order[1], listed=listed)
+        assert to_numpy(reading.images["image_id"]).tolist() == [3, 107]
+        assert reading.annotations.select(["image_id", "category_id"]).to_pydict() == {
+            "image_id": [3, 107, 107],
+            "category_id": [44, 18, 44],
+        }
+    assert to_numpy(
+        read_split(paths[0], "val", Options(), paths[1], listed=SplitList(listed.path, "test")).images["image_id"]
+    ).tolist() == [7]
+
+
+def test_a_list_of_splits_that_cannot_be_used_is_refused(instances, write_json, tmp_path):
+    paths = [write_json(instances, "a.json"), write_json(instances | {"info": {}}, "b.json")]
+    table = tmp_path / "splits.csv"
+    table.write_text("image_id,split\n3,train\n7,train\n")
+    with pytest.raises(UserError, match="3 image ids are in both files, such as 3"):
+        read_split(paths[0], "train", Options(), paths[1], listed=SplitList(table, "train"))
+    with pytest.raises(UserError, match="no image has the split 'val'; the splits there are train"):
+        read_split(paths[0], "val", Options(), listed=SplitList(table, "val"))
+    table.write_text("image_id,split\n3,train\n3,val\n")
+    with pytest.raises(UserError, match="1 images are listed more than once, such as 3"):
+        read_split(paths[0], "val", Options(), listed=SplitList(table, "val"))
+    table.write_text("image_id,split\n12,val\n")
+    with pytest.raises(UserError, match="none of the 1 images of the split 'val' is annotated"):
+        read_split(paths[0], "val", Options(), listed=SplitList(table, "val"))

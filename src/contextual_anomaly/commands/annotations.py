@@ -31,6 +31,16 @@ def annotations(
         bool,
         typer.Option("--divide", help="It holds both splits: take the one that --split names, of every fifth image."),
     ] = False,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table (CSV or Parquet) with the columns image_id and split: which images of both files belong to this "
+            "split, in place of the files' own division."
+        ),
+    ] = None,
+    split_name: Annotated[
+        str | None, typer.Option(help="With --splits: the name that this split has there. Default: that of --split.")
+    ] = None,
     image_folder: Annotated[
         Path | None, typer.Option(help="Pictures whose headers give the sizes that the annotations do not.")
     ] = None,
@@ -52,11 +62,13 @@ def annotations(
 
     from contextual_anomaly import tables
     from contextual_anomaly.formats.read import Options
+    from contextual_anomaly.formats.split_list import SplitList
     from contextual_anomaly.formats.splits import read_split
 
     logger.info(f"reading {instances}")
     options = Options(image_folder=image_folder, processes=threads, strict=strict)
-    reading = read_split(instances, split, options, other, divide)
+    listed = SplitList(splits, split_name or split) if splits else None
+    reading = read_split(instances, split, options, other, divide, listed)
     reading.report.log()
     logger.info(
         f"{reading.annotations.num_rows:,} objects in {reading.images.num_rows:,} images, "

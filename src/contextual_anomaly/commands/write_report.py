@@ -27,6 +27,9 @@ def write_report(
     fetched: Annotated[
         Path | None, typer.Option(help="The report of fetch-images, where images were fetched one by one (CSV).")
     ] = None,
+    out_of_context: Annotated[
+        bool, typer.Option("--out-of-context", help="Show the images that are out of context by nature.")
+    ] = False,
     gallery: Annotated[int, typer.Option(min=0, help="Images in the gallery.")] = 12,
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
@@ -47,7 +50,7 @@ def write_report(
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
     families = dict(entry.split("=", 1) for entry in model)
-    run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [])
+    run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [], out_of_context)
     settings = read_text(configuration, "the settings of the run")
     galleries = {
         name: strongest(run.anomalies(name), run.annotations, run.image_sizes, images, gallery)

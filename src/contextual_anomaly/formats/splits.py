@@ -12,6 +12,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.coco.normalize import LARGEST_CATEGORY_ID, Reading, make_table
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.formats.read import Options, Source, read_annotations
+from contextual_anomaly.formats.split_list import SplitList, take_listed
 from contextual_anomaly.runtime.arrow import from_numpy, to_numpy
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,14 @@ FRACTION = 5
 """Of a file that holds both splits, every fifth image is one of the validation split."""
 
 
-def read_split(path: Path, split: str, options: Options, other: Path | None = None, divide: bool = False) -> Reading:
+def read_split(
+    path: Path,
+    split: str,
+    options: Options,
+    other: Path | None = None,
+    divide: bool = False,
+    listed: SplitList | None = None,
+) -> Reading:
     """Read a split of a data set.
 
     Args:
@@ -29,12 +37,20 @@ def read_split(path: Path, split: str, options: Options, other: Path | None = No
         options: how to read.
         other: annotations of the other split; both get the classes of both. None if these are known to be the same.
         divide: whether ``path`` holds both splits. So it is taken where ``other`` is of the same content.
+        listed: which images of both files are those of the split, in place of the files' own division.
 
     Raises:
         UserError: as `read_annotations`; or ``split`` is neither.
     """
     if split not in ("train", "val"):
         raise UserError(f"--split {split}: train or val was expected.")
+    if listed is not None:
+        paths = [path] if other is None or is_same_source(path, other) else [path, other]
+        if split == "val":
+            paths.reverse()
+        readings = [read_annotations(one, options).reading for one in paths]
+        parts = [unite_classes(reading, readings[0], readings[-1]) for reading in readings]
+        return take_listed(parts, listed)
     if other is not None and is_same_source(path, other):
         logger.info(f"{path} and {other} are the same: taken as one, of which every fifth image is the split val")
         other, divide = None, True

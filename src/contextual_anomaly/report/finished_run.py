@@ -32,6 +32,7 @@ class FinishedRun:
     detectors: list[str]
     fetched: Path | None  # the table of images that were fetched one by one
     auditors: list[str] = field(default_factory=list)
+    out_of_context: bool = False  # whether images that are out of context by nature were asked for
 
     @cached_property
     def scenes(self) -> dict[str, Scenes]:

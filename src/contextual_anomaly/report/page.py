@@ -13,7 +13,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from contextual_anomaly import __version__
-from contextual_anomaly.report.chapters import anomalies, audit, data, experiment_1, models, rescoring, training, usage
+from contextual_anomaly.report.chapters import (
+    anomalies,
+    audit,
+    data,
+    experiment_1,
+    models,
+    out_of_context,
+    rescoring,
+    training,
+    usage,
+)
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.report.gallery import GalleryImage
@@ -71,6 +81,7 @@ def render(
             for name in run.in_published
         ],
         "corrected": experiment_1.corrected(run, corrected),
+        "out_of_context": out_of_context.chapter(run) if run.out_of_context else None,
         "reproduction": reproduction(run, published, corrected) if coco else None,
         "detectors": [rescoring.chapter(run, name) for name in run.detectors],
         "audits": [audit.chapter(run, name, images, audit_gallery) for name in run.auditors],
