@@ -43,7 +43,9 @@ class Scenes:
         """The same images without that class."""
         kept = [i for i, known in enumerate(self.classes) if known != name]
         classes, category_ids = tuple(self.classes[i] for i in kept), tuple(self.category_ids[i] for i in kept)
-        return Scenes(self.image_ids, self.counts[:, kept], classes, category_ids, self.dataset)
+        left_out = [i for i, known in enumerate(self.classes) if known == name]
+        counts = np.delete(self.counts, left_out, axis=1)
+        return Scenes(self.image_ids, counts, classes, category_ids, self.dataset)
 
     def of_at_least(self, minimum_classes: int) -> "Scenes":
         """Those of so many different classes.
@@ -89,7 +91,7 @@ def count_instances(annotations: pa.Table, categories: pa.Table, dataset: str) -
         image_id, column = image_id[order], column[order]
     begins = np.diff(image_id, prepend=image_id[:1] - 1) != 0  # an image's first object
     image_ids = image_id[begins]
-    cells = np.sort((np.cumsum(begins) - 1) * len(classes) + column, kind="stable")
+    cells = np.sort((np.cumsum(begins) - 1) * len(classes) + column)
     runs = np.flatnonzero(np.diff(cells, prepend=cells[:1] - 1))
     counts = np.zeros((len(image_ids), len(classes)), np.uint16)
     counts.ravel()[cells[runs]] = np.minimum(np.diff(runs, append=len(cells)), np.iinfo(np.uint16).max)

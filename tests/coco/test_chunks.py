@@ -3,13 +3,16 @@
 import json
 import mmap
 import random
+import subprocess
+import sys
+import threading
 from hashlib import sha256
 
 import numpy as np
 import pytest
 
 from contextual_anomaly import tables
-from contextual_anomaly.coco.chunks import NotCut, _cut, read_in_parts
+from contextual_anomaly.coco.chunks import NotCut, _context, _cut, _first_record, read_in_parts
 from contextual_anomaly.coco.normalize import read_records
 from contextual_anomaly.coco.problems import ReadingReport
 from contextual_anomaly.coco.reader import read_coco, read_instances
@@ -120,7 +123,8 @@ def mapped(path):
 
 
 def parts_of(path, part_bytes):
-    return _cut(mapped(path), 0, part_bytes)[1]
+    text = mapped(path)
+    return list(_cut(text, _first_record(text, 0), part_bytes))
 
 
 @pytest.mark.parametrize("layout", [{}, {"indent": 2}, {"separators": (",", ":")}, {"sort_keys": True}])
@@ -159,6 +163,30 @@ def test_the_number_of_processes_changes_no_byte(write_json, tmp_path):
         tables.write_table(read_instances(path, processes, part_bytes)[0], tables.ANNOTATIONS, out)
         made.add(sha256(out.read_bytes()).hexdigest())
     assert len(made) == 1
+
+
+def test_other_processes_are_copies_only_where_no_thread_runs():
+    """A thread's locks would stay locked in the copy for ever."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert _context().get_start_method() == "spawn"
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux")
+def test_copies_of_a_process_read_the_same(write_json):
+    path = write_json(unusual(5, annotations=400))
+    program = f"""
+from contextual_anomaly.coco.chunks import _context
+from contextual_anomaly.coco.reader import read_instances
+print(_context().get_start_method(), read_instances({str(path)!r}, 2, 4000)[0].equals(read_instances({str(path)!r})[0]))
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["fork", "True"]
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path, instances):

@@ -13,7 +13,7 @@ import pytest
 
 from contextual_anomaly.download.archive import unpack_file, unpack_folder
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.runtime.paths import are_plain, escapes_directory
 
 
 @pytest.fixture
@@ -86,11 +86,13 @@ def test_a_link_is_refused_by_name(archive, tmp_path):
 @pytest.mark.parametrize("name", ["1.jpg", "sub/1.jpg", "a..b.jpg", "..a", "ab:c.jpg", "ü/1.jpg", "a b.jpg", "..."])
 def test_names_that_stay_inside_are_allowed(name):
     assert not escapes_directory(name)
+    assert are_plain(["7.jpg", name]) == (name in ("1.jpg", "a..b.jpg"))  # the others are looked at one by one
 
 
 @pytest.mark.parametrize("name", [*OUTSIDE, "..", "a/..", "", " ", "a\0b", "a\nb"])
 def test_names_that_do_not_are_not(name):
     assert escapes_directory(name)
+    assert not are_plain(["7.jpg", name, "8.jpg"])
 
 
 def test_a_missing_member_is_named_and_what_is_there_too(archive, tmp_path):

@@ -35,7 +35,7 @@ from contextual_anomaly.coco.records import Category, Image, Instances, LooseIns
 from contextual_anomaly.coco.values import CONTROL
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import require_file
-from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.runtime.paths import are_plain, escapes_directory
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
@@ -255,8 +255,9 @@ def _regular_lists(instances: Instances) -> _Lists:
     for image in images:
         if not image.file_name:
             image.file_name = (image.coco_url or image.flickr_url or "").partition("?")[0].rpartition("/")[2]
-        if not image.file_name or "\\" in image.file_name or escapes_directory(image.file_name):
-            raise _Irregular
+    files = [image.file_name or "" for image in images]
+    if not are_plain(files) and any(not name or "\\" in name or escapes_directory(name) for name in files):
+        raise _Irregular
     partial = any(i.neg_category_ids is not None or i.not_exhaustive_category_ids is not None for i in images)
     lists = _Lists(
         image_ids,

@@ -67,9 +67,10 @@ def scenes(
             written.append(pool.submit(encoding.write_scenes, encoded.unfiltered, unfiltered))
             written.append(pool.submit(encoding.write_scenes, encoded.filtered, target))
             splits.append(encoded)
+        rows = [row for split in splits for row in split.class_counts()]
+        write_rows(rows, encoding.CLASS_COUNTS, class_counts)
         for writing in written:
             writing.result()  # raises what went wrong
-    write_rows([row for split in splits for row in split.class_counts()], encoding.CLASS_COUNTS, class_counts)
     if data_summary:
         of_image = ("image_id", "file_name", "width", "height")
         paths = {name: path for name, path in (("train", train_images), ("val", val_images)) if path}
