@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class SceneObjects:
     @property
     def scene(self) -> Int[np.ndarray, " K"]:
         """[K] the scene of each object."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return np.repeat(np.arange(len(self)), self.offsets[1:] - self.offsets[:-1])
 
     def __getitem__(self, rows: slice | Shaped[np.ndarray, " n"]) -> "SceneObjects":
         """Return some scenes.
@@ -77,15 +78,13 @@ class SceneObjects:
 
     def as_before(self) -> Bool[np.ndarray, " pairs"]:
         """Return whether each scene but the first has the same objects as the scene before it."""
-        parts = [
-            [part[begin:end].tobytes() for part in (self.column, self.boxes, self.crowd, self.certainty)]
-            for begin, end in zip(self.offsets[:-1], self.offsets[1:], strict=True)
-        ]
-        same = [
-            one == other and size.tobytes() == other_size.tobytes()
-            for one, other, size, other_size in zip(parts, parts[1:], self.sizes, self.sizes[1:], strict=False)
-        ]
-        return np.array(same, bool)
+        scenes = [self[number : number + 1].content() for number in range(len(self))]
+        return np.array([one == other for one, other in pairwise(scenes)], bool)
+
+    def content(self) -> tuple[bytes, ...]:
+        """Return all numbers as bytes, equal for equal scenes."""
+        parts = (self.offsets, self.column, self.boxes, self.crowd, self.certainty, self.sizes)
+        return tuple(part.tobytes() for part in parts)
 
     def box_features(self) -> Float32[np.ndarray, "K 8"]:
         """Return [K, 8] the `BOX_FEATURES` of each object; NaN where it has no box, or the image's size is not known."""
@@ -100,7 +99,9 @@ class SceneObjects:
             center_y = np.clip((y + height / 2) / image_height, 0, 1) - 0.5
             bottom = np.clip((y + height) / image_height, 0, 1) - 0.5
         columns = (center_x, center_y, wide, high, wide - high + aspect, size, bottom, aspect)
-        features = np.stack(columns, axis=1).astype(np.float32)
+        features = np.empty((len(x), len(columns)), np.float32)
+        for number, column in enumerate(columns):
+            features[:, number] = column
         features[np.isnan(features).any(1)] = np.nan
         return features
 
@@ -144,7 +145,7 @@ def rows_of_scenes(
     Returns:
         Where the rows of each chosen scene begin once they are taken out, and which rows they are.
     """
-    lengths = np.diff(offsets)[scenes]
+    lengths = (offsets[1:] - offsets[:-1])[scenes]
     taken = np.concatenate([[0], np.cumsum(lengths)])
     return taken, np.arange(taken[-1]) + np.repeat(offsets[scenes] - taken[:-1], lengths)
 

@@ -98,8 +98,8 @@ def _shapley(
         if together:
             subsets = _subsets(pool, always, presence.shape[1])
             worth = log_odds_of_subsets(model, presence[first], subsets, target[rows], where)[variant]
-        too_many = len(pool) - np.isin(target[rows], pool) > PLAYERS
-        effects = _effects(model, variant, pool, target[rows]) if too_many.any() else np.empty((0, 0))
+        choosing = any(np.count_nonzero(pool != asked) > PLAYERS for asked in target[rows])
+        effects = _effects(model, variant, pool, target[rows]) if choosing else np.empty((0, 0))
         for number, row in enumerate(rows):
             asked = int(target[row])
             others = pool[pool != asked]

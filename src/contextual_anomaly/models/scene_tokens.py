@@ -38,12 +38,12 @@ class SceneTokens:
     @property
     def scene(self) -> Int[np.ndarray, " K"]:
         """[K] the scene of each token."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return np.repeat(np.arange(len(self)), self.lengths)
 
     @property
     def lengths(self) -> Int[np.ndarray, " N"]:
         """[N] the number of tokens of each scene."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
 
 def scene_tokens(
@@ -83,24 +83,26 @@ def scene_tokens(
         kept = np.flatnonzero(weight > 0)
         features, column = geometry.box_features()[kept], geometry.column[kept]
         parts.append((scene[kept], column, features, geometry.crowd[kept], weight[kept], kept))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            aspect = np.nan_to_num(np.log(geometry.sizes[:, 0] / geometry.sizes[:, 1])).astype(np.float32)
-    alone = certain * ~covered
-    unpredicted = np.ones(len(classes), bool)
-    unpredicted[targets] = False
-    if presence is None:
-        alone[:] = 0
-    elif isinstance(geometry, np.ndarray) and geometry.shape[1] == len(classes):
-        alone[:, unpredicted] = geometry[:, unpredicted, 0]
-    else:
-        alone[:, unpredicted] = 0
+        known = (geometry.sizes > 0).all(1)
+        aspect[known] = np.log(geometry.sizes[known, 0] / geometry.sizes[known, 1])
+    alone = np.zeros_like(certain)
+    if presence is not None:
+        alone[:, targets] = (certain * ~covered)[:, targets]
+        if isinstance(geometry, np.ndarray) and geometry.shape[1] == len(classes):
+            unpredicted = np.setdiff1d(np.arange(len(classes)), targets)
+            alone[:, unpredicted] = geometry[:, unpredicted, 0]
     scene, column = np.nonzero(alone)
-    unknown = np.full((len(scene), len(BOX_FEATURES)), np.nan, np.float32)
-    parts.append((scene, column, unknown, np.zeros(len(scene), bool), alone[scene, column], np.full(len(scene), -1)))
-    scene, *rest = (np.concatenate(part) for part in zip(*parts, strict=True))
-    order = np.argsort(scene, kind="stable")
-    column, features, crowd, weight, source = (part[order] for part in rest)
-    offsets = np.searchsorted(scene[order], np.arange(scenes + 1))
+    if len(scene) or not parts:
+        unknown = np.full((len(scene), len(BOX_FEATURES)), np.nan, np.float32)
+        nowhere = np.full(len(scene), -1)
+        parts.append((scene, column, unknown, np.zeros(len(scene), bool), alone[scene, column], nowhere))
+    if len(parts) == 1:
+        ((scene, column, features, crowd, weight, source),) = parts
+    else:
+        joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        order = np.argsort(joined[0], kind="stable")
+        scene, column, features, crowd, weight, source = (part[order] for part in joined)
+    offsets = np.searchsorted(scene, np.arange(scenes + 1))
     return SceneTokens(offsets, column, features, crowd, weight.astype(np.float32), aspect, source)
 
 

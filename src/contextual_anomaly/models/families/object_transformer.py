@@ -7,6 +7,7 @@ neither classes nor boxes of a class's objects reach the answer whether that cla
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -100,6 +101,7 @@ class ObjectTransformer(Conditional):
         self.layers = sum(key.endswith("_nothing") for key in tensors)
         params = {key: tensor for key, tensor in self.tensors.items() if not key.startswith("feature_")}
         self._networks = _Networks(params, heads)
+        self._last_scene: tuple[tuple, list[tuple[np.ndarray, _Batch, list[_Said]]]] | None = None
 
     def log_odds(self, presence: Presence, geometry: Geometry | None = None) -> PerVariant:
         """Return [M, N, C] log-odds, see `ContextModel`.
@@ -110,12 +112,10 @@ class ObjectTransformer(Conditional):
             geometry: the scenes' objects.
         """
         presence = np.asarray(presence, np.float32)
-        tokens = scene_tokens(presence, geometry, self.targets, self.input_classes)
         result = np.empty((len(self.variants), *presence.shape), np.float32)
         target = np.full(len(self.input_classes), -1)
         target[self.targets] = np.arange(len(self.targets))
-        for rows in _chunks(tokens.lengths, CELLS_AT_ONCE // len(self.variants)):
-            batch = self._batch(of_scenes(tokens, rows))
+        for rows, batch, said in self._batches(presence, geometry):
             # For each scene a question that sees all its objects, and one for each class of its objects, which sees the others.
             column = batch.column[batch.scene, batch.place]
             own = target[column] >= 0
@@ -124,7 +124,7 @@ class ObjectTransformer(Conditional):
             hidden = np.full((len(rows), number.max(initial=0) + 1), -1)
             hidden[scene, number] = column
             visible = batch.weight[:, None] * (hidden[..., None] != batch.column[:, None])
-            state = self._networks.read(batch, self._networks.image_queries(batch, visible), visible, None)
+            state = self._networks.read(said, self._networks.image_queries(batch, visible), visible, None)
             found = self._networks.class_present(state[:, :, 0])
             found[:, scene, target[column]] = self._networks.one_class_present(state[:, scene, number], target[column])
             result[:, rows] = found
@@ -149,7 +149,8 @@ class ObjectTransformer(Conditional):
             batch = self._batch(part)
             visible = batch.weight[:, None] * ~np.eye(batch.column.shape[1], dtype=bool)
             bias = self._networks.pair_bias(batch.boxes, batch.objects[..., :1])
-            state = self._networks.read(batch, self._networks.object_queries(batch, visible), visible, bias)
+            said = self._networks.said_by(batch)
+            state = self._networks.read(said, self._networks.object_queries(batch, visible), visible, bias)
             answer = self._networks.class_of_object(state[:, batch.scene, batch.place])
             result[:, part.source] = _log_softmax(answer)
         return result
@@ -162,13 +163,34 @@ class ObjectTransformer(Conditional):
         geometry: SceneGeometry | None = None,
     ) -> Float[np.ndarray, "M S T"]:
         """Return the log-odds of some classes given subsets of a scene, see `WithSubsets`; a question for each subset."""
-        one = np.asarray(presence, np.float32)[None]
-        batch = self._batch(scene_tokens(one, of_one_scene(geometry), self.targets, self.input_classes))
+        (_, batch, said), *_ = self._batches(np.asarray(presence, np.float32)[None], of_one_scene(geometry))
         kept = np.ones((len(subsets), len(self.input_classes) + 1), np.float32)  # what is not predicted stays
         kept[:, self.targets] = subsets
         visible = (batch.weight[0] * kept[:, batch.column[0]])[None]
-        state = self._networks.read(batch, self._networks.image_queries(batch, visible), visible, None)
+        state = self._networks.read(said, self._networks.image_queries(batch, visible), visible, None)
         return self._networks.class_present(state[:, 0])[..., targets]
+
+    def _batches(
+        self, presence: np.ndarray, geometry: Geometry | None
+    ) -> "list[tuple[np.ndarray, _Batch, list[_Said]]] | Iterator[tuple[np.ndarray, _Batch, list[_Said]]]":
+        """Return batch by batch which scenes it holds, their tokens, and what the networks read of them.
+
+        A single scene is kept until the next: who asks for its log-odds asks for the reasons as well.
+        """
+        if len(presence) != 1 or not isinstance(geometry, SceneObjects):
+            tokens = scene_tokens(presence, geometry, self.targets, self.input_classes)
+            return self._batches_of(tokens)
+        key = (geometry.classes, presence.tobytes(), *geometry.content())
+        kept = self._last_scene
+        if kept is None or kept[0] != key:
+            tokens = scene_tokens(presence, geometry, self.targets, self.input_classes)
+            self._last_scene = kept = key, list(self._batches_of(tokens))
+        return kept[1]
+
+    def _batches_of(self, tokens: SceneTokens) -> "Iterator[tuple[np.ndarray, _Batch, list[_Said]]]":
+        for rows in _chunks(tokens.lengths, CELLS_AT_ONCE // len(self.variants)):
+            batch = self._batch(of_scenes(tokens, rows))
+            yield rows, batch, self._networks.said_by(batch)
 
     def _batch(self, tokens: SceneTokens) -> "_Batch":
         """Return tokens padded to the longest scene."""
@@ -200,6 +222,11 @@ class _Batch:
         self.column, self.weight = column, weight  # [N, T], A and 0 in padding
         self.objects, self.boxes = objects, boxes  # [N, T, 10], [N, T, 4]
         self.aspect = aspect  # [N]
+
+
+_Said = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What objects say in a layer: [M, N, H T, D] what a query is multiplied by for the attention of each head to each object;
+[M, N, 1, H, T] what is added to that; [M, N, H T, D] what the objects answer."""
 
 
 class _Networks:
@@ -245,24 +272,27 @@ class _Networks:
         bias *= boxed[:, :, None] * boxed[:, None]
         return bias.reshape(*bias.shape[:-1], self.layers, self.heads)
 
-    def read(self, batch: _Batch, query: np.ndarray, visible: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    def said_by(self, batch: _Batch) -> list[_Said]:
+        """Return for each layer what objects say, whoever asks."""
+        content = self.params["classes"][:, batch.column] + self._dense("object", batch.objects[None])
+        content += self._mlp("object_mlp", _norm(content))
+        content = _norm(content)
+        return [self._said(f"layer_{layer}", content) for layer in range(self.layers)]
+
+    def read(self, said: list[_Said], query: np.ndarray, visible: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
         """Return [M, N, Q, D], what queries have become after they have read the objects that are visible to them.
 
         Args:
-            batch: the objects.
+            said: what the objects say.
             query: [M, N, Q, D].
             visible: [N, Q, T].
             bias: [M, N, Q, T, L, H] added to the attention.
         """
-        content = self.params["classes"][:, batch.column] + self._dense("object", batch.objects[None])
-        content += self._mlp("object_mlp", _norm(content))
-        content = _norm(content)
         weight = np.where(visible > 0, np.log(np.maximum(visible, LEAST_WEIGHT)), MASKED)
         weight = weight[:, :, None].astype(np.float32)
-        by_head = (*query.shape[:3], self.heads, content.shape[2])
-        for layer in range(self.layers):
+        by_head = (*query.shape[:3], self.heads, visible.shape[-1])
+        for layer, (asked, shift, answer) in enumerate(said):
             name = f"layer_{layer}"
-            asked, shift, said = self._attended(name, content)
             scores = (_norm(query) @ asked.swapaxes(-1, -2)).reshape(by_head)
             scores += shift
             if bias is not None:
@@ -272,16 +302,16 @@ class _Networks:
             scores -= (largest := np.maximum(scores.max(-1, keepdims=True, initial=MASKED), nothing))
             attention = np.exp(scores, out=scores)
             attention /= attention.sum(-1, keepdims=True) + np.exp(nothing - largest)
-            query = query + attention.reshape(*query.shape[:3], said.shape[2]) @ said
+            query = query + attention.reshape(*query.shape[:3], answer.shape[2]) @ answer
             query += self.params[f"{name}_out/bias"][:, None, None]
             query += self._mlp(f"{name}_mlp", _norm(query))
         return _norm(query)
 
-    def _attended(self, name: str, content: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what each head's attention to an object is by and gives, both [M, N, H T, D].
+    def _said(self, name: str, content: np.ndarray) -> _Said:
+        """Return what a layer reads.
 
         What projects queries before attention and its outcome behind is multiplied into keys and values: queries are many,
-        one for each subset of a scene, and objects are few. Second, [M, N, 1, H, T] is what does not depend on the query.
+        one for each subset of a scene, and objects are few.
         """
         networks, scenes, tokens, units = content.shape
         by_head = networks, scenes, tokens, self.heads, units // self.heads
