@@ -149,6 +149,9 @@ def test_a_command_that_lacks_a_package_names_its_extra(restricted, tmp_path):
 def test_each_extra_is_named_for_its_packages():
     assert "contextual-anomaly[training]" in installation_advice("sklearn.linear_model")
     assert "contextual-anomaly[workflow]" in installation_advice("matplotlib")
+    assert all(
+        "contextual-anomaly[page]" in installation_advice(name) for name in ("anyio", "h11", "starlette", "uvicorn")
+    )
     assert "package pyyaml" in installation_advice("yaml")
     assert installation_advice("contextual_anomaly.nothing") == ""
     assert installation_advice(None) == ""

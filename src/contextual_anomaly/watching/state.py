@@ -68,10 +68,18 @@ class LiveState:
     Attributes:
         source: name of what is watched, without passwords.
         model, detector: names of what answers.
+        live: whether the source's seconds are those of the clock.
         started: when the watch began, in seconds since 1970.
     """
 
-    def __init__(self, source: str, watcher: Any = None, model: str | None = None, detector: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        watcher: Any = None,
+        model: str | None = None,
+        detector: str | None = None,
+        live: bool = False,
+    ) -> None:
         """Begin with nothing seen.
 
         Args:
@@ -79,8 +87,9 @@ class LiveState:
             watcher: the `Watcher` that answers.
             model: name of the context model.
             detector: name of the detector.
+            live: whether the source's seconds are those of the clock.
         """
-        self.source, self.model, self.detector = source, model, detector
+        self.source, self.model, self.detector, self.live = source, model, detector, live
         self.started = time.time()
         self.watching = RLock()
         """Held while the watcher works: a frame, a question of the page, a calibration point."""
@@ -97,6 +106,11 @@ class LiveState:
     def moment(self) -> Moment:
         """The newest moment."""
         return self._moment
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the model knows."""
+        return () if self._watcher is None else tuple(self._watcher.checker.model.classes)
 
     def wait(self, after: int, timeout: float) -> Moment:
         """Return the newest moment as soon as its version is greater than `after`, or after so many seconds."""

@@ -146,7 +146,7 @@ class Watcher:
         )
         behind = self.checker.behind_detector
         asked = replace(self.checker, behind_detector=behind and replace(behind, score_curve=AS_IT_IS))
-        return asked.judge(objects, "what if", own=seen.own)
+        return asked.judge(objects, "what if", strict=True, own=seen.own)
 
     def own_calibration(self) -> TrackCalibration:
         """Return what was watched so far as the calibration of this camera; call `close` before."""
