@@ -14,8 +14,8 @@ import optax
 from measure import coco
 
 from contextual_anomaly.coco.reader import read_instances
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
-from contextual_anomaly.world.oracle import SceneOracle
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.scene_oracle import SceneOracle
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import load_world
 

@@ -12,7 +12,7 @@ from snakemake.utils import update_config
 
 from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.registry import module_of_family
+from contextual_anomaly.models.registry import ORACLES, module_of_family
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.atomic import require_whole
 from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
@@ -33,10 +33,10 @@ R = SETTINGS.results
 SYNTHETIC = SETTINGS.dataset.kind is DatasetKind.synthetic
 SPLITS = ["train", "val"]
 
-# The configured models, and the oracle where the world's own figures are known.
+# The configured models, and the oracles where the world's own figures are known.
 FAMILY = {name: settings.family for name, settings in SETTINGS.models.items()}
 if SYNTHETIC:
-    FAMILY["oracle"] = "oracle"
+    FAMILY |= {name: name for name in ORACLES}
 MODELS = list(FAMILY)
 # The protocol of the paper is about autoencoders; class frequency shows what its measure leaves out.
 PUBLISHED_MODELS = [
@@ -209,7 +209,7 @@ def uses_geometry(model):
 
 def uses_objects(model):
     """Whether a model, or a part of it, learns from objects one by one."""
-    return any(
+    return model == "oracle_with_boxes" or any(
         getattr(SETTINGS.models.get(name), "objects", False)
         for name in (model, *estimators(model))
     )

@@ -79,7 +79,23 @@ if SYNTHETIC:
         params:
             minimum_classes=SETTINGS.scenes.minimum_classes,
             source=source("world_oracle"),
+            objects=lambda wildcards, input: geometry_options(
+                {f"--{name}": file for name, file in input.items() if name != "scenes"}
+            ),
         shell:
             "contextual-anomaly --usage {log.usage} world-oracle"
-            " --scenes {input.scenes} --minimum-classes {params.minimum_classes}"
+            " --scenes {input.scenes} {params.objects} --minimum-classes {params.minimum_classes}"
             " --output {output.model} --calibration {output.calibration} > {log.text} 2>&1"
+
+    use rule world_oracle as world_oracle_with_boxes with:
+        input:
+            scenes=UNFILTERED_SCENES.format(split="train"),
+            objects=ANNOTATIONS.format(split="train"),
+            images=IMAGES.format(split="train"),
+            categories=CATEGORIES.format(split="train"),
+        output:
+            model=MODEL.format(model="oracle_with_boxes"),
+            calibration=CALIBRATION.format(model="oracle_with_boxes"),
+        log:
+            text=f"{R}/logs/world_oracle_with_boxes.log",
+            usage=f"{R}/logs/world_oracle_with_boxes.usage.json",

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked, object_transformer
-from contextual_anomaly.models.registry import configurable_families, family, family_names
+from contextual_anomaly.models.registry import ORACLES, configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
@@ -332,8 +332,9 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Configuration":
-        if "oracle" in self.models:
-            raise ValueError("models: the name 'oracle' belongs to the synthetic world's own, choose another")
+        for name in ORACLES:
+            if name in self.models:
+                raise ValueError(f"models: the name {name!r} belongs to the synthetic world's own, choose another")
         for name, settings in self.models.items():
             for part in getattr(settings, "estimators", []):
                 if part not in self.models or hasattr(self.models[part], "estimators"):
@@ -341,7 +342,7 @@ class Configuration(Section):
                     raise ValueError(
                         f"models.{name}.estimators: {part!r} is not a model to put together, only {fit} are"
                     )
-        known = {*self.models} | ({"oracle"} if self.dataset.kind is DatasetKind.synthetic else set())
+        known = {*self.models} | (set(ORACLES) if self.dataset.kind is DatasetKind.synthetic else set())
         asked = [("anomalies.models", name) for name in self.anomalies.models]
         asked += [(f"pretrained.models.{packaged}", name) for packaged, name in self.pretrained.models.items()]
         asked += [("rescoring.model", self.rescoring.model), ("rescoring.fusion_model", self.rescoring.fusion_model)]

@@ -10,7 +10,7 @@ from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.audit.label_noise import evaluate, plant
 from contextual_anomaly.models.families.oracle import Oracle
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import load_world
 

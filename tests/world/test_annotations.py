@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.commands.world_annotations import world_annotations
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, SMALLEST, WIDTH
 from contextual_anomaly.world.annotation_files import outline
-from contextual_anomaly.world.boxes import HEIGHT, SMALLEST, WIDTH
 
 
 @pytest.fixture(scope="module")

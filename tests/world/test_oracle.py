@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH, to_box, to_coordinates, to_top
-from contextual_anomaly.world.oracle import SceneOracle, box_log_density, own_box_log_density
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH, to_box, to_coordinates, to_top
+from contextual_anomaly.models.synthetic.scene_oracle import SceneOracle, box_log_density, own_box_log_density
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import World, load_world
 

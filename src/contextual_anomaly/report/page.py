@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from contextual_anomaly import __version__
+from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.chapters import (
     anomalies,
     audit,
@@ -116,7 +117,7 @@ def _headline(run: FinishedRun, corrected: pd.DataFrame) -> list[tuple[str, str]
         (f"{len(val.image_ids):,}", "validation scenes"),
         (f"{len(val.classes)}", "classes"),
     ]
-    recall = corrected[(corrected["metric"] == "recall_at_1") & (corrected["model"] != models.CEILING)]
+    recall = corrected[(corrected["metric"] == "recall_at_1") & ~corrected["model"].isin(ORACLES)]
     for experiment, text in (("inject_uniform", "added"), ("remove", "removed")):
         rows = recall[recall["experiment"] == experiment].sort_values("value", ascending=False)
         if len(rows):

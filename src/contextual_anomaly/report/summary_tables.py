@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1
 
 if TYPE_CHECKING:  # the command line imports this module for the names of the tables, and pandas takes its time
@@ -29,7 +30,6 @@ PUBLISHED = {
     "remove": "remove",
 }
 COCO = "coco2017"
-CEILING = "oracle"  # the exact answer of the synthetic world, given the classes alone
 GATE_THRESHOLDS = ("0_05", "0_1", "0_25", "0_4")
 RESCORING = {
     "presence_macro_ap": "AP, mean of classes",
@@ -101,11 +101,11 @@ def _corrected(cells: Cells, dataset: str, intervals: bool) -> tuple[list[str], 
         sign = -1 if title in SMALLER_IS_BETTER else 1
         digits = 2 if title == "log-likelihood" else 3
         values = [math.nan if not figure or figure["value"] is None else sign * figure["value"] for figure in column]
-        competing = [value for model, value in zip(models, values, strict=True) if model != CEILING]
+        competing = [value for model, value in zip(models, values, strict=True) if model not in ORACLES]
         best = max((value for value in competing if not math.isnan(value)), default=math.nan)
         for row, figure, value in zip(rows, column, values, strict=True):
             text = _text(figure, digits, intervals)
-            row.append(f"**{text}**" if value == best and row[0] != CEILING else text)
+            row.append(f"**{text}**" if value == best and row[0] not in ORACLES else text)
     return ["model", *CORRECTED.values()], rows
 
 

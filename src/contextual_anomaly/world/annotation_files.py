@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from contextual_anomaly.models.synthetic.boxes import DECIMALS, HEIGHT, WIDTH
 from contextual_anomaly.runtime.atomic import atomic_write
-from contextual_anomaly.world.boxes import DECIMALS, HEIGHT, WIDTH
 from contextual_anomaly.world.sampling import SampledObjects, sample_objects
 from contextual_anomaly.world.scene_types import World
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.runtime.atomic import atomic_write
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.pictograms import pictogram
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.sampling import sample_objects

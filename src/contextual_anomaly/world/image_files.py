@@ -8,9 +8,9 @@ import numpy as np
 
 from contextual_anomaly.coco.reader import read_instances
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.runtime.atomic import MANIFEST, atomic_folder
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.sprites import make_sprites

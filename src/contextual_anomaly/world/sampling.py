@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextual_anomaly.world.boxes import to_box
+from contextual_anomaly.models.synthetic.boxes import to_box
 from contextual_anomaly.world.scene_types import World
 
 IMAGES_AT_A_TIME = 1 << 16  # bounds memory; the random numbers do not depend on it

@@ -6,6 +6,8 @@ from importlib import resources
 
 import numpy as np
 
+from contextual_anomaly.models.synthetic.scene_types import SceneTypes
+
 CORRELATED = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
 """Pairs of box coordinates, in the order of the correlations in `boxes.csv`."""
 SUPPORTS = ("ground", "surface", "held", "air")
@@ -13,28 +15,14 @@ SUPPORTS = ("ground", "surface", "held", "air")
 
 
 @dataclass(frozen=True)
-class World:
-    """K scene types at P places, over C classes in the order of their category ids.
-
-    Given the scene type, the classes are present independently of each other; a present class has at least one object.
-    Given the place, the boxes of all objects are independent, each by the distribution of its class there: a normal
-    distribution of the four coordinates of `world.boxes`. What supports a class bounds how high it is in the image: cars
-    stand on the ground of a street, kites fly above that of a meadow.
-    """
+class World(SceneTypes):
+    """The scene types, over C classes in the order of their category ids, and what is rendered of them."""
 
     category_ids: tuple[int, ...]
-    classes: tuple[str, ...]
     supercategories: tuple[str, ...]
-    weight: np.ndarray  # [K] share of images of each scene type, sums to 1
-    probability: np.ndarray  # [K, C] P(class present | scene type)
-    places: tuple[str, ...]
-    place: np.ndarray  # [K] index of each scene type's place
-    mean_instances: np.ndarray  # [C] objects of a class where it is present
+    places: tuple[str, ...]  # P names
     aspect: np.ndarray  # [C] usual width / height of an object
     support: tuple[str, ...]  # of each class, one of SUPPORTS
-    span: np.ndarray  # [P, C, 2] least and greatest share of the free height that is above a box
-    box_mean: np.ndarray  # [P, C, 4] of the coordinates of a box
-    box_root: np.ndarray  # [P, C, 4, 4] lower triangular root of their covariance
 
 
 def load_world() -> World:

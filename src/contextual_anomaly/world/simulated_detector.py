@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.sampling import sample_boxes
 from contextual_anomaly.world.scene_types import World
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.pictograms import natural_aspect, pictogram, variants
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.shapes import Canvas, Drawing, read_drawings

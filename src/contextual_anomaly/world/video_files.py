@@ -11,10 +11,10 @@ import pandas as pd
 from contextual_anomaly import tables
 from contextual_anomaly.detection.video import open_writer
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.scene_oracle import SceneOracle
 from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
 from contextual_anomaly.runtime.progress import track
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
-from contextual_anomaly.world.oracle import SceneOracle
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.simulated_detector import simulate_detections

@@ -1,7 +1,7 @@
 """Scenes of the synthetic world over time: a camera at one place, with anomalies at known times.
 
 At every moment the objects in view are distributed as those of a single scene of the camera's scene type, so that the
-exact answers of `world.oracle` hold for every frame. Classes come and go as two-state processes whose share of time is
+exact answers of `models.synthetic.scene_oracle` hold for every frame. Classes come and go as two-state processes whose share of time is
 P(class present | scene type), with new objects each time. The coordinates of a box move along smooth Gaussian processes
 whose distribution at any moment is that of the class at the place. Anomalies are put on top: an object that the place
 hardly ever shows comes, or all objects of a class that the others let expect leave. Beside them stand genuine rarities:
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.world.boxes import to_box
+from contextual_anomaly.models.synthetic.boxes import to_box
 from contextual_anomaly.world.scene_types import World
 
 STAY = (20.0, 240.0)  # seconds that the objects of a class stay on average: from the shortest to the longest class

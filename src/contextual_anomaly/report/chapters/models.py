@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import intervals, with_interval
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import COLOURS, PUBLISHED_COLOUR, plain_powers_of_ten, styled, svg
 
-CEILING = "oracle"
+CEILING = "oracle_with_boxes"
+"""The model that no other can beat; "oracle" is that of models which see the classes alone."""
 RANKED_BY = ("inject_uniform", "remove")  # the mean of recall_at_1 of both decides the order
 RANKING_MEASURES = {
     ("inject_uniform", "recall_at_1"): "added, any: first",
@@ -140,14 +142,14 @@ def ranking(standing: pd.DataFrame, labels: dict[str, str], ceiling: str | None)
     Args:
         standing: As `figures_of_models` returns it.
         labels: Label by model, in order.
-        ceiling: The model that no other can beat which sees the classes alone, or None.
+        ceiling: The model that no other can beat, or None.
     """
     figure = Figure(figsize=(10, 1.1 + 0.3 * len(labels)), layout="constrained")
     place = np.arange(len(labels))[::-1]
     for axes, (key, title) in zip(figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True):
         rows = standing.xs(key, level=("experiment", "metric")).reindex(list(labels))
         ends = np.maximum([rows["value"] - rows["low"], rows["high"] - rows["value"]], 0)
-        colour = [PUBLISHED_COLOUR if model == ceiling else COLOURS[0] for model in labels]
+        colour = [PUBLISHED_COLOUR if ceiling and model in ORACLES else COLOURS[0] for model in labels]
         axes.errorbar(rows["value"], place, xerr=ends, fmt="none", ecolor=colour, elinewidth=2)
         axes.scatter(rows["value"], place, color=colour, s=28, zorder=3)
         for value, y in zip(rows["value"], place, strict=True):
@@ -155,7 +157,7 @@ def ranking(standing: pd.DataFrame, labels: dict[str, str], ceiling: str | None)
         if ceiling:
             best = float(rows["value"].to_numpy()[list(labels).index(ceiling)])
             axes.axvline(best, color=PUBLISHED_COLOUR, linestyle="--", linewidth=1)
-            axes.annotate(" ceiling", (best, -0.75), fontsize=7, color=PUBLISHED_COLOUR, ha="right", va="bottom")
+            axes.annotate(" best possible", (best, -0.75), fontsize=7, color=PUBLISHED_COLOUR, ha="right", va="bottom")
         axes.set_yticks(place, list(labels.values()))
         axes.set(title=title, xlim=(0, max(1.08 * rows["value"].max(), 0.1)), ylim=(-0.9, len(labels) - 0.4))
     return figure

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.detector.geometry import SHRINKS
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.sampling import sample_objects

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from contextual_anomaly.world.boxes import to_coordinates, to_top
-from contextual_anomaly.world.scene_types import World
+from contextual_anomaly.models.synthetic.boxes import to_coordinates, to_top
+from contextual_anomaly.models.synthetic.scene_types import SceneTypes
 
 IMPOSSIBLE = -1000.0
 """Log density of a box where its class cannot be; finite, so that a box that no class can have gives no NaN."""
@@ -22,11 +22,11 @@ OBJECTS_AT_A_TIME = 128  # few: the arrays stay in the cache of a core
 class SceneOracle:
     """Exact probabilities about the objects of N scenes of the synthetic world."""
 
-    def __init__(self, world: World, image: np.ndarray, column: np.ndarray, box: np.ndarray, images: int) -> None:
+    def __init__(self, world: SceneTypes, image: np.ndarray, column: np.ndarray, box: np.ndarray, images: int) -> None:
         """Take the objects of all scenes.
 
         Args:
-            world: What the scenes were sampled from.
+            world: what the scenes were sampled from.
             image: [M] which scene each object is of, from 0.
             column: [M] index of its class.
             box: [M, 4] x, y, width, height in pixels.
@@ -37,7 +37,7 @@ class SceneOracle:
 
     @classmethod
     def of_densities(
-        cls, world: World, image: np.ndarray, column: np.ndarray, log_density: np.ndarray, images: int
+        cls, world: SceneTypes, image: np.ndarray, column: np.ndarray, log_density: np.ndarray, images: int
     ) -> "SceneOracle":
         """Return the oracle of objects whose log densities [M, P, C] are given in place of boxes."""
         oracle = cls.__new__(cls)
@@ -47,7 +47,7 @@ class SceneOracle:
 
     def _take(
         self,
-        world: World,
+        world: SceneTypes,
         image: np.ndarray,
         column: np.ndarray,
         own: np.ndarray,
@@ -84,8 +84,8 @@ class SceneOracle:
         odds = world.probability / (1 - world.probability)
         more = log_number(world, others + 1, np.arange(len(world.classes)))
         more -= np.where(others > 0, log_number(world, others, np.arange(len(world.classes))), 0)
-        at_place = np.empty((len(rows), len(world.places), len(world.classes)))
-        for place in range(len(world.places)):
+        at_place = np.empty((len(rows), world.number_of_places, len(world.classes)))
+        for place in range(world.number_of_places):
             types = np.flatnonzero(world.place == place)
             largest = without[:, types].max(1, keepdims=True)
             weight = np.exp(without[:, types] - largest)
@@ -128,10 +128,10 @@ class SceneOracle:
         return result
 
 
-def box_log_density(world: World, box: np.ndarray) -> np.ndarray:
+def box_log_density(world: SceneTypes, box: np.ndarray) -> np.ndarray:
     """Return the log density [M, P, C] of boxes [M, 4] for each place and class.
 
-    It is that of the first three coordinates of `world.boxes` and of the share of the free height above the box, or
+    It is that of the first three coordinates of `models.synthetic.boxes` and of the share of the free height above the box, or
     `IMPOSSIBLE` where the class cannot be there.
     """
     shape = world.box_mean.shape[:2]
@@ -142,10 +142,10 @@ def box_log_density(world: World, box: np.ndarray) -> np.ndarray:
     return np.maximum(result, IMPOSSIBLE).reshape(len(box), *shape)
 
 
-def own_box_log_density(world: World, box: np.ndarray, column: np.ndarray) -> np.ndarray:
+def own_box_log_density(world: SceneTypes, box: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Return the log density [M, P] of boxes [M, 4] of the classes ``column`` [M], as `box_log_density` has it."""
     inverse = np.linalg.inv(world.box_root)
-    result = np.empty((len(box), len(world.places)))
+    result = np.empty((len(box), world.number_of_places))
     for each in np.unique(column):
         rows = np.flatnonzero(column == each)
         top, change = to_top(box[rows], world.span[:, each])
@@ -173,7 +173,7 @@ def _normal_log_density(first: np.ndarray, top: np.ndarray, inverse: np.ndarray,
     return np.log(np.diagonal(inverse, axis1=1, axis2=2)).sum(1) - 2 * np.log(2 * np.pi) - 0.5 * square
 
 
-def log_number(world: World, number: np.ndarray, column: np.ndarray) -> np.ndarray:
+def log_number(world: SceneTypes, number: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Return log (P(this number of objects | class present) · number!), for numbers of 1 or more of classes ``column``."""
     mean = world.mean_instances[column]
     with np.errstate(divide="ignore", invalid="ignore"):  # a mean of 1 leaves only the number 1; number 0 is not used
