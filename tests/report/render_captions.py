@@ -3,7 +3,7 @@
 Snakemake's own rendering prints nothing for an undefined name. Here it is an error. The jobs, and so the parameters and
 wildcards that a caption may use, are those of the real rules; nothing is run.
 
-Usage: python render_captions.py SNAKEFILE, in a folder that holds the configuration.
+Usage: python render_captions.py SNAKEFILE, in a folder with settings.yaml.
 """
 
 import json
@@ -14,12 +14,13 @@ from jinja2 import Environment, StrictUndefined
 from snakemake.api import DAGSettings, OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.io import get_flag_value, is_flagged
 from snakemake.script import Snakemake
-from snakemake.settings.types import Quietness
+from snakemake.settings.types import ConfigSettings, Quietness
 
 environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 captions = []
 with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-    plan = api.workflow(ResourceSettings(cores=1), snakefile=Path(sys.argv[1])).dag(DAGSettings())
+    settings = ConfigSettings(configfiles=[Path("settings.yaml")])
+    plan = api.workflow(ResourceSettings(cores=1), settings, snakefile=Path(sys.argv[1])).dag(DAGSettings())
     workflow = plan.workflow_api._workflow
     workflow.dag_settings = plan.dag_settings
     workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
