@@ -3,8 +3,10 @@
 import gzip
 import io
 import json
+import logging
 import os
 import random
+import socket
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +26,7 @@ import contextual_anomaly as ca
 from contextual_anomaly import tables
 from contextual_anomaly.checking.exports import new_writer
 from contextual_anomaly.checking.exports.html import HtmlPage
-from contextual_anomaly.checking.objects import BadObjects
+from contextual_anomaly.checking.objects import BadObjects, ImageObjects
 from contextual_anomaly.checking.results import CheckResult, FalseAlarms
 from contextual_anomaly.checking.scene_files import read_scene_file
 from contextual_anomaly.checking.stream import check_stream
@@ -49,6 +51,10 @@ from contextual_anomaly.predict import as_table, read_objects
 from contextual_anomaly.review.verdicts import read_verdicts
 from contextual_anomaly.runtime.choices import AnswerFormat
 from contextual_anomaly.scenes import count_instances, read_scenes, write_scenes
+from contextual_anomaly.watching.frames import Frame
+from contextual_anomaly.watching.page.server import PageServer
+from contextual_anomaly.watching.state import LiveState
+from contextual_anomaly.watching.watcher import Watcher, WatchSettings
 from tests.detection.onnx_files import write_onnx, yolov8
 from tests.download.raw_server import raw_server
 from tests.fuzz.mutations import NASTY_TEXT, as_json, mutated_bytes, mutated_text, mutated_value
@@ -574,6 +580,69 @@ def download(data: bytes, folder: Path) -> object:
         return fetch(RemoteFile((server.address,), max_size=10_000), folder / "x.jpg", session, PATIENCE)
 
 
+class Refused(Exception):
+    """The page has answered that a request is wrong."""
+
+
+REQUESTS = (
+    b"GET /frame.jpg?after=7&boxes=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /api/scene?frame=7 HTTP/1.1\r\nHost: 127.0.0.1:80\r\nSec-Fetch-Site: same-origin\r\nOrigin: http://127.0.0.1:80\r\n\r\n",
+    b"GET /events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 19a.1\r\nAuthorization: Basic YTpi\r\n\r\n",
+    b"GET /snapshots/a-1.jpg HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
+    b"HEAD /stream.mjpg HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    b"GET /../metrics HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n",
+)
+QUESTIONS = (("what-if", {"without": [1, 2], "added": ["cup", "knife"]}), ("belongs-here", {"event": "a-1"}))
+
+
+def a_request(rng: random.Random) -> bytes:
+    if rng.random() < 0.5:
+        return mutated_text(rng, rng.choice(REQUESTS))
+    name, question = rng.choice(QUESTIONS)
+    body = as_json(mutated_value(rng, question))
+    head = (
+        f"POST /api/{name} HTTP/1.1\r\nHost: localhost\r\nX-Contextual-Anomaly: 1\r\nContent-Type: application/json\r\n"
+    )
+    whole = head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    return mutated_text(rng, whole) if rng.random() < 0.2 else whole
+
+
+@cache
+def page() -> tuple[PageServer, list[logging.LogRecord]]:
+    """The page of a watch that has seen a cup and a fork, and what its server complains of."""
+    watcher = Watcher(kitchen(), WatchSettings(), "kitchen")
+    live = LiveState("kitchen", watcher)
+    frame = Frame(7, 0.0, 0.0, np.zeros((24, 32, 3), np.uint8))
+    step = watcher.step(frame, ImageObjects.of(["cup", "fork"], boxes=[(1, 2, 3, 4), None]))
+    live.show(frame, step.scene, step.events, {})
+    complaints: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = complaints.append
+    logging.getLogger("uvicorn.error").addHandler(handler)
+    server = PageServer(live, 0)
+    server.start()
+    return server, complaints
+
+
+def ask_page(data: bytes, folder: Path) -> object:
+    """Send a request, look at the beginning of the answer, and go; some requests wait, and have none."""
+    server, complaints = page()
+    with socket.create_connection(("127.0.0.1", int(server.address.rstrip("/").rpartition(":")[2]))) as client:
+        client.settimeout(0.3)
+        with suppress(OSError):
+            client.sendall(data)
+        answer = b""
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
+            answer = client.recv(1000)
+    assert not complaints, complaints[0].getMessage()
+    status = int(answer.split(b" ", 2)[1]) if answer else 200
+    assert status < 500 or status == 503, answer  # 503: too many look on, as those that went are noticed later
+    if status >= 400:
+        raise Refused
+    return status
+
+
 TARGETS: dict[str, Target] = {
     "COCO": Target(of_json(coco), annotations("a.json")),
     "COCO, bytes": Target(of_text(lambda: as_json(coco())), annotations("a.json")),
@@ -611,5 +680,6 @@ TARGETS: dict[str, Target] = {
         lambda rng: mutated_text(rng, rng.choice(ANSWERS)) if rng.random() < 0.5 else mutated_bytes(rng, rng.choice(ANSWERS)),
         download, weight=0.3,
     ),
+    "requests to the page": Target(a_request, ask_page, (Refused,)),
 }  # fmt: skip
-"""By kind of input. A live page, once there is one, belongs here as well."""
+"""By kind of input."""

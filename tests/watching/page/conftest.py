@@ -12,6 +12,7 @@ from contextual_anomaly.watching.events import EventType
 from contextual_anomaly.watching.frames import Frame, SourceState, SourceStatus
 from contextual_anomaly.watching.page.application import new_application
 from contextual_anomaly.watching.page.changes import Changes
+from contextual_anomaly.watching.pictures import ScenePicture
 from contextual_anomaly.watching.state import LiveState
 from contextual_anomaly.watching.watcher import Watcher, WatchSettings
 
@@ -41,7 +42,8 @@ class Watch:
             objects = ImageObjects.of(names, boxes=BOXES[: len(names)], size=SIZE)
             with self.live.watching:
                 step = self.watcher.step(frame, objects)
-            pictures = {event.id: b"\xff\xd8picture" for event in step.events if event.type is EventType.NEW}
+            began = [event.id for event in step.events if event.type is EventType.NEW]
+            pictures = {name: ScenePicture(frame, step.scene).jpeg(80) for name in began} if pixels else {}
             self.live.show(frame, step.scene, step.events, pictures)
             self.number += 1
 

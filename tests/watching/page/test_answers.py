@@ -144,7 +144,7 @@ def test_a_stream_for_players_has_one_frame_a_part(application, watch):
 def test_a_snapshot_belongs_to_an_event(application, flagged):
     event = flagged.live.events()[0][1]
     answer = ask(application, f"/snapshots/{event.id}.jpg")
-    assert (answer.status, answer.body) == (200, b"\xff\xd8picture")
+    assert simplejpeg.decode_jpeg(answer.body).shape[0] == 240
     assert ask(application, "/snapshots/../../etc/passwd.jpg").status == 404
 
 
