@@ -49,6 +49,7 @@ rule all:
         expand(rules.list_anomalies.output, model=LISTING_MODELS),
         expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output, model=MODELS),
+        expand(rules.experiment_objects.output, model=OBJECT_JUDGES),
         rules.compare_models.output,
         CONVERTED,
         expand(rules.detect.output, detector=NETWORKS, shard=SHARDS),
@@ -87,6 +88,7 @@ rule experiment1:
     input:
         expand(rules.experiment_published.output.csv, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output.csv, model=MODELS),
+        expand(rules.experiment_objects.output.csv, model=OBJECT_JUDGES),
         rules.compare_models.output,
 
 

@@ -215,6 +215,15 @@ def uses_objects(model):
     )
 
 
+# Who is asked about single objects: models of objects, and as a comparison the first listing model if it is a conditional one.
+OBJECT_JUDGES = [
+    name
+    for name in MODELS
+    if getattr(SETTINGS.models.get(name), "objects", False)
+    or (name == LISTING_MODELS[0] and FAMILY[name] != "autoencoder")
+]
+
+
 def geometry_files(model, split, images=True):
     """The tables that a model needs beside the scenes, by option; without images where a command has them anyway."""
     files = {}

@@ -124,6 +124,45 @@ if SETTINGS.experiments.out_of_context:
             " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.csv} > {log.text} 2>&1"
 
 
+rule experiment_objects:
+    """Objects under a wrong label, and with a wrong box."""
+    input:
+        model=MODEL,
+        annotations=ANNOTATIONS.format(split="val"),
+        images=IMAGES.format(split="val"),
+        categories=CATEGORIES.format(split="val"),
+        train_annotations=ANNOTATIONS.format(split="train"),
+        train_images=IMAGES.format(split="train"),
+    output:
+        summary=f"{R}/experiments/objects/{{model}}.summary.parquet",
+        csv=report(
+            f"{R}/experiments/objects/{{model}}.summary.csv",
+            caption="../workflow/report/experiment_objects.rst",
+            category="Experiment 1",
+            labels={"model": "{model}", "protocol": "objects"},
+        ),
+    log:
+        text=f"{R}/logs/experiment_objects.{{model}}.log",
+        usage=f"{R}/logs/experiment_objects.{{model}}.usage.json",
+    conda:
+        "../envs/experiments.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(30),
+    params:
+        share=SETTINGS.experiments.changed_objects,
+        bootstrap=SETTINGS.experiments.n_resamples,
+        seed=SETTINGS.experiments.seed,
+        source=lambda wildcards: source("experiment_objects", wildcards.model),
+    shell:
+        "contextual-anomaly --usage {log.usage} experiment-objects"
+        " --model {input.model} --annotations {input.annotations} --images {input.images}"
+        " --categories {input.categories} --train-annotations {input.train_annotations} --train-images {input.train_images}"
+        " --share {params.share} --n-resamples {params.bootstrap} --seed {params.seed}"
+        " --summary {output.summary} --csv {output.csv} > {log.text} 2>&1"
+
+
 rule compare_models:
     """Compare the models on the same trials, against the one that lists anomalies first."""
     input:

@@ -40,6 +40,7 @@ rule write_report:
         listings=expand(rules.list_anomalies.output.table, model=LISTING_MODELS),
         published=expand(rules.experiment_published.output, model=PUBLISHED_MODELS),
         corrected=expand(rules.experiment_corrected.output, model=MODELS),
+        objects=expand(rules.experiment_objects.output, model=OBJECT_JUDGES),
         differences=rules.compare_models.output.differences,
         out_of_context=expand(OUT_OF_CONTEXT, model=MODELS),
         evaluated=expand(rules.evaluate_detector.output, detector=DETECTORS),
@@ -80,6 +81,7 @@ rule write_report:
             "--model", [f"{name}={family}" for name, family in FAMILY.items()]
         ),
         listings=repeated("--listing", LISTING_MODELS),
+        judges=repeated("--object-judge", OBJECT_JUDGES),
         detectors=repeated("--detector", DETECTORS),
         auditors=repeated("--auditor", AUDITORS),
         images=optional("--images", VAL_IMAGES),
@@ -90,6 +92,6 @@ rule write_report:
     shell:
         "contextual-anomaly --usage {log.usage} write-report"
         " --results {params.results} --dataset-name {params.name:q}"
-        " --dataset-kind {params.kind} {params.models} {params.listings} {params.detectors} {params.auditors}"
+        " --dataset-kind {params.kind} {params.models} {params.listings} {params.judges} {params.detectors} {params.auditors}"
         " {params.images} {params.fetched} {params.out_of_context} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --summary {output.summary} --output {output.html} > {log.text} 2>&1"

@@ -42,6 +42,7 @@ STAGES = (
     "experiment_published",
     "experiment_corrected",
     "experiment_out_of_context",
+    "experiment_objects",
     "compare_models",
     "darknet_to_onnx",
     "detect",

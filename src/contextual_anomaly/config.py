@@ -175,6 +175,7 @@ class Experiments(Section):
     seed: Seed = 0
     n_draws_published: Count = 20
     n_draws_corrected: Count = 3
+    changed_objects: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     n_resamples: Count = 1_000
     out_of_context: InputPath = ""
 

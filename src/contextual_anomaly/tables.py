@@ -345,7 +345,7 @@ def matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 SUMMARY = pa.schema(
     {
-        "protocol": pa.string(),  # "published" or "corrected"
+        "protocol": pa.string(),  # "published", "corrected" or "objects"
         "experiment": pa.string(),
         "model": pa.string(),
         "bottleneck": pa.int32(),  # null: the model has none

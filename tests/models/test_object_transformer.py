@@ -178,6 +178,15 @@ def test_an_objects_own_class_never_reaches_its_answer(random_model, scenes):
             assert (changed[:, others] != answer[:, others]).any()
 
 
+def test_an_objects_own_box_is_hidden_as_if_it_had_none(random_model, scenes):
+    answer = random_model.object_log_probabilities(scenes, own_box=False)
+    for k in range(len(scenes.column)):
+        boxes = scenes.boxes.copy()
+        boxes[k] = np.nan
+        without = random_model.object_log_probabilities(with_objects(scenes, boxes=boxes))
+        np.testing.assert_allclose(answer[:, k], without[:, k], atol=2e-4)
+
+
 def test_objects_of_a_class_never_reach_the_answer_whether_it_is_present(random_model, scenes):
     presence = presence_of(scenes)
     answer = random_model.log_odds(presence, scenes)

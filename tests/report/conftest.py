@@ -77,6 +77,13 @@ def results(tmp_path_factory) -> Path:
         f"--csv={folder}/anomalies/published.csv", f"--text={folder}/anomalies/published.txt",
         f"--attributions={folder}/anomalies/published.attributions.parquet",
     )  # fmt: skip
+    tables = [f"--{name}={folder}/{name}/val.parquet" for name in ("annotations", "images", "categories")]
+    tables += [f"--train-{name}={folder}/{name}/train.parquet" for name in ("annotations", "images")]
+    out = [
+        f"--{end}={folder}/experiments/objects/mixture.summary.{kind}"
+        for end, kind in (("summary", "parquet"), ("csv", "csv"))
+    ]
+    run("experiment-objects", f"--model={models}/mixture.safetensors", *tables, "--n-resamples=20", *out)
     (folder / "logs").mkdir()
     usage = {"command": "fit", "seconds": 12.34, "peak_memory_mb": 512}
     (folder / "logs/fit.published.usage.json").write_text(json.dumps(usage))

@@ -48,6 +48,7 @@ def write(results, output, kind="synthetic", *more):
         "--model=frequency=frequency",
         "--model=mixture=mixture",
         "--listing=published",
+        "--object-judge=mixture",
     ]
     options += [f"--images={results}/pictures", "--gallery=4", *more]
     return subprocess.run(["contextual-anomaly", "write-report", *options], text=True, capture_output=True)
@@ -74,7 +75,7 @@ def test_one_file_that_fetches_nothing(page):
 
 
 def test_every_section_is_there_and_the_contents_lead_to_it(page):
-    sections = {"summary", "data", "training", "anomalies", "models", "experiment1", "timings", "made-with"}
+    sections = {"summary", "data", "training", "anomalies", "models", "experiment1", "objects", "timings", "made-with"}
     assert sections <= page.ids
     assert {link[1:] for link in page.links if link.startswith("#")} == sections
 

@@ -21,7 +21,8 @@ FAMILIES = {"published": "autoencoder", "frequency": "frequency", "mixture": "mi
 def summary(results, tmp_path_factory):
     """The figures of the small run, written and read again."""
     path = tmp_path_factory.mktemp("summary") / "summary.json"
-    write_summary(summarize(FinishedRun(results, FAMILIES, ["published"], [], None), "six things"), path)
+    run = FinishedRun(results, FAMILIES, ["published"], [], None, object_judges=["mixture"])
+    write_summary(summarize(run, "six things"), path)
     return read_summary(path)
 
 
@@ -38,7 +39,7 @@ def test_names_have_four_parts_of_plain_characters():
     assert name == "my_data_set.naive_bayes.scenes.unexpected_rate_at_0_05"
 
 
-@pytest.mark.parametrize("protocol", ["published", "corrected"])
+@pytest.mark.parametrize("protocol", ["published", "corrected", "objects"])
 def test_every_row_of_the_summaries_is_there(results, summary, protocol):
     prefix = "published_" if protocol == "published" else ""
     checked = 0
@@ -62,7 +63,7 @@ def test_every_row_of_the_summaries_is_there(results, summary, protocol):
                 )
             assert figure["n_images"] == int(row["images"])
             checked += 1
-    assert checked > (10 if protocol == "published" else 100)
+    assert checked > (100 if protocol == "corrected" else 10)
 
 
 def test_a_sweep_is_named_by_itself_too(summary):

@@ -23,6 +23,9 @@ def write_report(
     listing: Annotated[list[str] | None, typer.Option(help="A model that lists anomalies; repeat.")] = None,
     detector: Annotated[list[str] | None, typer.Option(help="A detector that was run; repeat.")] = None,
     auditor: Annotated[list[str] | None, typer.Option(help="An audit of the annotations; repeat.")] = None,
+    object_judge: Annotated[
+        list[str] | None, typer.Option(help="A model that was asked about single objects; repeat.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder of the images; without it there is no gallery.")] = None,
     fetched: Annotated[
         Path | None, typer.Option(help="The report of fetch-images, where images were fetched one by one (CSV).")
@@ -50,7 +53,16 @@ def write_report(
     if unclear:
         raise UserError(f"--model {unclear[0]!r}: NAME=FAMILY was expected, as published=autoencoder.")
     families = dict(entry.split("=", 1) for entry in model)
-    run = FinishedRun(results, families, listing or [], detector or [], fetched, auditor or [], out_of_context)
+    run = FinishedRun(
+        results,
+        families,
+        listing or [],
+        detector or [],
+        fetched,
+        auditor or [],
+        out_of_context,
+        object_judge or [],
+    )
     settings = read_text(configuration, "the settings of the run")
     galleries = {
         name: strongest(run.anomalies(name), run.annotations, run.image_sizes, images, gallery)

@@ -187,11 +187,12 @@ class WithObjects(Protocol):
 
     input_classes: tuple[str, ...]
 
-    def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "M K A"]:
+    def object_log_probabilities(self, objects: SceneObjects, own_box: bool = True) -> Float32[np.ndarray, "M K A"]:
         """Return log P(class of an object | its box, the other objects and their boxes).
 
         Args:
             objects: K objects of the model's A input classes. The class of an object does not reach its own answer.
+            own_box: whether its box does.
         """
         ...
 

@@ -33,6 +33,7 @@ class FinishedRun:
     fetched: Path | None  # the table of images that were fetched one by one
     auditors: list[str] = field(default_factory=list)
     out_of_context: bool = False  # whether images that are out of context by nature were asked for
+    object_judges: list[str] = field(default_factory=list)  # models that were asked about single objects
 
     @cached_property
     def scenes(self) -> dict[str, Scenes]:
@@ -137,10 +138,12 @@ class FinishedRun:
         """Return `tables.SUMMARY` of all models.
 
         Args:
-            protocol: "published" or "corrected".
+            protocol: "published", "corrected" or "objects".
         """
         folder = self.folder / "experiments" / protocol
-        models = self.in_published if protocol == "published" else self.families
+        models = {"published": self.in_published, "objects": self.object_judges}.get(protocol, list(self.families))
+        if not models:
+            return tables.empty_table(tables.SUMMARY).to_pandas()
         parts = [tables.read_table(folder / f"{model}.summary.parquet", tables.SUMMARY) for model in models]
         return pd.concat([part.to_pandas() for part in parts], ignore_index=True)
 

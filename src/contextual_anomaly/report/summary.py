@@ -19,6 +19,8 @@ characters, decimal points too, become `_`; spaces before digits are dropped, so
 | name | a model | `anomalies` | `n_unexpected`, `n_missing` |
 | name | a model | `inject_uniform`, `inject_matched`, `inject_rarest`, `inject_half_clean`, `remove`, `scenes` | corrected \
 protocol: the metric of `experiments/corrected/MODEL.summary.csv`, as `recall_at_1`, `auroc`, `fpr_at_95_tpr` |
+| name | a model | `objects`, `label_by_frequency`, `label_uniform`, `label_in_supercategory`, `box_moved`, `box_resized` | \
+single objects: the metric of `experiments/objects/MODEL.summary.csv`, as `accuracy`, `auroc`, `precision_at_k` |
 | name | a model | the same | `recall_at_1_minus_REFERENCE` and the like: the paired difference from the reference model |
 | name | a model | `published_inject_any`, `published_remove` and the like | published protocol: `found`, a share |
 | name | a detector | `detection` | `ap`, `ap50` and the like, by COCO's evaluation |
@@ -89,6 +91,7 @@ def summarize(run: FinishedRun, dataset: str) -> Summary:
         _data(run),
         _anomalies(run),
         _corrected(run),
+        _by_variant(run, run.summary("objects"), ""),
         _differences(run),
         _published(run),
         *(_detector(run, detector) for detector in run.detectors),

@@ -130,27 +130,28 @@ class ObjectTransformer(Conditional):
             result[:, rows] = found
         return result
 
-    def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "M K A"]:
+    def object_log_probabilities(self, objects: SceneObjects, own_box: bool = True) -> Float32[np.ndarray, "M K A"]:
         """Return log P(class of an object | its box, the other objects and their boxes).
 
         Args:
             objects: K objects of the model's A input classes. The class of an object itself does not count.
+            own_box: whether the object's own box is known; without, it is log P(class | the other objects and their boxes).
 
         Returns:
             [M, K, A]; an object whose own certainty is 0 is answered like any other, and no other object sees it.
         """
         tokens = scene_tokens(None, objects, self.targets, self.input_classes)
-        return self._class_of_objects(tokens, len(objects.column))
+        return self._class_of_objects(tokens, len(objects.column), own_box)
 
-    def _class_of_objects(self, tokens: SceneTokens, objects: int) -> Float32[np.ndarray, "M K A"]:
+    def _class_of_objects(self, tokens: SceneTokens, objects: int, own_box: bool) -> Float32[np.ndarray, "M K A"]:
         result = np.zeros((len(self.variants), objects, len(self.input_classes)), np.float32)
         for rows in _chunks(tokens.lengths, CELLS_AT_ONCE // len(self.variants)):
             part = of_scenes(tokens, rows)
             batch = self._batch(part)
             visible = batch.weight[:, None] * ~np.eye(batch.column.shape[1], dtype=bool)
-            bias = self._networks.pair_bias(batch.boxes, batch.objects[..., :1])
+            bias = self._networks.pair_bias(batch.boxes, batch.objects[..., :1]) if own_box else None
             said = self._networks.said_by(batch)
-            state = self._networks.read(said, self._networks.object_queries(batch, visible), visible, bias)
+            state = self._networks.read(said, self._networks.object_queries(batch, visible, own_box), visible, bias)
             answer = self._networks.class_of_object(state[:, batch.scene, batch.place])
             result[:, part.source] = _log_softmax(answer)
         return result
@@ -255,10 +256,13 @@ class _Networks:
     def _mlp(self, name: str, inputs: np.ndarray) -> np.ndarray:
         return self._dense(f"{name}_out", _silu(self._dense(f"{name}_in", inputs)))
 
-    def object_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
+    def object_queries(self, batch: _Batch, visible: np.ndarray, own_box: bool) -> np.ndarray:
         """Return [M, N, T, D]."""
         number = np.log1p(visible.sum(-1, keepdims=True))
-        return self._dense("query_object", np.concatenate([batch.objects, number], -1)[None])
+        known = batch.objects.copy()
+        if not own_box:  # as of an object without a box
+            known[..., :1] = known[..., 2:] = 0
+        return self._dense("query_object", np.concatenate([known, number], -1)[None])
 
     def image_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
         """Return [M, N, U, D]."""
