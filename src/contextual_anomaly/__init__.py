@@ -31,6 +31,7 @@ __all__ = [
     "read_coco",
     "read_scenes",
     "save_model",
+    "watch",
 ]
 
 _MODULES = {
@@ -54,6 +55,7 @@ _MODULES = {
     "read_coco": "coco.reader",
     "read_scenes": "scenes",
     "save_model": "models.registry",
+    "watch": "watching.run",
 }
 _NAMES_THERE = {"read_coco": "read_instances", "save_model": "save"}  # where the module has another name
 

@@ -12,6 +12,7 @@ from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.registry import save as save_model
 from contextual_anomaly.predict import Prediction, Predictor
 from contextual_anomaly.scenes import Scenes, count_instances, read_scenes
+from contextual_anomaly.watching.run import watch
 
 __all__ = [
     "Calibration",
@@ -35,6 +36,7 @@ __all__ = [
     "read_coco",
     "read_scenes",
     "save_model",
+    "watch",
 ]
 
 __version__: str

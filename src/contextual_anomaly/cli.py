@@ -23,7 +23,7 @@ from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-FOR_PEOPLE = ("check", "predict", "models", "audit", "summary_table")
+FOR_PEOPLE = ("check", "watch", "predict", "models", "audit", "summary_table")
 """What a person uses, in the order of --help."""
 STAGES = (
     "world_annotations",
@@ -118,7 +118,7 @@ def application(commands: Iterable[str] = COMMANDS):
         command = getattr(import_module(f"contextual_anomaly.commands.{name}"), name)
         panel = "For people" if name in FOR_PEOPLE else "Stages of the workflow (snakemake runs them in order)"
         run = recorded(limit_threads(command))
-        app.command(name.replace("_", "-"), rich_help_panel=panel)(run)
+        app.command(name.replace("_", "-"), cls=getattr(command, "command_class", None), rich_help_panel=panel)(run)
         for alias, target in ALIASES.items():
             if target == name:
                 app.command(alias, hidden=True)(run)

@@ -3,7 +3,7 @@
 import re
 
 DISTRIBUTION = "contextual-anomaly"
-DISTRIBUTIONS = {"google": "onnx", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {"google": "onnx", "paho": "paho-mqtt", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """What installs modules that are called otherwise."""
 
 

@@ -64,10 +64,12 @@ class Source(Protocol):
     Attributes:
         name: its address without passwords.
         live: whether frames come whether or not somebody takes them: then the newest is given, and others are passed over.
+        frames_per_second: that it gives; None if it is not known.
     """
 
     name: str
     live: bool
+    frames_per_second: float | None
 
     def __iter__(self) -> Iterator[Frame | SourceStatus]:
         """Yield frames and changes of the state, until the source ends or is closed."""

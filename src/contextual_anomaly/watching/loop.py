@@ -1,6 +1,7 @@
 """The loop of a watch: frames, their objects, what the watcher says of them, and whoever wants to know."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -79,13 +80,19 @@ class WatchLoop:
                 with self.state.watching:
                     step = self.watcher.step(item.frame, item.objects)
                 yield from self._tell(item.frame, step.scene, step.events)
-        finally:
+            yield from self._ends()
+        except BaseException:
             watched.close()
-            self._close()
+            for fault in self._close():  # what came first is raised
+                logger.debug(f"while closing: {fault}")
+            raise
+        watched.close()
+        if faults := self._close():
+            raise faults[0]
 
     def _tell(self, frame: Frame, scene: Scene, events: Sequence[Event]) -> list[Event]:
         """Tell everybody of a frame and return its events."""
-        events = [event for event in map(self._in_zone, events, [frame] * len(events)) if event is not None]
+        events = list(filter(None, (self._in_zone(event, frame) for event in events)))
         picture = ScenePicture(frame, scene)
         shots: dict[str, bytes] = {}
         told = []
@@ -98,28 +105,32 @@ class WatchLoop:
             told.append(event)
         if self._video is not None:
             self._video.write(frame.seconds, picture)
+        self._hand_over(frame, scene, told, shots)
+        return told
+
+    def _hand_over(self, frame: Frame, scene: Scene, events: Sequence[Event], shots: dict[str, bytes]) -> None:
+        """Tell receivers and state."""
         for receiver in self._receivers:
-            for event in told:
+            for event in events:
                 receiver.take(event)
         states = {receiver.name: receiver.state() for receiver in self._receivers}
         self.state.show(
             frame,
             scene,
-            told,
+            events,
             shots,
             passed_over=getattr(self.source, "passed_over", 0),
             bad_lines=getattr(self.source, "bad_lines", 0),
             undelivered={name: left for name, (left, _) in states.items()},
             receivers={name: fault for name, (_, fault) in states.items() if fault},
         )
-        return told
 
-    def _in_zone(self, event: Event, frame: Frame) -> Event | None:
+    def _in_zone(self, event: Event, frame: Frame | None) -> Event | None:
         """Return the event with its zone; None if it is of an object outside of all zones."""
         if not self._zones or event.kind is EventKind.MISSING:
             return event
         if event.type is EventType.NEW or event.id not in self._zone_of:
-            self._zone_of[event.id] = zone_of(self._zones, event.box, frame.size)
+            self._zone_of[event.id] = zone_of(self._zones, event.box, frame and frame.size)
         zone = self._zone_of[event.id]
         if event.type is EventType.END:
             del self._zone_of[event.id]
@@ -136,28 +147,25 @@ class WatchLoop:
         for receiver in self._receivers:
             receiver.change_source(status)
 
-    def _close(self) -> None:
-        """End open events, and let go of everything: what fails first is raised after all is closed."""
+    def _ends(self) -> list[Event]:
+        """End the open events, tell everybody, and return their last messages."""
+        with self.state.watching:
+            events = list(filter(None, (self._in_zone(event, self._last) for event in self.watcher.close())))
+        scene = self.state.moment.scene
+        if self._last is not None and scene is not None and events:
+            self._hand_over(self._last, scene, events, {})
+        return events
+
+    def _close(self) -> list[Exception]:
+        """Let go of everything and return what failed."""
         faults: list[Exception] = []
-        try:
-            with self.state.watching:
-                last = self.watcher.close()
-            scene = self.state.moment.scene
-            if self._last is not None and scene is not None:
-                self._video, video = None, self._video
-                self._tell(self._last, last.scene, last.events) if last.events else None
-                self._video = video
-        except (UserError, OSError) as fault:
-            faults.append(fault)
-        for receiver in self._receivers:
+        deadline = time.monotonic() + CLOSING
+        steps: list[Callable[[], object]] = [self._ends]
+        steps += [lambda r=receiver: r.close(max(deadline - time.monotonic(), 0.5)) for receiver in self._receivers]
+        steps += [self._video.close] if self._video is not None else []
+        for step in steps:
             try:
-                receiver.close(CLOSING)
+                step()
             except (UserError, OSError) as fault:
                 faults.append(fault)
-        if self._video is not None:
-            try:
-                self._video.close()
-            except (UserError, OSError) as fault:
-                faults.append(fault)
-        if faults:
-            raise faults[0]
+        return faults

@@ -157,7 +157,7 @@ class LiveState:
     def show(
         self, frame: Frame, scene: Scene, events: Sequence[Event], snapshots: dict[str, bytes], **counted: Any
     ) -> None:
-        """Take a watched frame.
+        """Take a watched frame, or more of the last one.
 
         Args:
             frame: the frame.
@@ -168,11 +168,13 @@ class LiveState:
         """
         now = time.monotonic()
         with self._changed:
-            self._times.append(now)
-            while now - self._times[0] > RATE_OVER:
-                self._times.popleft()
-            over = now - self._times[0]
             counters = self._moment.counters
+            if frame is not self._moment.frame:
+                counters = replace(counters, frames=counters.frames + 1)
+                self._times.append(now)
+            while self._times and now - self._times[0] > RATE_OVER:
+                self._times.popleft()
+            over = now - self._times[0] if self._times else 0.0
             for event in events:
                 counters = replace(counters, events=counters.events + 1)
                 self._events.append((counters.events, event))
@@ -182,7 +184,7 @@ class LiveState:
             while len(self._snapshots) > SNAPSHOTS_KEPT:
                 del self._snapshots[next(iter(self._snapshots))]
             rate = (len(self._times) - 1) / over if over > 0 else 0.0
-            counters = replace(counters, frames=counters.frames + 1, frames_per_second=rate, **counted)
+            counters = replace(counters, frames_per_second=rate, **counted)
             self._change(frame=frame, scene=scene, counters=counters)
 
     def change_source(self, status: SourceStatus, **counted: Any) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event as Flag
 
+from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
+from contextual_anomaly.detection.video import Video, VideoFault
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.watching.frames import Frame, SourceState, SourceStatus
 
@@ -27,40 +29,45 @@ class VideoFile(_Files):
     """A video file."""
 
     def __init__(self, path: str | Path, every: float = 0.0) -> None:
-        """Name the file, which is opened with the first frame.
+        """Open the file.
 
         Args:
             path: the file.
             every: one frame in so many seconds is given; 0 for all.
+
+        Raises:
+            UserError: it is no video.
         """
         super().__init__(str(path))
         self.every = every
-
-    def __iter__(self) -> Iterator[Frame | SourceStatus]:
-        """Yield the frames.
-
-        Raises:
-            UserError: it is no video, or it ends before its end.
-        """
-        from contextual_anomaly.detection.video import Video, VideoFault
-
         try:
-            video = Video(self.name)
-            yield SourceStatus(SourceState.OPEN, 0.0, time.time())
-            due = seconds = 0.0
-            try:
-                for number, seconds, pixels in video:
-                    if self._closed.is_set():
-                        return
-                    if seconds + 1e-6 < due:
-                        continue
-                    due = seconds + self.every
-                    height, width = pixels.shape[:2]
-                    yield Frame(number, seconds, time.time(), pixels, size=(width, height))
-            finally:
-                video.close()
+            self._video = Video(path)
         except VideoFault as fault:
             raise UserError(str(fault)) from fault
+        rate = self._video.rate or None
+        self.frames_per_second: float | None = min(filter(None, (rate, 1 / every if every else None)), default=None)
+
+    def __iter__(self) -> Iterator[Frame | SourceStatus]:
+        """Yield the frames, once.
+
+        Raises:
+            UserError: no frame can be decoded, or the video ends before its end.
+        """
+        yield SourceStatus(SourceState.OPEN, 0.0, time.time())
+        due = seconds = 0.0
+        try:
+            for number, seconds, pixels in self._video:
+                if self._closed.is_set():
+                    return
+                if seconds + 1e-6 < due:
+                    continue
+                due = seconds + self.every
+                height, width = pixels.shape[:2]
+                yield Frame(number, seconds, time.time(), pixels, size=(width, height))
+        except VideoFault as fault:
+            raise UserError(str(fault)) from fault
+        finally:
+            self._video.close()
         yield SourceStatus(SourceState.ENDED, seconds, time.time())
 
 
@@ -76,7 +83,9 @@ class ImageSequence(_Files):
             frames_per_second: how fast they follow one another.
         """
         super().__init__(name)
-        self.paths, self.frames_per_second = paths, frames_per_second
+        self.paths = paths
+        self.paths, self._rate = paths, frames_per_second
+        self.frames_per_second: float | None = frames_per_second
 
     def __iter__(self) -> Iterator[Frame | SourceStatus]:
         """Yield the images; of one that cannot be read, say so and go on.
@@ -84,14 +93,12 @@ class ImageSequence(_Files):
         Raises:
             UserError: none of them can be read.
         """
-        from contextual_anomaly.detection.image_reading import UnreadableImage, read_image
-
         yield SourceStatus(SourceState.OPEN, 0.0, time.time())
         read, problem, seconds = 0, "", 0.0
         for number, path in enumerate(self.paths):
             if self._closed.is_set():
                 return
-            seconds = number / self.frames_per_second
+            seconds = number / self._rate
             try:
                 image = read_image(path)
             except UnreadableImage as error:

@@ -49,13 +49,13 @@ class DetectionLines:
             frames_per_second: how fast lines without times follow one another; None if they are as old as their arrival.
         """
         self.name, self.bad_lines = name, 0
-        self._stream, self._rate = stream, frames_per_second
+        self._stream, self.frames_per_second = stream, frames_per_second
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame | SourceStatus]:
         """Yield a frame for each line that can be read."""
         yield SourceStatus(SourceState.OPEN, 0.0, time.time())
-        clock = _Clock(self._rate)
+        clock = _Clock(self.frames_per_second)
         try:
             for number, line in lines_of(self._stream):
                 if self._closed:

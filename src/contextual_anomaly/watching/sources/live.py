@@ -39,6 +39,7 @@ class LiveSource:
     """
 
     live = True
+    frames_per_second: float | None = None
 
     def __init__(
         self,
