@@ -2,7 +2,7 @@
 
 import re
 
-_USER = re.compile(r"://(?:[^/\s@]*@|\S*:\S*@)")
+_USER = re.compile(r"://(?:[^/\s]*@|\S*:\S*@)")
 """What stands before the host; where a password has a slash in it, everything up to the last @."""
 _SECRET = re.compile(r"(?i)([?&;][\w.-]*(?:pass|pwd|token|secret|key|auth|sig)[\w.-]*=)[^&;#\s]+")
 
