@@ -88,6 +88,8 @@ def test_objects_without_pixels_have_a_number_and_no_picture(application, watch)
     answer = ask(application, "/frame.jpg")
     assert (answer.status, answer.headers["x-frame"]) == (204, "0")
     assert ask(application, "/api/scene").json["size"] == [320, 240]
+    answer = ask(application, "/stream.mjpg", most=1, meanwhile=watch.see)
+    assert len(answer.parts) == 1  # of the frame that has a picture
 
 
 def test_the_scene_of_a_frame_that_was_shown_can_be_asked_for(application, flagged):
@@ -95,6 +97,7 @@ def test_the_scene_of_a_frame_that_was_shown_can_be_asked_for(application, flagg
     flagged.see(("laptop",))
     said = ask(application, f"/api/scene?frame={number}").json
     assert said["scene"]["frame"] == number
+    assert said["size"] == [320, 240]
     assert {found["category"] for found in said["scene"]["objects"] if found["flagged"]} == {"surfboard"}
     assert said["scene"]["promise"]["per_hour"] == 20
     assert said["status"]["state"] == "open"

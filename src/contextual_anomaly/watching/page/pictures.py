@@ -1,6 +1,7 @@
 """Frames as JPEG: made when somebody asks, and once, however many ask."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -64,8 +65,11 @@ class Pictures:
         return self._shown.get(number, newest)
 
     def _keep(self, moment: Moment) -> None:
-        assert moment.frame is not None
-        self._shown[moment.frame.number] = moment
+        frame = moment.frame
+        assert frame is not None
+        if frame.pixels is not None:  # pictures are large, and this one is not asked for again
+            frame = replace(frame, pixels=None, size=(frame.pixels.shape[1], frame.pixels.shape[0]))
+        self._shown[frame.number] = replace(moment, frame=frame)
         while len(self._shown) > MOMENTS_KEPT:
             self._shown.popitem(last=False)
 

@@ -92,9 +92,8 @@ async def frame_stream(pictures: Pictures, changes: Changes) -> AsyncIterator[by
     sent = None
     while not changes.closed:
         shown = pictures.newest(boxes=True)
-        if shown is not None and shown[1]:
-            number, jpeg = shown
+        sent, jpeg = shown or (None, b"")
+        if jpeg:
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
             yield head.encode() + jpeg + b"\r\n"
-            sent = number
         await changes.wait(lambda sent=sent: pictures.number not in (None, sent), SILENCE)
