@@ -20,8 +20,10 @@ help:  ## this list
 run: $(READY)  ## the whole workflow on the synthetic world, to results/report.html
 	$(IN_VENV) $(VENV)/bin/python -m contextual_anomaly.workflow.run --cores all $(SNAKEMAKE_ARGS)
 
-test: $(READY)  ## all tests, the fast ones first, and the share of lines that they run
-	$(IN_VENV) $(VENV)/bin/python -m pytest --cov --cov-report=term
+# A file's tests run in one process, which makes once what they share, and in the order of tests/conftest.py.
+test: $(READY)  ## all tests on all cores, the fast ones first, and the share of lines that they run
+	$(IN_VENV) $(VENV)/bin/python -m pytest --cov --cov-report=term \
+	    --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 test-fast: $(READY)  ## the tests that take no longer than a moment, on all cores
 	$(IN_VENV) $(VENV)/bin/python -m pytest -m "not workflow and not slow" --numprocesses auto

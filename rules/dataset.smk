@@ -37,6 +37,8 @@ if SYNTHETIC:
             text=f"{R}/logs/world_images.log",
             usage=f"{R}/logs/world_images.usage.json",
         cache: SHARED
+        # The first result that a person can look at.
+        priority: 1
         conda:
             "../envs/dataset.yaml"
         threads: 1

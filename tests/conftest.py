@@ -1,11 +1,13 @@
 """What several tests need: a small hand-made COCO file and the real tables, where they are."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
+from contextual_anomaly.runtime.threads import compiled_programs
 from tests import typecheck  # noqa: F401  # the hook finds it by name
 
 # Before their modules are imported: in tests, types and array shapes of these are checked on every call.
@@ -15,20 +17,25 @@ install_import_hook(CHECKED, "tests.typecheck.checked")
 from contextual_anomaly.runtime.progress import configure_logging  # noqa: E402
 
 configure_logging()
+# As in the commands: what JAX has compiled once is there for every process of the tests.
+if kept := compiled_programs():
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
-# From the fast tests to those that take longest.
-LANES = ("slow", "workflow", "slurm")
+LANES = ("slow", "workflow")
+"""After the fast tests, those that take longer and longest."""
 
 
 def pytest_collection_modifyitems(items):
-    """Run the fast tests first; within a lane the order stays."""
-    items.sort(
-        key=lambda item: max(
-            (1 + LANES.index(mark.name) for mark in item.iter_markers() if mark.name in LANES), default=0
-        )
-    )
+    """Run the fast tests first; within a lane the order stays, but for SLURM's, which no process is to be left with."""
+
+    def place(item) -> tuple[int, bool]:
+        marks = {mark.name for mark in item.iter_markers()}
+        return max((1 + LANES.index(lane) for lane in marks.intersection(LANES)), default=0), "slurm" not in marks
+
+    items.sort(key=place)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from typer.main import get_command
 from contextual_anomaly.cli import COMMANDS, application
 from contextual_anomaly.config import read_config
 from contextual_anomaly.models import registry
+from tests.workflow.conftest import unmeasured
 
 from .snippets import PAGES, ROOT, all_blocks, blocks, commands, shell_text
 
@@ -122,7 +123,7 @@ def test_snakemake_plans_what_the_page_says(arguments, block, checkout, environm
     done = subprocess.run(
         ["snakemake", *arguments, "--dry-run"],
         cwd=checkout,
-        env=environment | {"SNAKEMAKE_OUTPUT_CACHE": str(cache)},
+        env=unmeasured(environment) | {"SNAKEMAKE_OUTPUT_CACHE": str(cache)},
         capture_output=True,
         text=True,
         check=False,

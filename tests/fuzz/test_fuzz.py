@@ -1,4 +1,4 @@
-"""Every reader, on hostile input: at most a minute; `CONTEXTUAL_ANOMALY_FUZZ=1000` takes so many inputs of each."""
+"""Every reader, on hostile input: half a minute; `CONTEXTUAL_ANOMALY_FUZZ=1000` takes so many inputs of each."""
 
 import os
 
@@ -8,7 +8,7 @@ from tests.fuzz.run import run
 from tests.fuzz.targets import TARGETS
 
 INPUTS = int(os.environ.get("CONTEXTUAL_ANOMALY_FUZZ", 0))
-SECONDS = 2.0  # for each target, where no number is asked for
+SECONDS = 1.0  # for each target, where no number is asked for
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -6,9 +6,10 @@ import shlex
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from tests.workflow.conftest import Project
@@ -156,10 +157,12 @@ WAYS = {
 NEED_ROOT = (without_rights, on_a_read_only_disk, on_a_full_disk)
 
 
-def attempt(project: Project, way: Callable[[Command, Path], subprocess.CompletedProcess], work: Path) -> Counter[str]:
-    """Return how every command of a project comes out where its output is refused in one of the `WAYS`."""
+def attempt(
+    project: Project, ways: Sequence[Callable[[Command, Path], subprocess.CompletedProcess]], work: Path
+) -> Counter[str]:
+    """Return how every command of a project comes out where its output is refused in one of the `WAYS`, each in turn."""
     place, found = work / "refused", Counter()
-    for command in commands_of(project):
+    for command, way in zip(commands_of(project), cycle(ways), strict=False):
         done = way(command, place)
         result = "silent" if left_behind(place, project.folder) else outcome(done, place)
         if result != "clear":
@@ -176,4 +179,4 @@ def rows(project: Project, work: Path) -> Iterator[tuple[str, Counter[str]]]:
         if way in NEED_ROOT and os.getuid() != 0:
             print(f"refused: {name}: left out, as it needs root")
             continue
-        yield f"refused: {name}", attempt(project, way, work)
+        yield f"refused: {name}", attempt(project, [way], work)

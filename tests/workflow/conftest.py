@@ -1,9 +1,11 @@
 """A small copy of the project, run once for all tests of the workflow."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,10 +25,10 @@ world:
   video_seconds: 2
 models:
   published:
-    bottlenecks: [2, 5]
+    bottlenecks: [2, 10]
     weight_seeds: [0]
     epochs: 3
-    chosen_bottleneck: 5
+    chosen_bottleneck: 10
   denoising: null
   naive_bayes: null
   chow_liu: null
@@ -39,6 +41,11 @@ experiments:
   n_draws_published: 3
   n_resamples: 50
 """
+
+
+def unmeasured(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """An environment whose processes do not count the lines that run, and so take less time: other tests run the same."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class Project:
         command = ["snakemake", "--cores", "2", *arguments]
         if small:
             command += ["--configfile", "small.yaml", *settings]
-        env = os.environ | {"PYTHONPATH": str(self.folder / "src")} | environment
+        inherited = unmeasured() if "--dry-run" in arguments else os.environ
+        env = inherited | {"PYTHONPATH": str(self.folder / "src")} | environment
         done = subprocess.run(
             command, cwd=folder or self.folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -137,12 +145,25 @@ def fresh(tmp_path) -> Project:
     return copy_project(tmp_path / "project")
 
 
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose whole workflow has run, once for all processes that the tests are divided among."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    project, done = Project(folder / "workflow" / "project"), folder / "workflow.done"
+    with open(folder / "workflow.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            assert not project.folder.exists(), "the workflow has failed where it was first asked for"
+            copy_project(project.folder).snakemake()
+            done.touch()
+    return project
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
-    """A project whose whole workflow has run; tests leave it as they found it."""
-    project = copy_project(tmp_path_factory.mktemp("workflow") / "project")
-    project.snakemake()
-    return project
+    """A project whose whole workflow has run; other tests read it at the same time, so none changes it."""
+    return run_once(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A run that is killed, again and again: the same command goes on, to the same bytes."""
+"""A run that is killed, again and again: the same command goes on, to the bytes of a run that nobody has disturbed."""
 
 import os
 import random
@@ -8,6 +8,8 @@ import sys
 import time
 
 import pytest
+
+from tests.workflow.conftest import unmeasured
 
 pytestmark = pytest.mark.workflow
 KILLS = 10
@@ -25,7 +27,7 @@ def start(project, *arguments: str) -> subprocess.Popen:
         "--configfile",
         "small.yaml",
     ]
-    environment = os.environ | {"PYTHONPATH": str(project.folder / "src")}
+    environment = unmeasured() | {"PYTHONPATH": str(project.folder / "src")}
     with (project.folder / "said.txt").open("a") as said:
         return subprocess.Popen(
             command, cwd=project.folder, env=environment, stdout=said, stderr=said, start_new_session=True

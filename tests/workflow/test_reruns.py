@@ -1,6 +1,10 @@
 """What runs and what runs again, on the real workflow; test_dag.py asks only what would run."""
 
+import shutil
+
 import pytest
+
+from tests.workflow.conftest import Project
 
 pytestmark = pytest.mark.workflow
 
@@ -21,17 +25,19 @@ def test_everything_lies_under_results(finished):
     }
 
 
-def test_a_deleted_output_is_made_again_with_what_follows(finished):
-    path = finished.folder / "results/models/frequency.safetensors"
+def test_a_deleted_output_is_made_again_with_what_follows(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "project", symlinks=True)
+    project = Project(tmp_path / "project")
+    path = project.folder / "results/models/frequency.safetensors"
     content, before = path.read_bytes(), path.stat()
     path.unlink()
     expected = {"fit", "experiment_published", "experiment_corrected", "compare_models", "write_report", "all"}
-    assert set(finished.planned()) == expected
-    finished.snakemake("results/models/frequency.safetensors")
+    assert set(project.planned()) == expected
+    project.snakemake("results/models/frequency.safetensors")
     assert path.read_bytes() == content
     assert path.stat().st_mtime_ns > before.st_mtime_ns
-    finished.snakemake()
-    assert finished.planned() == {}
+    project.snakemake()
+    assert project.planned() == {}
 
 
 def test_a_single_target_makes_what_it_needs_and_no_more(fresh):

@@ -45,6 +45,18 @@ def test_a_step_has_one_line_at_its_start_and_one_at_its_end(handler, tmp_path, 
     ]
 
 
+def test_what_a_person_can_look_at_is_named(handler, capsys):
+    outputs = ["results/anomalies/a.parquet", "results/anomalies/a.txt"]
+    for number, rule in enumerate(("list_anomalies", "fit")):
+        emit(handler, LogEvent.JOB_INFO, jobid=number, rule_name=rule, wildcards={"model": "a"}, log=[],
+             output=outputs)  # fmt: skip
+        emit(handler, LogEvent.JOB_FINISHED, created=2.0, job_id=number)
+    assert capsys.readouterr().out.splitlines()[1::2] == [
+        "[1/0] list_anomalies a: (2.0 s): results/anomalies/a.txt is ready to open",
+        "[2/0] fit a: (2.0 s)",
+    ]
+
+
 def test_a_target_is_no_step_to_speak_of(handler, capsys):
     emit(handler, LogEvent.RUN_INFO, stats={"total": 1})
     start(handler, 0, output=())

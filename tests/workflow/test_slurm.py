@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, Project
+from tests.workflow.conftest import ROOT, Project, unmeasured
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 SCRIPTS = ROOT / "tests/cluster"
@@ -50,7 +50,7 @@ def start(project: Project, *arguments: str) -> subprocess.Popen:
         "--configfile",
         "small.yaml",
     ]
-    environment = os.environ | {"PYTHONPATH": str(project.folder / "src")}
+    environment = unmeasured() | {"PYTHONPATH": str(project.folder / "src")}
     with (project.folder / "said.txt").open("w") as said:
         return subprocess.Popen(
             command,

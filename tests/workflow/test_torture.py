@@ -23,10 +23,10 @@ def test_killed_processes_leave_nothing_half_written(finished, tmp_path):
     check(killed.rows(finished, 6, tmp_path))
 
 
-@pytest.mark.parametrize("way", [refused.on_a_read_only_disk, refused.on_a_full_disk])
-def test_every_command_says_where_it_cannot_write(finished, tmp_path, way):
+def test_every_command_says_where_it_cannot_write(finished, tmp_path):
+    """One command after the other on a full disk and on a read-only one; `python -m tests.torture` tries all on both."""
     if os.getuid() != 0:
         pytest.skip("file systems cannot be mounted here (needs root)")
-    found = refused.attempt(finished, way, tmp_path)
+    found = refused.attempt(finished, [refused.on_a_full_disk, refused.on_a_read_only_disk], tmp_path)
     assert found == Counter(clear=found.total())
     assert found.total() > 20

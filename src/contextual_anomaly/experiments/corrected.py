@@ -12,6 +12,8 @@ they are, the others have any absent class added, or any present one removed.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -230,76 +232,100 @@ def measure(
         bootstrap: over the N images.
         ranked: variants whose candidates are ranked over all trials, which takes most of the time; None: all.
     """
-    within = {"trials": len(trials.scene), "images": len(np.unique(trials.scene))}
+    figures = _Figures(trials, bootstrap)
+    rows: list[Measure | _Share] = []
     for m in range(len(log_odds)):
-        figures = _Figures(trials, m, bootstrap, within)
-        yield from figures.of_ranks(log_odds[m])
+        rows += figures.of_ranks(m, log_odds[m])
         if ranked is None or m in ranked:
-            yield from figures.of_ranking(log_odds[m])
-        yield from figures.of_thresholds(log_odds[m])
+            rows += figures.of_ranking(m, log_odds[m])
+        rows += figures.of_thresholds(m, log_odds[m])
+    shares = [row for row in rows if isinstance(row, _Share)]
+    intervals = iter(bootstrap.of_shares([share.found for share in shares], [share.trials for share in shares]))
+    for row in rows:
+        yield figures.result(row.variant, row.metric, row.value, next(intervals)) if isinstance(row, _Share) else row
+
+
+class _Share(NamedTuple):
+    """A share of trials, whose interval is still to be computed: that of many shares takes as long as that of one."""
+
+    variant: int
+    metric: str
+    found: np.ndarray  # [N] in each image
+    trials: np.ndarray  # [N]
+
+    @property
+    def value(self) -> float:
+        return self.found.sum() / self.trials.sum() if self.trials.any() else np.nan
 
 
 class _Figures:
-    """The measures of one variant on one experiment's trials."""
+    """The measures of any variant on one experiment's trials."""
 
-    def __init__(self, trials: Trials, variant: int, bootstrap: Bootstrap, within: dict[str, int]) -> None:
+    def __init__(self, trials: Trials, bootstrap: Bootstrap) -> None:
         self.trials = trials
-        self.variant = variant
         self.bootstrap = bootstrap
-        self.within = within
+        self.within = {"trials": len(trials.scene), "images": len(np.unique(trials.scene))}
         self.images = bootstrap.weights.shape[1]
         self.candidate = trials.candidate
-        target = np.zeros_like(self.candidate)
         self.known = np.flatnonzero(trials.changed != CLEAN)
-        target[self.known, trials.changed[self.known]] = True
-        self.positive = target[self.candidate]
-        self.image = np.broadcast_to(trials.scene[:, None], self.candidate.shape)[self.candidate]
+        self.scene, self.changed = trials.scene[self.known], trials.changed[self.known]
+        self.positives = np.bincount(self.scene, minlength=self.images).astype(float)  # [N] changed candidates
+        self.negatives = self._by_image(self.candidate.sum(1)) - self.positives
 
-    def result(self, metric: str, value: float, interval: tuple[float, float]) -> Measure:
-        return Measure(self.trials.experiment, self.variant, metric, float(value), *interval, **self.within)
+    @cached_property
+    def _ranked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of every candidate, its image and whether it is the changed class."""
+        target = np.zeros_like(self.candidate)
+        target[self.known, self.changed] = True
+        scene = np.broadcast_to(self.trials.scene[:, None], self.candidate.shape)
+        return scene[self.candidate], target[self.candidate]
 
-    def share(self, metric: str, image: np.ndarray, hit: np.ndarray, of: np.ndarray | float = 1.0) -> Measure:
-        """Σ hit / Σ of over all trials, both in the image [n]."""
-        of = np.broadcast_to(of, hit.shape)
-        sums = [np.bincount(image, weights=what, minlength=self.images) for what in (hit, of)]
-        value = sums[0].sum() / sums[1].sum() if sums[1].any() else np.nan
-        return self.result(metric, value, self.bootstrap.of_share(*sums))
+    def _by_image(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums [N] of what each trial has [T]."""
+        return np.bincount(self.trials.scene, values, self.images)
 
-    def of_ranks(self, log_odds: np.ndarray) -> Iterator[Measure]:
-        scene, changed = self.trials.scene[self.known], self.trials.changed[self.known]
+    def result(self, variant: int, metric: str, value: float, interval: tuple[float, float]) -> Measure:
+        return Measure(self.trials.experiment, variant, metric, float(value), *interval, **self.within)
+
+    def of_ranks(self, variant: int, log_odds: np.ndarray) -> Iterator[_Share]:
         score = (-log_odds if self.trials.injection else log_odds)[self.known]
-        place = rank(score, self.candidate[self.known], changed)
+        place = rank(score, self.candidate[self.known], self.changed)
         best = (1, 5) if self.trials.injection else (1, 5, 10)
         found = {f"recall_at_{k}": (place <= k).astype(float) for k in best}
         found |= {"mean_reciprocal_rank": 1 / place, "ndcg": 1 / np.log2(1 + place)}
         for metric, value in found.items():
-            yield self.share(metric, scene, value)
+            yield _Share(variant, metric, np.bincount(self.scene, value, self.images), self.positives)
         if not self.trials.injection:
-            weight = 1 / np.bincount(scene)[scene]
+            weight = 1 / self.positives[self.scene]
+            trials = np.bincount(self.scene, weight, self.images)
             for metric, value in found.items():
-                yield self.share(f"{metric}_per_image", scene, value * weight, weight)
+                sums = np.bincount(self.scene, value * weight, self.images)
+                yield _Share(variant, f"{metric}_per_image", sums, trials)
 
-    def of_ranking(self, log_odds: np.ndarray) -> Iterator[Measure]:
-        yield from self._ranking("", (-log_odds if self.trials.injection else log_odds)[self.candidate])
+    def of_ranking(self, variant: int, log_odds: np.ndarray) -> Iterator[Measure]:
+        score = (-log_odds if self.trials.injection else log_odds)[self.candidate]
+        yield from self._ranking(variant, "", score)
         posterior_of = posterior.added if self.trials.injection else posterior.removed
         changed, clean = posterior_of(log_odds, self.trials.presence, self.trials.clean_share)
         # The logarithm keeps what rounding would make equal.
         with np.errstate(divide="ignore"):
-            yield from self._ranking("posterior_", np.log(changed[self.candidate]))
+            yield from self._ranking(variant, "posterior_", np.log(changed[self.candidate]))
         if self.trials.clean_share:
             altered = self.trials.changed != CLEAN
             interval = self.bootstrap.of_ranking(self.trials.scene, altered, -clean)["auroc"]
-            yield self.result("scene_auroc", ranking(altered, -clean)["auroc"], interval)
+            yield self.result(variant, "scene_auroc", ranking(altered, -clean)["auroc"], interval)
 
-    def _ranking(self, prefix: str, score: np.ndarray) -> Iterator[Measure]:
-        intervals = self.bootstrap.of_ranking(self.image, self.positive, score)
-        for metric, value in ranking(self.positive, score).items():
-            yield self.result(prefix + metric, value, intervals[metric])
+    def _ranking(self, variant: int, prefix: str, score: np.ndarray) -> Iterator[Measure]:
+        image, positive = self._ranked
+        intervals = self.bootstrap.of_ranking(image, positive, score)
+        for metric, value in ranking(positive, score).items():
+            yield self.result(variant, prefix + metric, value, intervals[metric])
 
-    def of_thresholds(self, log_odds: np.ndarray) -> Iterator[Measure]:
+    def of_thresholds(self, variant: int, log_odds: np.ndarray) -> Iterator[_Share]:
         limit = INJECTED_BELOW if self.trials.injection else REMOVED_ABOVE
         above = log_odds > logit(limit)
-        flagged = (~above if self.trials.injection else above)[self.candidate].astype(float)
-        yield self.share("prevalence", self.image, self.positive.astype(float))
-        yield self.share("tpr", self.image, self.positive * flagged, self.positive.astype(float))
-        yield self.share("fpr", self.image, ~self.positive * flagged, (~self.positive).astype(float))
+        flagged = (~above if self.trials.injection else above) & self.candidate
+        found = np.bincount(self.scene, flagged[self.known, self.changed], self.images)
+        yield _Share(variant, "prevalence", self.positives, self.positives + self.negatives)
+        yield _Share(variant, "tpr", found, self.positives)
+        yield _Share(variant, "fpr", self._by_image(flagged.sum(1)) - found, self.negatives)

@@ -11,6 +11,7 @@ A trial of one class added or removed does not depend on the draw that it belong
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -57,6 +58,17 @@ class Outcome:
     def share(self) -> np.ndarray:
         """[D] found / trials, NaN where a draw has no trial."""
         return np.divide(self.found, self.trials, out=np.full(len(self.found), np.nan), where=self.trials > 0)
+
+
+class _Tried(NamedTuple):
+    """One experiment of one variant, before its interval."""
+
+    experiment: str
+    variant: int
+    found_of_draw: np.ndarray  # [D]
+    of_draw: np.ndarray  # [D] trials
+    found_of_image: np.ndarray  # [N]
+    of_image: np.ndarray  # [N]
 
 
 @dataclass(frozen=True)
@@ -127,13 +139,16 @@ def outcomes(
     """
     bootstrap = Bootstrap(len(presence), n_resamples, seed)
     seeds = [[seed, draw] for draw in range(n_draws)]
-    yield from _single_classes(model, presence, rarest_classes(train_frequency), seeds, bootstrap)
-    yield from _most(model, presence, seeds, bootstrap)
+    tried = [*_single_classes(model, presence, rarest_classes(train_frequency), seeds), *_most(model, presence, seeds)]
+    intervals = bootstrap.of_shares([one.found_of_image for one in tried], [one.of_image for one in tried])
+    for one, (low, high) in zip(tried, intervals, strict=True):
+        images = int((one.of_image > 0).sum())
+        yield Outcome(one.experiment, one.variant, one.found_of_draw, one.of_draw, images, low, high)
 
 
 def _single_classes(
-    model: ContextModel, presence: np.ndarray, rarest: np.ndarray, seeds: list[list[int]], bootstrap: Bootstrap
-) -> Iterator[Outcome]:
+    model: ContextModel, presence: np.ndarray, rarest: np.ndarray, seeds: list[list[int]]
+) -> Iterator[_Tried]:
     """Inject and remove: is the changed class found by its own output?"""
     present = presence > 0
     classes = present.sum(1)
@@ -151,7 +166,7 @@ def _single_classes(
         for m in range(len(model.variants)):
             found = absent * (toggled[m] < INJECTED_BELOW)
             # [N, C] @ [C, D]: how many of a draw's classes each image lacks, and how many of these are found.
-            yield _outcome(experiment, m, found @ chosen.T, absent @ chosen.T, bootstrap)
+            yield _tried(experiment, m, found @ chosen.T, absent @ chosen.T)
 
     several = present & (classes >= REMOVE_MINIMUM)[:, None]
     removed = np.stack([_some_present(several, np.random.default_rng(entropy)) for entropy in seeds])  # [D, N, C]
@@ -159,8 +174,8 @@ def _single_classes(
         found = np.einsum("dnc,nc->nd", removed, toggled[m] > REMOVED_ABOVE, dtype=np.float32)
         tried = removed.sum(2).T
         eligible = reconstructed[m][:, None]
-        yield _outcome("remove", m, found * eligible, tried * eligible, bootstrap)
-        yield _outcome(REMOVE_ALL, m, found, tried, bootstrap)
+        yield _tried("remove", m, found * eligible, tried * eligible)
+        yield _tried(REMOVE_ALL, m, found, tried)
 
 
 def _some_present(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -172,7 +187,7 @@ def _some_present(present: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return chosen & present
 
 
-def _most(model: ContextModel, presence: np.ndarray, seeds: list[list[int]], bootstrap: Bootstrap) -> Iterator[Outcome]:
+def _most(model: ContextModel, presence: np.ndarray, seeds: list[list[int]]) -> Iterator[_Tried]:
     """Inject-most and remove-most: does the changed class differ most of all from its output?"""
     names = ("inject_most_unexpected", "inject_most_anomalous_outright", "remove_most")
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
@@ -196,7 +211,7 @@ def _most(model: ContextModel, presence: np.ndarray, seeds: list[list[int]], boo
         tried = np.isin(everyone, several) if experiment == "remove_most" else np.ones(len(presence), bool)
         trials = np.repeat(tried[:, None], len(seeds), axis=1)
         for m in range(len(model.variants)):
-            yield _outcome(experiment, m, np.stack([f[:, m] for f in found], axis=1), trials, bootstrap)
+            yield _tried(experiment, m, np.stack([f[:, m] for f in found], axis=1), trials)
 
 
 def _one_of(allowed: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -213,8 +228,6 @@ def _differences(
     return altered - model.predict_proba(altered)
 
 
-def _outcome(experiment: str, variant: int, found: np.ndarray, trials: np.ndarray, bootstrap: Bootstrap) -> Outcome:
+def _tried(experiment: str, variant: int, found: np.ndarray, trials: np.ndarray) -> _Tried:
     """Sum up [N, D] trials, and those of them that were found."""
-    tried = trials.sum(1)
-    low, high = bootstrap.of_share(found.sum(1), tried)
-    return Outcome(experiment, variant, found.sum(0), trials.sum(0), int((tried > 0).sum()), low, high)
+    return _Tried(experiment, variant, found.sum(0), trials.sum(0), found.sum(1), trials.sum(1))

@@ -1,5 +1,7 @@
 """Bootstrap 95 % intervals over images: trials of one image are drawn together, because they are not independent."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float, Int, Real
@@ -23,22 +25,29 @@ class Bootstrap:
     def __init__(self, n_images: int, n_resamples: int, seed: int) -> None:
         """Draw ``n_resamples`` resamples of as many images as there are."""
         rng = np.random.default_rng(seed)
-        self.weights = np.empty((n_resamples, n_images), np.float32)
+        drawn = np.empty((n_resamples, n_images), np.float32)
         # One resample at a time: all drawn numbers at once would take four times the memory of the weights.
-        for weights in self.weights:
+        for weights in drawn:
             weights[:] = np.bincount(rng.integers(0, n_images, n_images), minlength=n_images)
+        self.weights = np.asfortranarray(drawn)  # products are with its transpose
 
     @property
     def weights_with_all(self) -> Float[np.ndarray, "B1 N"]:
         """[1 + B, N]: first every image once, which gives the value itself, then the resamples."""
         every = np.ones((1, self.weights.shape[1]), np.float32)
-        return np.asfortranarray(np.vstack([every, self.weights]))  # products are with its transpose
+        return np.asfortranarray(np.vstack([every, self.weights]))
 
     def of_share(self, found: Counts, trials: Counts) -> tuple[float, float]:
         """Return the interval of sum(found) / sum(trials), both [N] sums over an image's trials."""
-        of = self.weights @ np.stack([found, trials], axis=1).astype(np.float32)
+        return self.of_shares([found], [trials])[0]
+
+    def of_shares(self, found: Sequence[Counts], trials: Sequence[Counts]) -> list[tuple[float, float]]:
+        """Return `of_share` of several measures, which takes little longer than that of one: the weights are read once."""
+        if not found:
+            return []
+        of = np.array([*found, *trials], np.float32) @ self.weights.T
         with np.errstate(invalid="ignore"):
-            return interval(of[:, 0] / of[:, 1])
+            return [interval(shares) for shares in of[: len(found)] / of[len(found) :]]
 
     def of_difference(
         self, found: Counts, trials: Counts, found_before: Counts, trials_before: Counts

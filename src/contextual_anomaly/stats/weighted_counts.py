@@ -14,7 +14,8 @@ def groups_of_equal_scores(
     score: Real[np.ndarray, " T"],
 ) -> tuple[Int[np.ndarray, " T"], Int[np.ndarray, " G"]]:
     """Return the order of [T] scores, highest first, and in it the last place of each group of equal scores [G]."""
-    order = np.argsort(-score, kind="stable")
+    # Of small whole numbers, a stable sort is one by radix, and the fastest; in which order equal scores stand is no matter.
+    order = np.argsort(-score, kind="stable" if score.dtype.itemsize <= 2 else None)
     ranked = score[order]
     return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)])
 

@@ -26,6 +26,14 @@ NOISE = re.compile(
 )
 TIMING = re.compile(r"(finished|fitted) in [\d.]+ s")
 LINES_OF_A_FAILURE = 20
+TO_OPEN = {
+    "world_images": "",
+    "scenes": "class_counts.csv",
+    "list_anomalies": ".txt",
+    "audit_annotations": ".csv",
+    "write_report": ".html",
+}
+"""By rule: how the name of the output ends that a person can look at while the run goes on."""
 
 
 @dataclass
@@ -37,6 +45,8 @@ class Job:
     logs: list[str]
     is_target: bool
     """Whether the rule only names files of other rules."""
+    to_open: str | None
+    """An output that a person can look at."""
 
 
 @dataclass
@@ -65,7 +75,9 @@ class Progress:
         """Note that a job starts; return the line to print, or None for a rule without a command."""
         self.started = self.started or now
         name = " ".join([rule, *(str(value) for value in wildcards.values())])
-        job = self.jobs[number] = Job(name, now, [log for log in logs if log.endswith(".log")], not output)
+        logs = [log for log in logs if log.endswith(".log")]
+        to_open = next((path for path in output if rule in TO_OPEN and path.endswith(TO_OPEN[rule])), None)
+        job = self.jobs[number] = Job(name, now, logs, not output, to_open)
         return None if job.is_target else f"{self._place()} {name} …"
 
     def finish(self, number: int, now: float) -> str | None:
@@ -76,7 +88,8 @@ class Progress:
         if job is None or job.is_target:
             return f"Done in {duration(now - self.started)}." if self.done == self.total else None
         result = last_result(job.logs).removeprefix(f"{job.name.rpartition(' ')[2]}: ")
-        return f"{self._place()} {job.name}: {result + ' ' if result else ''}({duration(now - job.started)})"
+        line = f"{self._place()} {job.name}: {result + ' ' if result else ''}({duration(now - job.started)})"
+        return f"{line}: {job.to_open} is ready to open" if job.to_open else line
 
     def fail(self, number: int, rule: str, logs: list[str], command: str | None) -> str:
         """Note that a job has failed; return the line to print now."""
