@@ -17,7 +17,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.data import TrainingData
-from contextual_anomaly.models.score_curve import ScoreCurve
+from contextual_anomaly.models.score_curve import DetectionRates, ScoreCurve
 from contextual_anomaly.runtime.arrow import to_numpy
 
 MAX_SCENES = 20_000  # held-out scenes that are used
@@ -37,6 +37,7 @@ class Calibration:
         images: number of held-out images with these classes; 0 if it is not known.
         detector: name of the detector that reported the objects; "" where people annotated them.
         score_curve: what the detector's scores mean; None where objects are certain.
+        rates: how often the detector is right; None where objects are certain, and in files of earlier versions.
     """
 
     present: Float[np.ndarray, " n"]
@@ -47,6 +48,7 @@ class Calibration:
     images: int = 0
     detector: str = ""
     score_curve: ScoreCurve | None = None
+    rates: DetectionRates | None = None
 
     @property
     def smallest(self) -> float:
@@ -94,6 +96,7 @@ def conformal(
     images: int,
     detector: str = "",
     score_curve: ScoreCurve | None = None,
+    rates: DetectionRates | None = None,
 ) -> Calibration:
     """Return the calibration of some log-odds of held-out images.
 
@@ -105,6 +108,7 @@ def conformal(
         images: their number.
         detector: name of the detector that reported the objects.
         score_curve: what its scores mean.
+        rates: how often it is right.
     """
     kept = max(1, int(TAIL * len(absent)))
     return Calibration(
@@ -116,6 +120,7 @@ def conformal(
         images=images,
         detector=detector,
         score_curve=score_curve,
+        rates=rates,
     )
 
 
@@ -139,6 +144,8 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
         about["model_digest"] = calibration.model_digest
     if calibration.score_curve:
         about["score_curve"] = json.dumps(asdict(calibration.score_curve))
+    if calibration.rates:
+        about["detection_rates"] = json.dumps(asdict(calibration.rates))
     tables.write_table(table, tables.CALIBRATION, path, about)
 
 
@@ -177,4 +184,5 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
         int(about.get("images", 0)),
         about.get("detector", ""),
         ScoreCurve(**json.loads(about["score_curve"])) if "score_curve" in about else None,
+        DetectionRates(**json.loads(about["detection_rates"])) if "detection_rates" in about else None,
     )

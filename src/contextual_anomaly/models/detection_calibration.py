@@ -5,7 +5,7 @@ ordinary image, whether it is there or not, and a class that it does not report,
 Objects of one image depend on each other, so that the promise is about the share of objects over many images.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,10 @@ from contextual_anomaly.array_types import Bool, Float, Int
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, conformal
 from contextual_anomaly.models.evidence import scene_evidence, stack_geometry
-from contextual_anomaly.models.score_curve import PRESENT, ScoreCurve, fit_score_curve
+from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT, DetectionRates, ScoreCurve, fit_score_curve
+
+PRIOR = 10.0
+"""Images with a class that are added to it, in which it is found as often as any class."""
 
 
 class DetectedScene(NamedTuple):
@@ -126,6 +129,27 @@ def score_curve(scenes: Sequence[DetectedScene]) -> ScoreCurve:
     return fit_score_curve(np.array(largest), np.array(there, bool))
 
 
+def detection_rates(scenes: Sequence[DetectedScene]) -> DetectionRates:
+    """Return how often a detector is right about the classes of an image.
+
+    The recall of a class is drawn towards that of all classes, which counts as much as `PRIOR` images.
+
+    Args:
+        scenes: held-out images with their annotations.
+    """
+    there: Counter[str] = Counter()
+    reported: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for scene in scenes:
+        names = {name for name, score in zip(scene.names, scene.scores, strict=True) if score >= MIN_SCORE}
+        there.update(scene.annotated)
+        reported.update(names)
+        right.update(names & scene.annotated)
+    usual = (right.total() + 1) / (there.total() + 2)
+    recall = {name: (right[name] + PRIOR * usual) / (count + PRIOR) for name, count in sorted(there.items())}
+    return DetectionRates(recall, (right.total() + 1) / (reported.total() + 2))
+
+
 def detected_evidence(
     model: ContextModel, bottleneck: int | None, scenes: Sequence[DetectedScene], curve: ScoreCurve | None
 ) -> DetectedEvidence:
@@ -177,5 +201,5 @@ def calibrate_detections(
     present, absent = evidence.judged(minimum_classes)
     return conformal(
         model, evidence.log_odds[present], evidence.log_odds[absent], minimum_classes,
-        images=int(present.any(1).sum()), detector=detector, score_curve=curve,
+        images=int(present.any(1).sum()), detector=detector, score_curve=curve, rates=detection_rates(scenes),
     )  # fmt: skip

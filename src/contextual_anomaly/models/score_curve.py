@@ -36,6 +36,19 @@ class ScoreCurve:
         return np.where(score >= self.min_score, expit(self.intercept + self.slope * logit(score)), 0.0)
 
 
+@dataclass(frozen=True)
+class DetectionRates:
+    """How often a detector is right about the classes of an image, at `MIN_SCORE` and above.
+
+    Attributes:
+        recall: share of the images with a class in which the detector reports it, by class.
+        precision: share of the classes that it reports which are there.
+    """
+
+    recall: dict[str, float]
+    precision: float
+
+
 AS_IT_IS = ScoreCurve(0.0, 1.0)
 """A score is taken as a probability."""
 

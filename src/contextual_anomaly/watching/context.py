@@ -81,7 +81,7 @@ class Context:
         """What the scores of the detector mean."""
         if self._behind is None or self._behind.score_curve is None:
             return DetectorCurves()
-        return DetectorCurves(self._behind.score_curve)
+        return DetectorCurves.of(self._behind.score_curve, self._behind.rates)
 
     def ask(
         self,

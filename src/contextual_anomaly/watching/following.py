@@ -67,7 +67,7 @@ class Followed:
         counts = 1.0 if self._seconds is None else weight(since)
         self._seconds = seconds
         first = self.curves.first(score)
-        track_of = assign(self.tracks, names, boxes, first >= LIKELY, seconds)
+        track_of = assign(self.tracks, names, boxes, (first >= LIKELY).tolist(), seconds)
         self._change(track_of, first, score, boxes, since, counts, seconds)
         for row in np.flatnonzero(track_of < 0).tolist():
             log_odds = float(np.clip(first[row], -LIMIT, LIMIT))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contextual_anomaly.array_types import Bool, Float
-from contextual_anomaly.models.score_curve import AS_IT_IS, ScoreCurve
+from contextual_anomaly.models.score_curve import AS_IT_IS, DetectionRates, ScoreCurve
 from contextual_anomaly.stats.log_odds import expit, logit
 
 LIMIT = 6.0
@@ -24,6 +24,9 @@ CHANGE = 60.0
 is not known any more whether it is there, and no look is needed to say so."""
 REPEATS = 0.3
 """Seconds after which a look is new evidence: the mistakes of a detector last for some frames."""
+
+LEAST_RECALL, LARGEST_RECALL = 0.05, 0.9
+"""What a detector overlooks once it soon overlooks again: no look says more than this."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,20 @@ class DetectorCurves:
     usual_recall: float = 0.7
     repeated: float = 0.2
     precision: float = 0.5
+
+    @classmethod
+    def of(cls, score_curve: ScoreCurve, rates: DetectionRates | None) -> "DetectorCurves":
+        """Return the curves of a detector that has been measured.
+
+        Args:
+            score_curve: what its scores mean.
+            rates: how often it is right; None where nobody has counted.
+        """
+        if rates is None:
+            return cls(score_curve)
+        recall = {name: min(max(share, LEAST_RECALL), LARGEST_RECALL) for name, share in rates.recall.items()}
+        usual = sum(recall.values()) / len(recall) if recall else cls.usual_recall
+        return cls(score_curve, recall, usual, precision=min(max(rates.precision, 0.05), 0.95))
 
     def recall_of(self, names: list[str]) -> Float[np.ndarray, " K"]:
         """Return the recall of some classes."""
