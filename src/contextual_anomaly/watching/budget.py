@@ -11,10 +11,10 @@ from scipy.special import gammaincinv
 from contextual_anomaly.watching.scene import Promise
 
 HOUR = 3600.0
-TESTS_AN_HOUR = 30.0
-"""Tests that are reckoned with before any were seen."""
-LARGEST_SHARE = 0.5
-"""Of what is left of an hour, what one test may spend at most."""
+TESTS_AN_HOUR, KNOWN_FOR = 30.0, 0.1
+"""Tests that are reckoned with before any were seen, and the hours for which this counts as if they had been."""
+LARGEST_SHARE, TESTS_LEFT = 0.5, 3.0
+"""Of what is left of an hour, what one test may spend at most: a half, and 3 / N where N tests are to be reckoned with."""
 
 
 class Budget:
@@ -28,6 +28,7 @@ class Budget:
         """
         self.per_hour = per_hour
         self._spent: deque[tuple[float, float]] = deque()
+        self._total = 0.0
         self._began: float | None = None
 
     def grant(self, hours: float) -> float:
@@ -42,20 +43,20 @@ class Budget:
         if self._began is None:
             self._began = hours
         while self._spent and self._spent[0][0] <= hours - 1:
-            self._spent.popleft()
-        left = max(0.0, self.per_hour - sum(alpha for _, alpha in self._spent))
-        alpha = min(self.per_hour / self._reckoned(hours), LARGEST_SHARE * left)
+            self._total -= self._spent.popleft()[1]
+        left = max(0.0, self.per_hour - self._total)
+        tests = self._reckoned(hours)
+        alpha = min(self.per_hour / tests, min(LARGEST_SHARE, TESTS_LEFT / tests) * left)
         self._spent.append((hours, alpha))
+        self._total += alpha
         return alpha
 
     def _reckoned(self, hours: float) -> float:
         """Return how many tests an hour there may be: two standard deviations above those of the last hour."""
-        count = len(self._spent) + 1
         assert self._began is not None
-        watched = min(1.0, hours - self._began)
-        # Before an hour is over, the tests that were expected fill it up.
-        count += (1 - watched) * TESTS_AN_HOUR
-        return count + 2 * count**0.5
+        known = min(1.0, hours - self._began) + KNOWN_FOR
+        rate = (len(self._spent) + TESTS_AN_HOUR * KNOWN_FOR) / known
+        return 1 + rate + 2 * rate**0.5
 
 
 def rate_interval(events: int, hours: float, confidence: float = 0.95) -> tuple[float, float]:

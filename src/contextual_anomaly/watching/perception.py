@@ -14,7 +14,7 @@ from contextual_anomaly.watching.visibility import Visibility
 
 ASK_AT_MOST = 0.5
 """Seconds between two questions to the model."""
-ASK_AT_LEAST = 2.0
+ASK_AT_LEAST = 4.0
 """Seconds after which it is asked again though the classes are the same: objects move, and are surer by then."""
 UNDETECTED = "undetected"
 """Why nothing is seen where a frame could not be decoded, or no detector answered."""

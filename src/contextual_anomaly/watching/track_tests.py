@@ -41,8 +41,12 @@ class RepeatedTest:
 
     @property
     def p_value(self) -> Any:
-        """Twice the mean p-value, at most 1; None before the first look."""
-        return np.minimum(1.0, 2 * self.total / self.looks) if self.looks else None
+        """The first p-value, or twice the mean of several, at most 1; None before the first look."""
+        return np.minimum(1.0, self._factor * self.total / self.looks) if self.looks else None
+
+    @property
+    def _factor(self) -> int:
+        return 1 if self.looks == 1 else 2
 
     def look(self, p_value: float | np.ndarray) -> Any:
         """Look, and return whether this raises the alarm.
@@ -52,7 +56,7 @@ class RepeatedTest:
         """
         self.looks += 1
         self.total = self.total + p_value
-        raised = np.less_equal(2 * self.total / self.looks, self.alpha * 2.0**-self.looks)
+        raised = np.less_equal(self._factor * self.total / self.looks, self.alpha * 2.0**-self.looks)
         raised = np.logical_and(raised, np.logical_not(self.rejected))
         self.rejected = np.logical_or(self.rejected, raised)
         return raised

@@ -13,7 +13,7 @@ from contextual_anomaly.models.score_curve import AS_IT_IS
 from contextual_anomaly.watching.budget import HOUR, Budget, promise
 from contextual_anomaly.watching.context import Answer, Context
 from contextual_anomaly.watching.drift import Drift
-from contextual_anomaly.watching.events import Event, EventKind
+from contextual_anomaly.watching.events import Event, EventKind, EventType
 from contextual_anomaly.watching.frames import Frame
 from contextual_anomaly.watching.messages import Messages
 from contextual_anomaly.watching.missing import SettledScenes
@@ -28,7 +28,7 @@ __all__ = ["Step", "WatchSettings", "Watcher"]
 
 EXPECTED_NO_MORE = 0.05
 """P-value above which a class that was flagged as missing is not expected any more."""
-SHARE_OF_UNEXPECTED = 0.5
+SHARE_OF_UNEXPECTED = 0.75
 """Of the promised false alarms, those that may be unexpected objects; the others may be missing classes."""
 
 
@@ -76,7 +76,6 @@ class Watcher:
         self._last: Percept | None = None
         self._seconds_watched = 0.0
         self._seen_events = 0
-        self._promise: Promise
         self._fixtures: set[tuple[EventKind, str]] = set()
         self._ordinary: dict[str, list[float]] = {UNEXPECTED: [], MISSING: []}
 
@@ -87,10 +86,13 @@ class Watcher:
             frame: whose seconds do not fall.
             objects: that were found in it; None where it could not be decoded or no detector answered.
         """
-        return self.decide(self.perception.step(frame, objects))
+        percept = self.perception.step(frame, objects)
+        events = self.decide(percept)
+        settled = self._scenes.settled(frame.seconds)
+        return Step(events, scene_of(percept, self._visits.current, self._messages, settled, self._promised()))
 
-    def decide(self, percept: Percept) -> Step:
-        """Return what a frame means, of what is seen in it.
+    def decide(self, percept: Percept) -> tuple[Event, ...]:
+        """Return the messages about events that a frame gives, of what is seen in it.
 
         Args:
             percept: of the next frame, from `perception` or that of another watcher of the same source.
@@ -99,9 +101,8 @@ class Watcher:
         if percept.context is not self._context:
             self._begin(percept.context)
         events = () if percept.bad else tuple(self._follow(percept))
-        settled = self._scenes.settled(percept.frame.seconds)
-        promised = self._promised(events)
-        return Step(events, scene_of(percept, self._visits.current, self._messages, settled, promised))
+        self._seen_events += sum(one.type == EventType.NEW and one.kind != EventKind.GONE for one in events)
+        return events
 
     def close(self) -> tuple[Event, ...]:
         """Return the ends of the open events."""
@@ -282,11 +283,9 @@ class Watcher:
         if self._drift is not None:
             self._drift.add(score)
 
-    def _promised(self, events: Sequence[Event]) -> Promise:
+    def _promised(self) -> Promise:
         """Return what was promised and what was seen."""
         assert self._context is not None
-        new = [one for one in events if one.type == "new" and one.kind != EventKind.GONE]
-        self._seen_events += len(new)
         notes = [self._context.note, _unlike(self._drift, self.calibration)]
         promised = None if self._context.calibration is None else self.settings.false_alarms_per_hour
         note = "; ".join(filter(None, notes)) or None

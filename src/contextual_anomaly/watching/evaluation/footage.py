@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly.checking.objects import ImageObjects
+from contextual_anomaly.detection.image_detector import ImageDetector
+from contextual_anomaly.detection.image_reading import ReadImage
 from contextual_anomaly.models.detection_calibration import DetectedScene
 from contextual_anomaly.world.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.simulated_detector import simulate_detections
-from contextual_anomaly.world.video_files import event_table
-from contextual_anomaly.world.videos import objects_at, sample_video
+from contextual_anomaly.world.video_files import event_table, frame_times, render_frames
+from contextual_anomaly.world.videos import Video, objects_at
 
 BOX = ["x", "y", "width", "height"]
 SIZE = (WIDTH, HEIGHT)
@@ -30,12 +32,14 @@ class Footage:
         events: what happens in it: start, stop, kind, category.
         times: [N] seconds of the frames.
         frames: [N] what the detector reports.
+        pixels: [N] of the frames, blue, green, red; None where there are none.
     """
 
     seconds: float
     events: pd.DataFrame
     times: np.ndarray
     frames: list[ImageObjects]
+    pixels: list[np.ndarray] | None = None
 
     @property
     def planted(self) -> pd.DataFrame:
@@ -43,30 +47,38 @@ class Footage:
         return self.events[self.events["kind"] != "rare"]
 
 
-def film(
-    world: World, cameras: int, seconds: float, frames_per_second: float, anomalies_per_hour: float, seed: int
-) -> list[Footage]:
-    """Return what some cameras see, each at a place that is left to chance.
+def film(world: World, video: Video, frames_per_second: float, seed: Sequence[int]) -> Footage:
+    """Return what the simulated detector reports of a video.
 
     Args:
         world: the world.
-        cameras: their number.
-        seconds: of each.
-        frames_per_second: of each.
-        anomalies_per_hour: mean number of anomalies.
-        seed: of all random numbers.
+        video: what the camera sees.
+        frames_per_second: of the footage.
+        seed: of the detector's mistakes.
     """
-    return [_film(world, seconds, frames_per_second, anomalies_per_hour, [seed, camera]) for camera in range(cameras)]
+    times = frame_times(video, frames_per_second)
+    found = simulate_detections(world, objects_at(world, video, times), times, np.random.default_rng(seed))
+    return Footage(video.seconds, event_table(world, video), times, _by_frame(world, found, len(times)))
 
 
-def _film(
-    world: World, seconds: float, frames_per_second: float, anomalies_per_hour: float, seed: Sequence[int]
-) -> Footage:
-    video = sample_video(world, seconds, anomalies_per_hour, np.random.default_rng(seed))
-    times = np.arange(int(seconds * frames_per_second)) / frames_per_second
-    rng = np.random.default_rng([*seed, 0xDE7EC])
-    found = simulate_detections(world, objects_at(world, video, times), times, rng)
-    return Footage(seconds, event_table(world, video), times, _by_frame(world, found, len(times)))
+def film_pixels(world: World, video: Video, frames_per_second: float, seed: int, detector: ImageDetector) -> Footage:
+    """Return what a detector finds in the rendered frames of a video.
+
+    Args:
+        world: the world.
+        video: what the camera sees.
+        frames_per_second: of the footage.
+        seed: of the looks of place and objects.
+        detector: a network for images of the world.
+    """
+    times = frame_times(video, frames_per_second)
+    frames, pixels = [], []
+    for image in render_frames(world, video, times, seed):
+        pixels.append(np.ascontiguousarray(image[..., ::-1]))
+        found = detector.detect(ReadImage(pixels[-1], *SIZE))
+        nothing = (None,) * len(found.names)
+        frames.append(ImageObjects(tuple(found.names), tuple(found.scores), tuple(found.boxes), nothing, SIZE))
+    return Footage(video.seconds, event_table(world, video), times, frames, pixels)
 
 
 def ordinary_images(world: World, count: int, seed: int) -> list[DetectedScene]:

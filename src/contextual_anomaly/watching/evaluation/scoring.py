@@ -32,7 +32,7 @@ class Alarm(NamedTuple):
 
 
 def alarms_of_flags(
-    camera: int, times: np.ndarray, kind: str, flags: np.ndarray, classes: Sequence[str]
+    camera: int, times: np.ndarray, kind: str, flags: np.ndarray, classes: tuple[str, ...]
 ) -> list[Alarm]:
     """Return one alarm for each time that a class is flagged anew.
 
