@@ -21,6 +21,7 @@ include: "rules/experiments.smk"
 include: "rules/pretrained.smk"
 include: "rules/rescoring.smk"
 include: "rules/audit.smk"
+include: "rules/watch.smk"
 include: "rules/report.smk"
 
 
@@ -66,6 +67,7 @@ rule all:
         expand(rules.evaluate_rescoring.output, detector=DETECTORS),
         expand(rules.audit_annotations.output, auditor=AUDITORS),
         expand(rules.evaluate_audit.output, auditor=AUDITORS),
+        WATCH,
         rules.configuration.output,
 
 

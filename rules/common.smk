@@ -55,6 +55,8 @@ OUT_OF_CONTEXT = (
     if SETTINGS.experiments.out_of_context
     else []
 )
+# The trial of a watch needs footage of which everything is known, and the p-values of a model.
+WATCH = f"{R}/experiments/watch.csv" if SYNTHETIC and CALIBRATED_MODELS else []
 SHARDS = range(SETTINGS.detection.shards)
 DETECTORS = {detector.name: detector for detector in SETTINGS.detection.detectors}
 # Those that are run here, and those whose results another program made.

@@ -43,6 +43,7 @@ rule write_report:
         objects=expand(rules.experiment_objects.output, model=OBJECT_JUDGES),
         differences=rules.compare_models.output.differences,
         out_of_context=expand(OUT_OF_CONTEXT, model=MODELS),
+        watch=WATCH,
         evaluated=expand(rules.evaluate_detector.output, detector=DETECTORS),
         rescored=expand(rules.rescore.output, detector=DETECTORS),
         judged=expand(rules.evaluate_rescoring.output, detector=DETECTORS),
@@ -88,10 +89,11 @@ rule write_report:
         fetched=lambda wildcards, input: optional("--fetched", input.fetched),
         gallery=SETTINGS.report.gallery,
         out_of_context="--out-of-context" if OUT_OF_CONTEXT else "",
+        watch="--watch" if WATCH else "",
         source=source("write_report", *REPRODUCED),
     shell:
         "contextual-anomaly --usage {log.usage} write-report"
         " --results {params.results} --dataset-name {params.name:q}"
         " --dataset-kind {params.kind} {params.models} {params.listings} {params.judges} {params.detectors} {params.auditors}"
-        " {params.images} {params.fetched} {params.out_of_context} --configuration {input.settings} --gallery {params.gallery}"
+        " {params.images} {params.fetched} {params.out_of_context} {params.watch} --configuration {input.settings} --gallery {params.gallery}"
         " --figure {output.figure} --summary {output.summary} --output {output.html} > {log.text} 2>&1"

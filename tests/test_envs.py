@@ -79,7 +79,7 @@ def test_an_environment_has_what_its_commands_import(commands):
             own, others = imported(*modules, *families)
         wanted = {min(of[name]).lower() for name in others if name in of}
         assert "typer" in wanted
-        if env in ("experiments", "report"):
+        if env in ("experiments", "report", "watch"):
             wanted -= {"flax", "jax", "optax"}  # families learn with them, and predict without
         pip = yaml.safe_load((ROOT / f"envs/{env}.yaml").read_text())["dependencies"][-1]["pip"]
         lacking = wanted - provided({requirement.split("==")[0] for requirement in pip})

@@ -57,6 +57,7 @@ STAGES = (
     "rescore_boxes",
     "evaluate_rescoring",
     "evaluate_audit",
+    "evaluate_watch",
     "configuration",
     "write_report",
 )

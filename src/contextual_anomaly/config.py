@@ -273,6 +273,19 @@ class Audit(Section):
     label_noise: Annotated[float, Field(gt=0, le=0.3)] = 0.05
 
 
+class Watch(Section):
+    """Whether a watch keeps its promise."""
+
+    cameras: Count = 4
+    seconds: Annotated[float, Field(ge=1)] = 900
+    frames_per_second: Annotated[float, Field(gt=0)] = 1
+    anomalies_per_hour: Annotated[float, Field(ge=0)] = 20
+    calibration_images: Count = 2_000
+    calibration_seconds: Annotated[float, Field(ge=0)] = 0
+    pixel_seconds: Annotated[float, Field(ge=0)] = 60
+    promises: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.1, 1, 10]
+
+
 class Pretrained(Section):
     """Models that are packaged for others."""
 
@@ -322,6 +335,7 @@ class Configuration(Section):
     detection: Detection = Detection()
     rescoring: Rescoring = Rescoring()
     audit: Audit = Audit()
+    watch: Watch = Watch()
     pretrained: Pretrained = Pretrained()
     report: Report = Report()
 

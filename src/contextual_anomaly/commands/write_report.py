@@ -33,6 +33,7 @@ def write_report(
     out_of_context: Annotated[
         bool, typer.Option("--out-of-context", help="Show the images that are out of context by nature.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show whether a watch keeps its promise.")] = False,
     gallery: Annotated[int, typer.Option(min=0, help="Images in the gallery.")] = 12,
 ) -> None:
     """Write the report: one file that needs no other, for a screen, a phone or paper.
@@ -62,6 +63,7 @@ def write_report(
         auditor or [],
         out_of_context,
         object_judge or [],
+        watch,
     )
     settings = read_text(configuration, "the settings of the run")
     galleries = {

@@ -34,6 +34,7 @@ class FinishedRun:
     auditors: list[str] = field(default_factory=list)
     out_of_context: bool = False  # whether images that are out of context by nature were asked for
     object_judges: list[str] = field(default_factory=list)  # models that were asked about single objects
+    watch: bool = False  # whether the promise of a watch was tried
 
     @cached_property
     def scenes(self) -> dict[str, Scenes]:

@@ -25,6 +25,7 @@ from contextual_anomaly.report.chapters import (
     rescoring,
     training,
     usage,
+    watch,
 )
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import rows_of
@@ -87,6 +88,7 @@ def render(
         "objects": objects.chapter(run),
         "reproduction": reproduction(run, published, corrected) if coco else None,
         "detectors": [rescoring.chapter(run, name) for name in run.detectors],
+        "watch": watch.chapter(run) if run.watch else None,
         "audits": [audit.chapter(run, name, images, audit_gallery) for name in run.auditors],
         "source": SOURCE,
         "usage": usage.chapter(run),

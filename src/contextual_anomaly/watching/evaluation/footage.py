@@ -11,7 +11,7 @@ from contextual_anomaly.checking.objects import ImageObjects
 from contextual_anomaly.detection.image_detector import ImageDetector
 from contextual_anomaly.detection.image_reading import ReadImage
 from contextual_anomaly.models.detection_calibration import DetectedScene
-from contextual_anomaly.world.boxes import HEIGHT, WIDTH
+from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.simulated_detector import simulate_detections
