@@ -44,6 +44,7 @@ if WATCH:
             anomalies=SETTINGS.watch.anomalies_per_hour,
             images=SETTINGS.watch.calibration_images,
             ordinary=SETTINGS.watch.calibration_seconds,
+            own=SETTINGS.watch.own_seconds,
             minimum_classes=SETTINGS.scenes.minimum_classes,
             bottleneck=chosen_bottleneck(CALIBRATED_MODELS[0]),
             seed=SETTINGS.experiments.seed,
@@ -52,6 +53,6 @@ if WATCH:
             "contextual-anomaly --usage {log.usage} evaluate-watch"
             " --model {input.model} {params.pixels} {params.promises} --cameras {params.cameras}"
             " --seconds {params.seconds} --fps {params.fps} --anomalies-per-hour {params.anomalies}"
-            " --calibration-images {params.images} --calibration-seconds {params.ordinary}"
+            " --calibration-images {params.images} --calibration-seconds {params.ordinary} --own-seconds {params.own}"
             " --minimum-classes {params.minimum_classes} --bottleneck {params.bottleneck} --seed {params.seed}"
             " --output {output.table} > {log.text} 2>&1"

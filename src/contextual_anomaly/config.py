@@ -281,7 +281,8 @@ class Watch(Section):
     frames_per_second: Annotated[float, Field(gt=0)] = 1
     anomalies_per_hour: Annotated[float, Field(ge=0)] = 20
     calibration_images: Count = 2_000
-    calibration_seconds: Annotated[float, Field(ge=0)] = 0
+    calibration_seconds: Annotated[float, Field(ge=1)] = 900
+    own_seconds: Annotated[float, Field(ge=0)] = 0
     pixel_seconds: Annotated[float, Field(ge=0)] = 60
     promises: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.1, 1, 10]
 

@@ -37,7 +37,7 @@ models:
   mixture: {components: [8], seeds: [0], steps: 20}
   masked: {units: 8, seeds: [0], epochs: 1}
   masked_geometry: {units: 8, seeds: [0], epochs: 1}
-watch: {cameras: 1, seconds: 60, calibration_images: 300, pixel_seconds: 4}
+watch: {cameras: 1, seconds: 60, calibration_images: 300, calibration_seconds: 60, pixel_seconds: 4}
 experiments:
   n_draws_published: 3
   n_resamples: 50

@@ -32,6 +32,10 @@ def evaluate_watch(
         int, typer.Option(min=1, help="Single images for the calibration behind the simulated detector.")
     ] = 8000,
     calibration_seconds: Annotated[
+        float,
+        typer.Option(min=1, help="Ordinary footage of each of as many other cameras, for the calibration on visits."),
+    ] = 3600,
+    own_seconds: Annotated[
         float, typer.Option(min=0, help="Ordinary footage of each camera for a calibration of its own; 0: without.")
     ] = 0,
     pixel_seconds: Annotated[
@@ -45,7 +49,8 @@ def evaluate_watch(
 ) -> None:
     """Watch footage of the synthetic world, in which it is known what is an anomaly, and count.
 
-    Rules: watch, with each promise, and the usual ways to judge a video frame by frame: raw, three of the last five
+    Rules: watch, with each promise, calibrated on ordinary footage of other cameras, on single images as the models that
+    ship with the package are, or on the camera itself; and the usual ways to judge a video frame by frame: raw, three of the last five
     frames, the median of the last ten scores, the mean of five. False alarms are those outside of the times of planted
     anomalies, of genuine rarities too; intervals of 95 %. Delays are medians and quartiles, in seconds. Example:
 
@@ -75,7 +80,7 @@ def evaluate_watch(
             f"{model}: {', '.join(unknown[:3])}: no class of the synthetic world, whose footage is watched."
         )
     plan = Plan(
-        cameras, seconds, fps, anomalies_per_hour, calibration_images, calibration_seconds, promises, seed
+        cameras, seconds, fps, anomalies_per_hour, calibration_images, calibration_seconds, own_seconds, promises, seed
     )  # fmt: skip
     checker = Checker(loaded, variant_index(loaded, bottleneck))
     simulated = behind_simulated(world, checker, calibration_images, minimum_classes, seed)

@@ -107,6 +107,19 @@ class TrackCalibration:
         first, second = (OrdinaryScores(np.sort(np.array(each, float))) for each in (unexpected, missing))
         return cls(first, second, seconds, registry.digest(model), detector)
 
+    @classmethod
+    def together(cls, parts: Sequence["TrackCalibration"]) -> "TrackCalibration":
+        """Return the calibration of several cameras, or of several times of one.
+
+        Args:
+            parts: one or more, behind the same model and detector.
+        """
+        unexpected, missing = (
+            OrdinaryScores(np.sort(np.concatenate([getattr(part, kind).scores for part in parts])))
+            for kind in (UNEXPECTED, MISSING)
+        )
+        return replace(parts[0], unexpected=unexpected, missing=missing, seconds=sum(part.seconds for part in parts))
+
     @property
     def lowest_rates(self) -> tuple[float, float]:
         """The false alarms an hour that can be promised already, for unexpected objects and for missing classes."""

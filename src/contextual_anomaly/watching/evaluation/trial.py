@@ -1,6 +1,6 @@
 """Watch footage with several promises at once, and judge it frame by frame beside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,8 @@ KINDS = {"all": ("unexpected", "missing"), "unexpected": ("unexpected",), "missi
 """Kinds of alarms of each row of the table."""
 DETECTOR = "simulated"
 """Name of the simulated detector."""
-WATCH, OWN = "watch", "watch, calibrated on the camera"
+BY_VISITS, BY_IMAGES, BY_CAMERA = (f"watch, calibrated on {what}" for what in ("other cameras", "images", "the camera"))
+"""The watch by what it is calibrated on: ordinary footage of other cameras, single images, or ordinary footage of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Plan:
         frames_per_second: of each.
         anomalies_per_hour: mean number of planted ones.
         calibration_images: single images, from which the calibration behind the simulated detector is made.
-        calibration_seconds: ordinary footage of each camera, for a calibration of its own; 0 leaves that out.
+        calibration_seconds: ordinary footage of each of as many other cameras, from which the calibration on visits is made.
+        own_seconds: ordinary footage of each camera, for a calibration of its own; 0 leaves that out.
         promises: false alarms an hour, of a watch each.
         seed: of all random numbers.
     """
@@ -49,6 +51,7 @@ class Plan:
     anomalies_per_hour: float
     calibration_images: int
     calibration_seconds: float
+    own_seconds: float
     promises: tuple[float, ...]
     seed: int
 
@@ -81,16 +84,20 @@ def trial(world: World, checker: Checker, plan: Plan) -> pd.DataFrame:
     """
     footage: list[Footage] = []
     alarms: dict[tuple[str, float], list[Alarm]] = {}
-    for camera in track(range(plan.cameras), "watch", plan.cameras, "cameras"):
+    cameras = range(plan.cameras)
+    others = [
+        _calibrated(world, checker, plan, plan.calibration_seconds, [plan.seed, 0xCA1, camera], None)
+        for camera in track(cameras, "calibrate", plan.cameras, "cameras")
+    ]
+    together = TrackCalibration.together(others)
+    for camera in track(cameras, "watch", plan.cameras, "cameras"):
         own = [plan.seed, camera]
         video = sample_video(world, plan.seconds, plan.anomalies_per_hour, np.random.default_rng(own))
         footage.append(film(world, video, plan.frames_per_second, [*own, 1]))
-        calibration = None
-        if plan.calibration_seconds:
-            rng = np.random.default_rng([*own, 2])
-            quiet = sample_video(world, plan.calibration_seconds, 0, rng, scene_type=video.scene_type)
-            calibration = calibrated(checker, film(world, quiet, plan.frames_per_second, [*own, 3]))
-        _add(alarms, checker, camera, footage[-1], plan.promises, calibration)
+        calibrations = {BY_VISITS: together, BY_IMAGES: None}
+        if plan.own_seconds:
+            calibrations[BY_CAMERA] = _calibrated(world, checker, plan, plan.own_seconds, own, video.scene_type)
+        _add(alarms, checker, camera, footage[-1], plan.promises, calibrations)
     return _table("detections", footage, alarms)
 
 
@@ -109,12 +116,16 @@ def trial_of_pixels(
     video = sample_video(world, seconds, plan.anomalies_per_hour, np.random.default_rng([plan.seed, 0xF11]))
     footage = film_pixels(world, video, plan.frames_per_second, plan.seed, detector)
     alarms: dict[tuple[str, float], list[Alarm]] = {}
-    _add(alarms, checker, 0, footage, plan.promises, None)
+    _add(alarms, checker, 0, footage, plan.promises, {BY_IMAGES: None})
     return _table("pixels", [footage], alarms)
 
 
-def calibrated(checker: Checker, footage: Footage) -> TrackCalibration:
+def _calibrated(
+    world: World, checker: Checker, plan: Plan, seconds: float, seed: Sequence[int], scene_type: int | None
+) -> TrackCalibration:
     """Return the calibration of a camera, from ordinary footage."""
+    video = sample_video(world, seconds, 0, np.random.default_rng([*seed, 2]), scene_type=scene_type)
+    footage = film(world, video, plan.frames_per_second, [*seed, 3])
     watcher = Watcher(checker, WatchSettings(), "calibration")
     for frame in _frames(footage):
         watcher.decide(watcher.perception.step(frame, frame.objects))
@@ -128,14 +139,15 @@ def _add(
     camera: int,
     footage: Footage,
     promises: Sequence[float],
-    calibration: TrackCalibration | None,
+    calibrations: Mapping[str, TrackCalibration | None],
 ) -> None:
     """Add what each rule says of the footage of one camera."""
-    watchers = {}
-    for name, own in ((WATCH, None), (OWN, calibration)):
-        if name == WATCH or own is not None:
-            watchers |= {(name, rate): Watcher(checker, WatchSettings(rate), name, own) for rate in promises}
-    perception = watchers[WATCH, promises[0]].perception  # all watchers see the same
+    watchers = {
+        (name, rate): Watcher(checker, WatchSettings(rate), name, calibration)
+        for name, calibration in calibrations.items()
+        for rate in promises
+    }
+    perception = next(iter(watchers.values())).perception  # all watchers see the same
     for frame in _frames(footage):
         percept = perception.step(frame, frame.objects)
         for rule, watcher in watchers.items():
