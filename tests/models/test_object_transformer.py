@@ -12,7 +12,7 @@ from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.evidence import scene_evidence
 from contextual_anomaly.models.explanation import explain
 from contextual_anomaly.models.families.object_transformer import ObjectTransformer
-from contextual_anomaly.scene_objects import ImageObjects, SceneObjects
+from contextual_anomaly.scene_objects import ImageObjects, SceneObjects, stack_scenes
 from contextual_anomaly.scenes import Scenes
 
 CLASSES = ("person", "bed", "cup", "fork", "kite")
@@ -241,6 +241,33 @@ def test_a_class_without_objects_and_presence_alone_are_objects_without_a_box(ra
     person = np.zeros((1, 5, 8), np.float32)
     person[0, 0, 0] = 1  # not predicted, but seen
     assert np.abs(random_model.log_odds(presence, person) - answer).max() > 1e-3
+
+
+def test_the_scene_that_is_kept_is_taken_for_no_other(random_model, scenes):
+    """Of a single scene the model keeps what it has read: anything that is different is read anew."""
+    one, presence = scenes[[2]], presence_of(scenes)[[2]]
+    rng = np.random.default_rng(4)
+    changed = [
+        (presence, with_objects(one, boxes=one.boxes + 30)),
+        (presence, with_objects(one, certainty=one.certainty / 2)),
+        (presence, with_objects(one, crowd=~one.crowd)),
+        (presence, with_objects(one, sizes=one.sizes * 2)),
+        (presence / 2, one),
+        (presence, None),
+        (presence, scenes[[4]]),
+        (presence, with_objects(one, column=rng.permutation(one.column))),
+    ]
+    first = random_model.log_odds(presence, one)
+    for other in changed:
+        twice = tuple(part if part is None else _twice(part) for part in other)
+        answer = random_model.log_odds(*other)
+        np.testing.assert_allclose(answer[:, 0], random_model.log_odds(*twice)[:, 1], atol=2e-4)
+        assert np.abs(answer - first).max() > 1e-4
+        np.testing.assert_array_equal(random_model.log_odds(presence, one), first)
+
+
+def _twice(part):
+    return np.concatenate([part, part]) if isinstance(part, np.ndarray) else stack_scenes([part, part])
 
 
 def test_subsets_and_explanations_agree_with_scenes(random_model, scenes):
