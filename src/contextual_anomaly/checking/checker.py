@@ -94,7 +94,7 @@ class Checker:
         for name, rate in (("false_alarms", false_alarms), ("missing_false_alarms", missing_false_alarms)):
             if not 0 < rate < 1:
                 raise UserError(f"{name} is {rate:g}; a rate between 0 and 1 was expected.")
-        chosen = choose_detector(detector, family, class_names)
+        chosen = choose_detector(detector, family, class_names, run)
         found: ModelFiles = model_files(model, run, calibration, chosen.name)
         return cls(
             found.model,

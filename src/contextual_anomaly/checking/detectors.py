@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from contextual_anomaly.coco.classes import CLASSES
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.pretrained.detectors import DEFAULT, DETECTORS, fetch, identify, named
+from contextual_anomaly.pretrained.runs import world_detector
 from contextual_anomaly.runtime.atomic import require_file
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def _load(chosen: ChosenDetector, threads: int) -> "ImageDetector":
 
 
 def choose_detector(
-    detector: str | Path | None, family: str | None = None, class_names: str | Path | None = None
+    detector: str | Path | None,
+    family: str | None = None,
+    class_names: str | Path | None = None,
+    run: str | Path | None = None,
 ) -> ChosenDetector:
     """Return a detector, not yet loaded.
 
@@ -69,10 +73,16 @@ def choose_detector(
         detector: name of a detector, or its ONNX file; None for the usual one.
         family: form of the output of a file; by default YOLOX's.
         class_names: text or YAML file of the class names of a file.
+        run: folder of the results of a run; where it has a synthetic world, that has a detector of its own, which is the
+            usual one there, and has a name.
 
     Raises:
         UserError: there is no such detector or file.
     """
+    if run is not None and (detector is None or str(detector) not in DETECTORS):
+        own = world_detector(Path(run))
+        if own is not None and detector in (None, own[0]):
+            return ChosenDetector(own[0], own[1], own[2], None, detector is not None)
     if detector is None or str(detector) in DETECTORS:
         known = named(DEFAULT if detector is None else str(detector))
         return ChosenDetector(known.name, None, str(known.family), CLASSES, detector is not None)
