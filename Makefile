@@ -6,13 +6,11 @@ SNAKEMAKE_ARGS ?=
 READY := $(VENV)/.ready
 PEERS ?= .venv-benchmark
 REVIEW_TOOLS ?= .venv-review-tools
-# Detection and live use look at what a run has made, so the workflow's own benchmark comes before them.
-BENCHMARKS := annotations annotations_ten sweep experiment1 darknet detection workflow live
 
 # Programs of the environment, found by what they start as well.
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: run test test-fast test-peers torture benchmark lint pretrained docs lock clean help
+.PHONY: run test test-fast test-peers torture benchmark benchmark-quick lint pretrained docs lock clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,10 +39,11 @@ $(REVIEW_TOOLS)/.ready: tests/checking/peers.txt
 	@touch $@
 
 # Stages against what people use today; COCO's annotations are expected in $$CONTEXTUAL_ANOMALY_DATA/annotations.
-benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv (needs COCO)
-	@set -e; for program in $(BENCHMARKS); do echo "== $$program"; \
-	    PATH="$(CURDIR)/$(VENV)/bin:$$PATH" BENCHMARK_PYTHON="$(CURDIR)/$(PEERS)/bin/python" \
-	    $(VENV)/bin/python benchmarks/$$program.py; done
+benchmark: $(READY) $(PEERS)/.ready  ## how fast: every stage beside its peer, to results/benchmarks.csv; what lacks data is skipped
+	@$(IN_VENV) BENCHMARK_PYTHON="$(CURDIR)/$(PEERS)/bin/python" $(VENV)/bin/python benchmarks/run.py
+
+benchmark-quick: $(READY)  ## in two minutes, what got slower than in the last recorded version (needs no data)
+	@$(IN_VENV) $(VENV)/bin/python benchmarks/quick.py
 
 # Keras, TensorFlow and OpenCV 4 are peers, not parts: they have an environment of their own.
 $(PEERS)/.ready: pyproject.toml $(READY)

@@ -1,8 +1,9 @@
 """`python benchmarks/annotations.py [--runs N]`: COCO's training annotations to tables and scenes, as whole processes.
 
-Peers: the original's two steps, group by image and encode, written anew as the original works; and `pycocotools.COCO`,
-which only reads. Ours are the two commands of the workflow, and do more: every record is checked, boxes are kept, and
-the validation split is encoded beside the training split.
+Two rows of different work. Reading and encoding, both commands, beside the original's two steps, group by image and encode,
+written anew as the original works. Reading alone, the first command, beside libraries that only read: `pycocotools.COCO`,
+`faster_coco_eval.COCO`, `orjson.loads` and Polars; they index or parse in memory. Ours do more in both: every record is
+checked, tables are brought to the disk, and the validation split is encoded beside the training split.
 """
 
 import argparse
@@ -12,7 +13,19 @@ import sys
 import time
 from pathlib import Path
 
-from measure import WORK, by_turns, coco, command, middle, report, run
+from measure import (
+    WORK,
+    by_turns,
+    coco,
+    command,
+    main_of,
+    middle,
+    optional,
+    peer_python,
+    report,
+    run,
+    seconds_of,
+)
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -67,23 +80,36 @@ def main() -> None:
         grouped.unlink()
         return steps
 
-    def pycocotools():
-        return run(sys.executable, PEERS / "pycocotools_read.py", train)
+    readers = {"pycocotools.COCO": (sys.executable, "pycocotools_read.py")}
+    for reader, module in (
+        ("faster_coco_eval.COCO", "faster_coco_eval"),
+        ("orjson.loads", "orjson"),
+        ("Polars", "polars"),
+    ):
+        python = optional(lambda module=module: peer_python(module))
+        if python:
+            readers[reader] = (python, f"{module}_read.py")
 
-    mine, theirs, reader = by_turns(runs, ours, original, pycocotools)
+    def reading_by(python, program):
+        return lambda: run(python, PEERS / program, train)
+
+    mine, theirs, *others = by_turns(runs, ours, original, *(reading_by(*how) for how in readers.values()))
     reading, encoding = ([pair[i] for pair in mine] for i in (0, 1))
-    seconds = middle(reading)[0] + middle(encoding)[0]
-    peak = max(middle(reading)[1], middle(encoding)[1])
     bound = min(plain_read(train) for _ in range(3))
-    work = f"{train.stat().st_size / 1e6:.0f} MB of JSON to read"
-    stage = "annotations to tables and scenes"
-    steps = [[pair[i] for pair in theirs] for i in (0, 1)]
-    original_seconds = sum(middle(step)[0] for step in steps)
-    common = {"runs": runs, "work": work, "peak_mb": peak, "bound_seconds": bound}
-    report(stage, "original's two steps", seconds, peer_seconds=original_seconds, **common)
-    report(stage, "pycocotools.COCO", seconds, peer_seconds=middle(reader)[0], **common)
-    print(f"memory of the peers: {max(middle(s)[1] for s in steps):.0f} MB, {middle(reader)[1]:.0f} MB")
+    common = {"work": f"{train.stat().st_size / 1e6:.0f} MB of JSON to read", "bound_seconds": bound}
+    report(
+        "annotations to tables and scenes", "original's two steps", [sum(r.seconds for r in pair) for pair in mine],
+        peer_seconds=[sum(r.seconds for r in steps) for steps in theirs], peak_mb=max(middle(reading)[1], middle(encoding)[1]),
+        **common,
+    )  # fmt: skip
+    for name, runs_of_reader in zip(readers, others, strict=True):
+        report(
+            "annotations to tables", f"{name}, which only reads", seconds_of(reading), peer_seconds=seconds_of(runs_of_reader),
+            peak_mb=middle(reading)[1], **common,
+        )  # fmt: skip
+        print(f"memory of {name}: {middle(runs_of_reader)[1]:.0f} MB")
+    print(f"memory of the original's steps: {max(r.peak_mb for steps in theirs for r in steps):.0f} MB")
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from annotations import plain_read, read
-from measure import WORK, by_turns, coco, middle, report
+from measure import WORK, by_turns, coco, main_of, middle, report, seconds_of
 
 TIMES = 10
 IDS = re.compile(rb'("(?:image_)?id": ?\d+)')
@@ -53,10 +53,9 @@ def main() -> None:
     try:
         enlarge(one, ten)
         once, tenfold = by_turns(runs, lambda: read(one, out / "one"), lambda: read(ten, out / "ten"))
-        seconds, peak = middle(tenfold)
         report(
-            "annotations, ten times COCO", "ten times the time of one", seconds, peer_seconds=10 * middle(once)[0],
-            runs=runs, peak_mb=peak, work=f"{ten.stat().st_size / 1e6:.0f} MB of JSON to read",
+            "annotations, ten times COCO", "ten times the time of one", seconds_of(tenfold),
+            peer_seconds=[10 * s for s in seconds_of(once)], peak_mb=middle(tenfold)[1], work=f"{ten.stat().st_size / 1e6:.0f} MB of JSON to read",
             bound_seconds=plain_read(ten),
         )  # fmt: skip
     finally:
@@ -64,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-from measure import ROOT, peer_python
+from measure import ROOT, main_of, peer_python
 
 from contextual_anomaly.detection.darknet.convert import convert
 
@@ -147,7 +147,7 @@ def theirs(cfg: Path, weights: Path, images: np.ndarray, folder: Path) -> np.nda
         np.save(folder / "image.npy", image[None])
         program = ROOT / "benchmarks/peers/darknet_forward.py"
         files = (cfg, weights, folder / "image.npy", folder / "answer.npz")
-        done = subprocess.run([peer_python(), program, *files], capture_output=True, text=True)
+        done = subprocess.run([peer_python("cv2"), program, *files], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
         with np.load(folder / "answer.npz") as heads:
@@ -200,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

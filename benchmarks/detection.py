@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from measure import ROOT, peer_python, report
+from measure import ROOT, Lacking, main_of, optional, peer_python, report
 from measure import run as run_process
 
 from contextual_anomaly.detection.detector import Detector, shard_of
@@ -125,12 +125,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     how = parser.parse_args()
     if not how.weights.is_file() or not _pictures(how):
-        sys.exit(f"{how.weights} and {how.images}/*.jpg are needed; give others with --weights and --images.")
+        raise Lacking(f"{how.weights} and {how.images}/*.jpg are needed; give others with --weights and --images.")
     ways = {way.__name__: _Apart(way, how) for way in (whole, whole_in_onnx_runtime, forward, loop)}
     turns = [{name: way.turn() for name, way in ways.items()} for _ in range(how.rounds)]
-    seconds = {name: float(np.median([turn[name][0] for turn in turns])) for name in ways}
+    seconds = {name: [turn[name][0] for turn in turns] for name in ways}
     pictures = len(_pictures(how))
-    there = {"runs": how.rounds, "peak_mb": turns[-1]["whole"][1], "bound_seconds": seconds["forward"]}
+    there = {"peak_mb": turns[-1]["whole"][1], "bound_seconds": float(np.median(seconds["forward"]))}
     work = f"{pictures} forward passes of OpenCV, reading and decoding beside them"
     stage = f"detect {how.weights.stem}, {pictures} images, {how.cores} cores"
     for peer, name in (("OpenCV's bare forward passes", "forward"), ("a plain loop over the images", "loop")):
@@ -139,17 +139,20 @@ def main() -> None:
         read_image(_pictures(how)[0]).pixels
     )[1]
     program = ROOT / "benchmarks/peers/onnxruntime_forward.py"
-    bare = run_process(peer_python(), program, how.weights, pictures, how.cores, *blob.shape)
-    peer_seconds = float(bare.output.splitlines()[-1])
+    python = optional(lambda: peer_python("onnxruntime"))
+    if python is None:
+        return
+    bare = [run_process(python, program, how.weights, pictures, how.cores, *blob.shape) for _ in range(how.rounds)]
+    peer_seconds = [float(one.output.splitlines()[-1]) for one in bare]
     report(stage, "ONNX Runtime's bare forward passes", seconds["whole"], peer_seconds=peer_seconds, work=work, **there)
     seconds_there = seconds["whole_in_onnx_runtime"]
     stage, work = (
         f"{stage}, in ONNX Runtime",
         f"{pictures} forward passes of ONNX Runtime, reading and decoding beside them",
     )
-    there |= {"peak_mb": turns[-1]["whole_in_onnx_runtime"][1], "bound_seconds": peer_seconds}
+    there |= {"peak_mb": turns[-1]["whole_in_onnx_runtime"][1], "bound_seconds": float(np.median(peer_seconds))}
     report(stage, "ONNX Runtime's bare forward passes", seconds_there, peer_seconds=peer_seconds, work=work, **there)
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

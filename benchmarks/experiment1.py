@@ -1,20 +1,25 @@
 """`python benchmarks/experiment1.py [--runs N]`: all of experiment 1 as published, 11 autoencoders, 20 draws, a whole process.
 
-The original asks its network about one changed scene after another; of such calls 2,000 are timed, and the time of as
-many as there are trials is told from them. Ours also makes the bootstrap intervals, and repeats two parts without quirks.
+Three peers. Keras asked about one changed scene after another, as the original asks it: of such calls 2,000 are timed, and
+the time of as many as there are trials is told from them. Keras asked about all trials of a model at once, and NumPy, which
+is what people write who know that the original's way is slow. The peers only predict; ours also draws the trials,
+evaluates them, makes the bootstrap intervals and repeats two parts without quirks.
 """
 
 import argparse
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from measure import WORK, command, middle, peer_python, report, run
+from measure import WORK, by_turns, command, main_of, middle, optional, peer_python, report, run, seconds_of
 from sweep import fit, operations_a_second, presence_file, published, scenes_of_coco
 
+PEERS = Path(__file__).parent / "peers"
 CALLS = 2000
 EPOCHS = 150
+BOTTLENECKS = range(5, 16)
 # Outright is told from the same prediction as unexpected.
 ORIGINAL = ("inject_20_least_common_label", "inject_any", "inject_most_unexpected", "remove", "remove_most")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main() -> None:
@@ -25,7 +30,7 @@ def main() -> None:
     presence = presence_file()
     model = WORK / "eleven.safetensors"
     if not model.exists():
-        fit(scenes, "eleven", published(range(5, 16), [0], EPOCHS))
+        fit(scenes, "eleven", published(BOTTLENECKS, [0], EPOCHS))
     draws = WORK / "draws.parquet"
 
     def ours():
@@ -33,25 +38,31 @@ def main() -> None:
         sources = ["--model", model, "--scenes", val, "--train-scenes", scenes]
         return run(*command("experiment-published", *sources, *targets))
 
-    def keras():
-        return run(
-            *(peer_python(), Path(__file__).parent / "peers" / "keras_predict.py", presence, CALLS),
-            env={"TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-
-    seconds, peak = middle([ours() for _ in range(runs)])
-    backend, one = keras().output.strip().splitlines()[-1].split()
+    ours()  # once for nothing, and for the number of trials
     table = pq.read_table(draws).to_pandas()
     print(table.groupby("experiment").trials.sum().to_string())
     trials = int(table[table.experiment.isin(ORIGINAL)].trials.sum())
-    operations = trials / 11 * sum(range(5, 16)) * 79 * 2 * 2
-    report(
-        "experiment 1 as published, 11 models, 20 draws", f"Keras on {backend}, a prediction a trial", seconds,
-        peer_seconds=float(one) * trials, runs=runs, peak_mb=peak,
-        work=f"{trials:,} trials; {operations / 1e9:.1f}·10⁹ operations if each is computed by itself",
-        bound_seconds=operations / operations_a_second(),
-    )  # fmt: skip
+    each = trials // len(BOTTLENECKS)
+    tasks, python = {"": ours}, optional(lambda: peer_python("keras"))
+    if python:
+        tasks["Keras, a prediction a trial"] = lambda: run(
+            python, PEERS / "keras_predict.py", presence, CALLS, env=QUIET
+        )
+        tasks["Keras, all trials of a model at once"] = lambda: run(
+            *(python, PEERS / "keras_predict_batches.py", presence, each, *BOTTLENECKS), env=QUIET
+        )
+        tasks["NumPy"] = lambda: run(python, PEERS / "numpy_predict.py", presence, each, *BOTTLENECKS)
+    mine, *theirs = by_turns(runs, *tasks.values())
+    operations = trials / len(BOTTLENECKS) * sum(BOTTLENECKS) * 79 * 2 * 2
+    bound = operations / operations_a_second()
+    for name, those in zip(list(tasks)[1:] or [""], theirs or [None], strict=True):
+        said = None if those is None else [float(r.output.strip().splitlines()[-1].split()[-1]) for r in those]
+        report(
+            "experiment 1 as published, 11 models, 20 draws", name, seconds_of(mine),
+            peer_seconds=[s * trials for s in said] if said and "a trial" in name else said, peak_mb=middle(mine)[1],
+            work=f"{trials:,} trials; {operations / 1e9:.1f}·10⁹ operations if each is computed by itself", bound_seconds=bound,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

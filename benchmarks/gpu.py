@@ -1,17 +1,21 @@
 """`python benchmarks/gpu.py [--epochs N] [--masked-epochs N]`: what a GPU is for, whole fits on COCO.
 
-75 autoencoders (15 bottlenecks × 5 seeds) of the published objective over 1,500 epochs, and the masked networks of the COCO
-configuration. It runs on whatever device JAX sees and names it in the table; on processor cores the defaults take long. The
+75 autoencoders (15 bottlenecks × 5 seeds) of the published objective over 1,500 epochs, the masked networks of the COCO
+configuration, and the object transformer. It runs on whatever device JAX sees and names it in the table; on processor cores the defaults take long. The
 rounds' own time is that of the device, as the command's log tells it, without start and compilation.
+
+The bound of the first two is their matrix products at the device's own speed. For the object transformer, operations and bytes
+of a training step are what XLA counts in the compiled program; its bound is the longer of the two times.
 """
 
 import argparse
+import json
 import re
 import time
 
 import numpy as np
-from measure import report
-from sweep import OPERATIONS_OF_IMAGE_AND_UNIT, fit, presence_file, published, scenes_of_coco
+from measure import main_of, report
+from sweep import OPERATIONS_OF_IMAGE_AND_UNIT, fit, objects_of_coco, presence_file, published, scenes_of_coco
 
 BOTTLENECKS, SEEDS = range(1, 16), range(5)
 UNITS, MASKED_SEEDS = 384, range(3)  # of workflow/config/coco2017.yaml
@@ -32,10 +36,51 @@ def operations_a_second() -> float:
     return 2 * len(a) ** 3 / best
 
 
+def bytes_a_second() -> float:
+    """What the device moves to and from its memory, measured on a large array."""
+    import jax
+    import jax.numpy as jnp
+
+    more, a = jax.jit(lambda x: x + 1), jnp.ones(2**26)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        more(a).block_until_ready()
+        best = min(best, time.perf_counter() - start)
+    return 2 * a.nbytes / best
+
+
+def object_steps(settings: dict) -> tuple[int, float, float]:
+    """Training steps of the object transformer on COCO, and operations and bytes of one, as XLA counts them."""
+    import jax
+
+    from contextual_anomaly.models import registry
+    from contextual_anomaly.models.data import TrainingData
+    from contextual_anomaly.models.families.object_transformer import training_inputs
+    from contextual_anomaly.models.training.objects import ObjectTrainConfig, _Program
+    from contextual_anomaly.scene_objects import read_image_objects
+    from contextual_anomaly.scenes import read_scenes
+
+    chosen = registry.read_settings(json.dumps(settings))
+    objects = read_image_objects(*(option.partition("=")[2] for option in objects_of_coco()))
+    inputs, _ = training_inputs(TrainingData(read_scenes(scenes_of_coco()[0]), None, [], objects), chosen.row_length)
+    config = ObjectTrainConfig(**chosen.model_dump(exclude={"family", "min_steps", "row_length"}), min_steps=0)
+    program = _Program(inputs, config)
+    batch = {name: value[: program.batch] for name, value in vars(inputs.train).items()}
+    params = program.net.init(jax.random.key(0), *program._inputs(batch, None))
+
+    def loss(params, batch, key):
+        return program._sums(params, batch, key)[0]
+
+    cost = jax.jit(jax.value_and_grad(loss)).lower(params, batch, jax.random.key(0)).compile().cost_analysis()
+    return program.steps * program.epochs * len(config.seeds), cost["flops"], cost["bytes accessed"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=1500)
     parser.add_argument("--masked-epochs", type=int, default=8)
+    parser.add_argument("--object-epochs", type=int, default=8)
     how = parser.parse_args()
     scenes, _ = scenes_of_coco()
     images = len(np.load(presence_file(), mmap_mode="r"))
@@ -48,16 +93,24 @@ def main() -> None:
         (f"75 autoencoders, {how.epochs} epochs", published(BOTTLENECKS, SEEDS, how.epochs), how.epochs * trained * units * classes * OPERATIONS_OF_IMAGE_AND_UNIT),
         (f"3 masked networks, {how.masked_epochs} epochs", masked, how.masked_epochs * trained * of_masked),
     )  # fmt: skip
+    of_objects = {"family": "object_transformer", "epochs": how.object_epochs}
     fits = [fit(scenes, "gpu", settings) for _, settings, _ in stages]
+    fits.append(fit(scenes, "gpu", of_objects, *objects_of_coco()))
     speed = operations_a_second()
-    for (stage, _, operations), done in zip(stages, fits, strict=True):
+    work = [f"{operations / 1e12:.2f}·10¹² operations in matrix products" for _, _, operations in stages]
+    bounds = [operations / speed for _, _, operations in stages]
+    steps, operations, moved = object_steps(of_objects)
+    work.append(f"{steps:,} steps of {operations / 1e9:.2f}·10⁹ operations and {moved / 1e6:.0f} MB")
+    bounds.append(steps * max(operations / speed, moved / bytes_a_second()))
+    names = [*(stage for stage, *_ in stages), f"object transformer, {how.object_epochs} epochs"]
+    for stage, what, bound, done in zip(names, work, bounds, fits, strict=True):
         said = DEVICE.search(done.output)
         rounds = f"{said['epoch']} s an epoch, {said['compiling']} s to compile" if said else "a single epoch"
         report(
-            f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, runs=1, peak_mb=done.peak_mb,
-            work=f"{operations / 1e12:.2f}·10¹² operations in matrix products; {rounds}", bound_seconds=operations / speed,
+            f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, peak_mb=done.peak_mb,
+            work=f"{what}; {rounds}", bound_seconds=bound,
         )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

@@ -1,13 +1,13 @@
-"""`python benchmarks/live.py [--models FOLDER] [--calls N] [--detector FILE --images FOLDER]`: what a person calls, live.
+"""`python benchmarks/live.py [--models FOLDER] [--calls N] [--detector NAME] [--images FOLDER]`: what a person calls, live.
 
 Scenes of 2, 4 and 8 objects, one of them unexpected, through `check` and `predict`, reasons included, with each model
-that comes with the package; then the bare log-odds of every model of a folder. The time from the start of the command line
-to its answer, and of a folder of images beside the detector alone, where images are named.
+that comes with the package; the bound of each answer is the model's bare log-odds of that scene. Then the bare log-odds of
+every model of a folder. The time from the start of the command line to its answer, and of a folder of images beside the
+detector alone.
 """
 
 import argparse
 import os
-import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -18,7 +18,8 @@ from statistics import median
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import numpy as np
-from measure import WORK, by_turns, command, middle, report, run
+from measure import WORK, Lacking, by_turns, coco, command, main_of, middle, optional, report, run
+from measure import seconds_of as seconds_of_runs
 
 import contextual_anomaly as ca
 from contextual_anomaly import pretrained
@@ -49,6 +50,7 @@ def of_a_person(name: str, calls: int) -> None:
     # Everything as unexpected as the first object is flagged, so that each answer has a reason.
     checker = ca.load(name, false_alarms=0.2)
     predictor = ca.Predictor.choose(name)
+    model = load_model(pretrained.find(name))
     for size in SIZES:
         names = list(SCENE[:size])
         # Another scene in each call, as its objects move a little.
@@ -57,15 +59,17 @@ def of_a_person(name: str, calls: int) -> None:
             len(found.attributions) > 0 for found in checker.check(names, boxes=next(scenes), size=IMAGE).objects
         )
         middle_seconds, slow = seconds_of(lambda n=names, s=scenes: checker.check(n, boxes=next(s), size=IMAGE), calls)
+        presence = np.isin(model.classes, names).astype(np.float32)[None]
+        bound = seconds_of(lambda p=presence: model.log_odds(p), calls)[0]
         report(
             f"check of {size} objects, {reasons} with reasons, model {name}", "", middle_seconds, runs=calls,
-            work=f"99 of 100 calls within {1000 * slow:.2f} ms",
+            work=f"99 of 100 calls within {1000 * slow:.2f} ms", bound_seconds=bound,
         )  # fmt: skip
         scene = dict.fromkeys(names, 1.0)
         middle_seconds, slow = seconds_of(lambda s=scene: predictor.predict(s), calls // 10)
         report(
             f"predict of {size} objects, reasons for all and for 5 absent classes, model {name}", "", middle_seconds,
-            runs=calls // 10, work=f"99 of 100 calls within {1000 * slow:.2f} ms",
+            runs=calls // 10, work=f"99 of 100 calls within {1000 * slow:.2f} ms", bound_seconds=bound,
         )  # fmt: skip
 
 
@@ -83,11 +87,13 @@ def of_a_model(path: Path, calls: int) -> None:
 
 def of_images(folder: Path, detector: str, runs: int) -> None:
     """Measure the first answer for an image, and a folder beside the detector alone."""
+    if not folder.is_dir():
+        raise Lacking(f"{folder}: no folder of images; --images names one")
     images = [source for source in find_sources([str(folder)]) if source.kind is Kind.image]
     photo = ["check", images[0].path, "--detector", detector, "--exit-zero"]
     first = [run(*command(*photo)) for _ in range(runs)]
     report(
-        "command line to the first answer, check of a photo", "", middle(first)[0], runs=runs, peak_mb=middle(first)[1],
+        "command line to the first answer, check of a photo", "", seconds_of_runs(first), peak_mb=middle(first)[1],
         work=f"{Path(images[0].path).name} through {detector}",
     )  # fmt: skip
     from contextual_anomaly.checking.run import Frame
@@ -111,8 +117,8 @@ def of_images(folder: Path, detector: str, runs: int) -> None:
 
     alone, ours = by_turns(runs, bare, checked)
     report(
-        f"check of {len(images)} images", "the same detector without a check", median(ours), runs=runs,
-        peer_seconds=median(alone), work=f"{len(images) / median(ours):.3g} images a second",
+        f"check of {len(images)} images", "the same detector without a check", ours, bound_seconds=median(alone),
+        peer_seconds=alone, work=f"{len(images) / median(ours):.3g} images a second",
     )  # fmt: skip
 
 
@@ -122,24 +128,25 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--detector", default="yolox-nano")
-    parser.add_argument("--images", type=Path, help="a folder of images, for the time of a photo and of a folder")
+    parser.add_argument("--images", type=Path, help="a folder of images; default: val2017 of the copy of COCO")
     options = parser.parse_args()
     for name in pretrained.names():
         of_a_person(name, options.calls)
-    for path in sorted(options.models.glob("*.safetensors")):
+    paths = sorted(options.models.glob("*.safetensors"))
+    if not paths:
+        print(
+            f"models of a run are skipped: {options.models}: none there; benchmarks/workflow.py makes them, --models names others"
+        )
+    for path in paths:
         of_a_model(path, options.calls)
     asked = ["laptop", "keyboard", "surfboard", "--model", "coco"]
     first = [run(*command("predict", *asked)) for _ in range(options.runs)]
     size = pretrained.find("coco").stat().st_size
     report(
-        "command line to the first answer, predict with the model coco", "", middle(first)[0], runs=options.runs,
-        peak_mb=middle(first)[1], work=f"{size / 1e6:.2f} MB of model to read",
+        "command line to the first answer, predict with the model coco", "", seconds_of_runs(first), peak_mb=middle(first)[1], work=f"{size / 1e6:.2f} MB of model to read",
     )  # fmt: skip
-    if options.images is None:
-        print("--images FOLDER measures the first answer for a photo, and a folder of images", file=sys.stderr)
-    else:
-        of_images(options.images, options.detector, options.runs)
+    optional(lambda: of_images(options.images or coco() / "val2017", options.detector, options.runs))
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

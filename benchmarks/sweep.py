@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from annotations import encode, read
-from measure import WORK, by_turns, coco, command, middle, peer_python, report, run
+from measure import WORK, by_turns, coco, command, main_of, middle, peer_python, report, run, seconds_of
 
 from contextual_anomaly.scenes import read_scenes
 
@@ -48,10 +48,17 @@ def published(bottlenecks, seeds, epochs: int) -> dict:
     }  # fmt: skip
 
 
-def fit(scenes: Path, name: str, settings: dict):
+def objects_of_coco() -> list[str]:
+    """The options of `fit` that name the training split's objects."""
+    scenes_of_coco()
+    names = {"objects": "annotations", "images": "images", "categories": "categories"}
+    return [f"--{option}={WORK / 'coco' / 'train' / table}.parquet" for option, table in names.items()]
+
+
+def fit(scenes: Path, name: str, settings: dict, *more: str):
     """The command that fits a model."""
     targets = [f"--{what}={WORK / name}.{what}" for what in ("history", "calibration")]
-    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", 2]
+    options = ["--name", name, "--settings", json.dumps(settings), "--scenes", scenes, "--threads", 2, *more]
     return run(*command("fit", *options, f"--output={WORK / name}.safetensors", *targets))
 
 
@@ -74,6 +81,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     scenes, _ = scenes_of_coco()
     presence = presence_file()
+    python = peer_python("keras")
     bottlenecks = range(1, 16)
 
     def ours(epochs: int):
@@ -81,12 +89,12 @@ def main() -> None:
 
     def keras():
         return run(
-            *(peer_python(), Path(__file__).parent / "peers" / "keras_sweep.py", presence, BATCH_SIZE, PEER_EPOCHS),
+            *(python, Path(__file__).parent / "peers" / "keras_sweep.py", presence, BATCH_SIZE, PEER_EPOCHS),
             env={"TF_CPP_MIN_LOG_LEVEL": "3"},
         )
 
     few, many, theirs = by_turns(runs, ours(FEW), ours(MANY), keras)
-    seconds = (middle(many)[0] - middle(few)[0]) / (MANY - FEW)
+    seconds = [(m - f) / (MANY - FEW) for m, f in zip(seconds_of(many), seconds_of(few), strict=True)]
     said = [r.output.strip().splitlines()[-1].split() for r in theirs]
     images = len(np.load(presence, mmap_mode="r"))
     classes = 79
@@ -94,10 +102,10 @@ def main() -> None:
     operations = trained * sum(bottlenecks) * classes * OPERATIONS_OF_IMAGE_AND_UNIT
     report(
         "published sweep, 15 autoencoders, an epoch", f"Keras on {said[0][0]}, one by one", seconds,
-        peer_seconds=float(np.median([float(s) for _, s in said])), runs=runs, peak_mb=middle(many)[1],
+        peer_seconds=[float(s) for _, s in said], peak_mb=middle(many)[1],
         work=f"{operations / 1e9:.1f}·10⁹ operations in matrix products", bound_seconds=operations / operations_a_second(),
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from measure import ROOT, WORK, middle, report, run
+from measure import ROOT, WORK, main_of, middle, report, run
 
 
 def at_work(logs: Path) -> float:
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

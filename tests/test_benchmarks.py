@@ -87,3 +87,103 @@ def test_nats_of_boxes_and_company_are_those_of_a_world_that_is_known():
     assert found["box"] == pytest.approx(np.log(2) / 2, abs=0.03)
     assert found["company"] == pytest.approx(np.log(2), abs=0.03)
     assert found["box and company"] == pytest.approx(np.log(2), abs=0.03)
+
+
+def test_a_stage_that_lacks_its_data_is_skipped_by_name_and_the_next_one_runs(tmp_path, monkeypatch, capsys):
+    import run
+
+    monkeypatch.setattr(run, "HERE", tmp_path)
+    programs = {
+        "lacks": "print('lacks: skipped: no such file'); raise SystemExit(77)",
+        "breaks": "1 / 0",
+        "works": "print(1)",
+    }
+    for name, program in programs.items():
+        (tmp_path / f"{name}.py").write_text(program)
+    measured, skipped, failed = run.run_stages(["lacks", "breaks", "unwritten", "works"])
+    assert measured == ["works"]
+    assert skipped == {"lacks": "no such file", "unwritten": "there is no such stage yet"}
+    assert failed == {"breaks": 1}
+
+
+@pytest.mark.parametrize("stage", ["annotations", "sweep"])
+def test_a_stage_says_what_it_lacks(stage, tmp_path):
+    (tmp_path / "results").mkdir()
+    program = f"import measure, {stage}; measure.WORK = {stage}.WORK = __import__('pathlib').Path('results'); measure.main_of({stage}.main)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "CONTEXTUAL_ANOMALY_DATA": str(tmp_path), "PYTHONPATH": f"{BENCHMARKS}:{os.environ.get('PYTHONPATH', '')}"},
+    )  # fmt: skip
+    assert done.returncode == 77, done.stderr
+    assert f"skipped: {tmp_path}/annotations/instances_train2017.json: there is no such file" in done.stdout
+
+
+def test_ratios_have_the_range_of_their_rounds(tmp_path, monkeypatch, capsys):
+    import measure
+
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "b.csv")
+    for bound in (9.0, 0.5):  # the second replaces the first
+        measure.report("s", "p", [1.0, 2.0, 4.0], peer_seconds=[10.0, 10.0, 60.0], work="w", bound_seconds=bound)
+    measure.report("s", "", 2.5, runs=7, work="w")
+    first, second = (tmp_path / "b.csv").read_text().splitlines()[1:]
+    assert first.startswith("s,p,2,10,5,5,15,,3,w,0.5,4,")
+    assert second.startswith("s,,2.5,,,,,,7,w,,,")
+    assert "5 times as fast (5 to 15)" in capsys.readouterr().out
+
+
+def test_what_got_slower_than_the_last_record_is_said(tmp_path):
+    from quick import Record, read_records, verdict, write_records
+
+    def record(ratio, version="0.1", machine="m"):
+        return Record(version, "2026-11-26", "s", "y", ratio, 0.9 * ratio, 1.1 * ratio, machine)
+
+    path = tmp_path / "recorded.csv"
+    write_records([record(10.0)], path)
+    write_records([record(8.0, "0.2")], path)
+    write_records([record(9.0, "0.2")], path)  # again: in place of the other of its version
+    assert [(r.version, r.ratio) for r in read_records(path)] == [("0.1", 10.0), ("0.2", 9.0)]
+    last = read_records(path)[-1]
+    assert verdict(record(6.0), last).startswith("slower: 6, 9 (8.1 to 9.9) in version 0.2")
+    assert verdict(record(7.0), last).startswith("as before")
+    assert verdict(record(14.0, machine="n"), last).startswith("faster")
+    assert verdict(record(14.0, machine="n"), last).endswith("another machine")
+    assert verdict(record(14.0), None) == "not recorded before"
+
+
+def test_recorded_figures_can_be_read():
+    from quick import read_records
+
+    records = read_records()
+    assert len({(r.version, r.stage) for r in records}) == len(records) > 0
+    assert all(r.low <= r.ratio <= r.high for r in records)
+
+
+def test_a_made_up_file_reads_as_its_tables(tmp_path):
+    from made_up import made_up, write_json
+
+    write_json(tmp_path / "i.json", 50, 30, outline=3)
+    annotations, images, categories = read_instances(tmp_path / "i.json")
+    expected = made_up(50, 30)
+    assert (images, categories) == expected[1:]
+    for name in ("image_id", "category_id", "annotation_id", "iscrowd"):
+        assert annotations[name].equals(expected[0][name])
+    for side in ("x", "y", "width", "height"):
+        assert np.allclose(annotations[side].to_numpy(), expected[0][side].to_numpy(), atol=0.011)
+    assert not categories.equals(made_up(50, 31)[2])
+
+
+def test_a_changed_scene_differs_in_one_class(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS / "peers")
+    from numpy_predict import changed_scenes
+
+    presence = (np.random.default_rng(0).random((7, 5)) < 0.5).astype(np.float32)
+    np.save(tmp_path / "p.npy", presence)
+    scenes = changed_scenes(tmp_path / "p.npy", 20)
+    assert (np.abs(scenes - presence[np.arange(20) % 7]).sum(1) == 1).all()
+
+
+def test_growth_is_the_power_between_the_first_and_the_last():
+    from growth import exponent
+
+    first, last = {"images": "100", "seconds": "2"}, {"images": "10000", "seconds": "20"}
+    assert exponent(first, last, "seconds") == pytest.approx(0.5)
