@@ -88,12 +88,17 @@ def audit(data: DataSet) -> list:
     return [run(*command("audit", *_audit(data)))]
 
 
+def _audited(data: DataSet) -> list:
+    """The options that name what is audited."""
+    sources = [f"--{name}={data.file(name)}" for name in ("annotations", "categories", "images")]
+    return [*sources, f"--model={data.judge()}", f"--train-scenes={data.file('scenes', 'train')}"]
+
+
 def _audit(data: DataSet) -> list:
     out = data.folder / "audit"
-    sources = [f"--{name}={data.file(name)}" for name in ("annotations", "categories", "images")]
     targets = [f"--output={out}/context.parquet", f"--csv={out}/context.csv", f"--coco={out}/context.json"]
     targets += [f"--selection-table={out}/context.selection.csv"]
-    return [*sources, f"--model={data.judge()}", f"--train-scenes={data.file('scenes', 'train')}", *targets]
+    return [*_audited(data), *targets]
 
 
 def check(data: DataSet) -> list:
@@ -127,6 +132,8 @@ def report(data: DataSet) -> list:
     (folder / "configuration.yaml").write_text("results: results\n")
     if not (folder / "audit" / "context.parquet").exists():
         run(*command("audit", *_audit(data)))
+    evaluation = folder / "audit" / "context.evaluation.csv"
+    run(*command("evaluate-audit", *_audited(few), f"--output={evaluation}", "--n-resamples=20"))
     listing = [f"--{a}={folder}/anomalies/frequency.{b}" for a, b in (
         ("output", "parquet"), ("csv", "csv"), ("text", "txt"), ("attributions", "attributions.parquet")
     )]  # fmt: skip
