@@ -65,6 +65,8 @@ def pairs(folder: Path) -> list[Pair]:
     """What is measured."""
     path = folder / "instances.json"
     write_json(path, IMAGES, 80, outline=OUTLINE)
+    few = folder / "few.json"
+    write_json(few, 200, 80)
     annotations, _, categories = made_up(20 * IMAGES, 80)
     rows = list(zip(annotations["image_id"].to_pylist(), annotations["category_id"].to_pylist(), strict=True))
     model = load_model(pretrained.find("coco-small"))
@@ -92,8 +94,8 @@ def pairs(folder: Path) -> list[Pair]:
         Pair("log-odds of 2,000 scenes, coco-small", "a matrix product of 79 × 1,000", lambda: model.log_odds(many), lambda: many @ weights),
         Pair("check of 4 objects with reasons, coco-small", "the bare log-odds of the scene",
              lambda: checker.check(SCENE, boxes=boxes, size=(640, 480)), lambda: model.log_odds(presence), calls=100),
-        Pair("audit of 2,000 images, model given", "pycocotools.COCO of the same file",
-             lambda: ca.find_label_issues(path, max_issues=50, model=_of_made_up(folder, path)), pycocotools),
+        Pair("audit of 200 images, model given", "pycocotools.COCO of 2,000 images",
+             lambda: ca.find_label_issues(few, max_issues=50, model=_of_made_up(folder, path)), pycocotools),
         Pair("predict from the command line", "Python with NumPy started",
              lambda: run(*command("predict", *SCENE, "--model", "coco-small")), lambda: run(*started)),
     ]  # fmt: skip
