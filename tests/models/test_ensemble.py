@@ -54,3 +54,11 @@ def test_of_few_scenes_the_estimators_count_nearly_alike():
     distance = abs(model.weights - 0.5).max()
     assert distance < 0.35
     assert distance < abs(plain.coef_[0] - 0.5).max() / 2
+
+
+def test_equal_weights_give_the_mean_of_the_log_odds():
+    _, data = stacked(1_000)
+    settings = ensemble.Settings(family="ensemble", estimators=["first", "second"], weights="equal")
+    model = ensemble.fit(data, "both", settings, 1).model
+    mean = np.mean([part.log_odds(data.held_out_presence)[0] for part in data.estimators], axis=0)
+    np.testing.assert_allclose(model.log_odds(data.held_out_presence)[0], mean, atol=1e-5)

@@ -33,6 +33,11 @@ class Settings(Section):
     family: Literal["ensemble"]
     # Names of conditional models of this configuration.
     estimators: Annotated[list[Name], Field(min_length=2)]
+    weights: Literal["fitted", "equal"] = Field(
+        "fitted",
+        description="fitted: on held-out images, so that the probabilities are right. equal: the mean of the log-odds, which "
+        "is surer where other things than the data set's own frequencies decide.",
+    )
 
 
 class Ensemble(Conditional):
@@ -93,7 +98,10 @@ class Ensemble(Conditional):
 
 
 def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitted:
-    """Fit the weights by logistic regression on the held-out scenes, which no estimator was fitted on."""
+    """Fit the weights by logistic regression on the held-out scenes, which no estimator was fitted on, or take the mean."""
+    if settings.weights == "equal":
+        equal = np.full(len(data.estimators), 1 / len(data.estimators))
+        return Fitted(Ensemble(name, data.classes, data.estimators, equal, 0.0))
     presence = data.held_out_presence
     geometry = data.geometry(data.held_out) if data.has_geometry else None
     log_odds = [estimator.log_odds(presence, geometry).mean(0).ravel() for estimator in data.estimators]
