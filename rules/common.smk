@@ -343,6 +343,14 @@ def verbatim(value):
     return lambda wildcards: value
 
 
+def object_model():
+    """The object model that rescored boxes are shown to; none where the configuration has none."""
+    chosen = SETTINGS.rescoring.object_model
+    if chosen == "auto":
+        chosen = next(filter(uses_objects, SETTINGS.models), "")
+    return MODEL.format(model=chosen) if chosen else []
+
+
 def optional(option, value):
     """An option that is left out where its setting is empty, quoted for the shell."""
     return f"{option} {shlex.quote(value)}" if value else ""

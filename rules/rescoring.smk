@@ -8,6 +8,7 @@ rule rescore:
         annotations=ANNOTATIONS.format(split="val"),
         images=IMAGES.format(split="val"),
         model=MODEL.format(model=SETTINGS.rescoring.model),
+        unseen=lambda wildcards: DETECTORS[wildcards.detector].unseen or [],
     output:
         summary=report(
             f"{R}/experiments/rescoring/{{detector}}.summary.csv",
@@ -26,6 +27,7 @@ rule rescore:
             },
         ),
         supported_images=f"{R}/experiments/rescoring/{{detector}}.context_supported_false_positive_images.csv",
+        by_part=f"{R}/experiments/rescoring/{{detector}}.summary_by_part.csv",
     log:
         text=f"{R}/logs/rescore.{{detector}}.log",
         usage=f"{R}/logs/rescore.{{detector}}.usage.json",
@@ -43,6 +45,9 @@ rule rescore:
         minimum_classes=SETTINGS.rescoring.minimum_classes,
         bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
+        unseen=lambda wildcards: optional(
+            "--unseen", DETECTORS[wildcards.detector].unseen
+        ),
         source=source("rescore", SETTINGS.rescoring.model),
     shell:
         "contextual-anomaly --usage {log.usage} rescore"
@@ -51,7 +56,7 @@ rule rescore:
         " --keep-above {params.keep_above} --context-threshold {params.context_threshold}"
         " --minimum-classes {params.minimum_classes} --n-resamples {params.bootstrap} --seed {params.seed}"
         " --summary {output.summary} --trials {output.trials} --supported {output.supported}"
-        " --supported-images {output.supported_images} > {log.text} 2>&1"
+        " --supported-images {output.supported_images} {params.unseen} --summary-by-part {output.by_part} > {log.text} 2>&1"
 
 
 rule fuse:
@@ -89,35 +94,37 @@ rule fuse:
 
 
 rule rescore_boxes:
-    """Rescore each box by a network that looks at all boxes of the image, cross-validated."""
+    """Rescore each box by itself, its duplicates and its context, cross-validated."""
     input:
-        boxes=rules.fuse.output.boxes,
+        detections=rules.merge_detections.output.detections,
         detected=rules.merge_detections.output.images,
         annotations=ANNOTATIONS.format(split="val"),
         categories=CATEGORIES.format(split="val"),
         images=IMAGES.format(split="val"),
+        object_model=object_model(),
     output:
-        boxes=f"{R}/experiments/rescoring/{{detector}}.network_boxes.parquet",
+        boxes=f"{R}/experiments/rescoring/{{detector}}.rescored_boxes.parquet",
     log:
         text=f"{R}/logs/rescore_boxes.{{detector}}.log",
         usage=f"{R}/logs/rescore_boxes.{{detector}}.usage.json",
     conda:
-        "../envs/detection.yaml"
-    threads: 2
+        "../envs/experiments.yaml"
+    threads: 1
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        seeds=repeated("--weight-seed", SETTINGS.rescoring.network_seeds),
-        epochs=SETTINGS.rescoring.network_epochs,
+        object_model=lambda wildcards, input: optional(
+            "--object-model", input.object_model
+        ),
         folds=SETTINGS.rescoring.folds,
         seed=SETTINGS.experiments.seed,
         source=source("rescore_boxes"),
     shell:
         "contextual-anomaly --usage {log.usage} rescore-boxes"
-        " --boxes {input.boxes} --image-report {input.detected}"
-        " --annotations {input.annotations} --categories {input.categories} --images {input.images} {params.seeds}"
-        " --epochs {params.epochs} --folds {params.folds} --seed {params.seed} --output {output.boxes} > {log.text} 2>&1"
+        " --detections {input.detections} --image-report {input.detected}"
+        " --annotations {input.annotations} --categories {input.categories} --images {input.images} {params.object_model}"
+        " --folds {params.folds} --seed {params.seed} --output {output.boxes} > {log.text} 2>&1"
 
 
 rule evaluate_rescoring:
@@ -125,7 +132,9 @@ rule evaluate_rescoring:
     input:
         presence=rules.fuse.output.presence,
         fused=rules.fuse.output.boxes,
-        network=rules.rescore_boxes.output.boxes,
+        rescored=rules.rescore_boxes.output.boxes,
+        images=IMAGES.format(split="val"),
+        unseen=lambda wildcards: DETECTORS[wildcards.detector].unseen or [],
         detected=rules.merge_detections.output.images,
         annotations=ANNOTATIONS.format(split="val"),
         categories=CATEGORIES.format(split="val"),
@@ -136,6 +145,7 @@ rule evaluate_rescoring:
             category="Experiment 2",
             labels={"detector": "{detector}", "table": "what context adds"},
         ),
+        by_part=f"{R}/experiments/rescoring/{{detector}}.metrics_by_part.csv",
         precision_recall=f"{R}/experiments/rescoring/{{detector}}.precision_recall.csv",
         risk_coverage=f"{R}/experiments/rescoring/{{detector}}.risk_coverage.csv",
     log:
@@ -152,11 +162,15 @@ rule evaluate_rescoring:
         minimum_classes=SETTINGS.rescoring.minimum_classes,
         bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
+        unseen=lambda wildcards: optional(
+            "--unseen", DETECTORS[wildcards.detector].unseen
+        ),
         source=source("evaluate_rescoring"),
     shell:
         "contextual-anomaly --usage {log.usage} evaluate-rescoring"
         " --presence {input.presence} --fused-boxes {input.fused}"
-        " --network-boxes {input.network} --image-report {input.detected} --annotations {input.annotations}"
+        " --rescored-boxes {input.rescored} --image-report {input.detected} --annotations {input.annotations}"
         " --categories {input.categories} {params.thresholds} --minimum-classes {params.minimum_classes}"
         " --n-resamples {params.bootstrap} --seed {params.seed} --output {output.metrics}"
+        " --images {input.images} {params.unseen} --by-part {output.by_part}"
         " --precision-recall {output.precision_recall} --risk-coverage {output.risk_coverage} > {log.text} 2>&1"

@@ -33,6 +33,7 @@ def test_every_setting_of_config_yaml_has_a_comment():
             "resize",
             "results",
             "images",
+            "unseen",
             "size",
             "sha256",
         ):

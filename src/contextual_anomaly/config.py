@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
@@ -192,6 +192,7 @@ class Detector(Section):
     resize: Annotated[Resize, Field(strict=False)] = Resize.letterbox
     results: InputPath = ""
     images: InputPath = ""
+    unseen: InputPath = ""
 
     @model_validator(mode="after")
     def _network_or_results(self) -> "Detector":
@@ -259,8 +260,7 @@ class Rescoring(Section):
     minimum_classes: Count = 3
     fusion_model: Name = "masked"
     folds: Annotated[int, Field(ge=2)] = 5
-    network_seeds: Annotated[list[Seed], Field(min_length=1)] = [0, 1]
-    network_epochs: Count = 15
+    object_model: Name | Literal[""] = "auto"
 
 
 class Audit(Section):
@@ -365,6 +365,14 @@ class Configuration(Section):
         for where, name in [*asked, ("audit.model", self.audit.model)]:
             if name not in known and (where, name) != ("audit.model", "auto"):
                 raise ValueError(f"{where}: there is no model {name!r}, only {sorted(known)}")
+        of_objects = [
+            name for name, settings in self.models.items() if isinstance(settings, object_transformer.Settings)
+        ]
+        if self.rescoring.object_model not in ("auto", "", *of_objects):
+            raise ValueError(
+                f"rescoring.object_model: {self.rescoring.object_model!r} is no model of the family object_transformer, "
+                f"only {of_objects} are"
+            )
         if self.dataset.kind is not DatasetKind.synthetic:
             for detector in self.detection.detectors:
                 if not detector.weights and not detector.results:

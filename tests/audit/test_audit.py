@@ -12,12 +12,12 @@ import pytest
 from pycocotools.coco import COCO
 
 from contextual_anomaly import tables
-from contextual_anomaly.audit.box_pairs import box_pairs
 from contextual_anomaly.commands.audit import audit
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.registry import save
 from contextual_anomaly.scenes import Scenes, write_scenes
+from contextual_anomaly.stats.box_pairs import box_pairs
 
 NAMES = ("fork", "knife", "plate", "surfboard", "kite")
 IDS = (2, 3, 5, 7, 11)

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from contextual_anomaly.audit.box_pairs import box_pairs
 from contextual_anomaly.audit.context import Context
 from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.audit.label_noise import evaluate, plant
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
+from contextual_anomaly.stats.box_pairs import box_pairs
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import load_world
 

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.audit.box_pairs import SAME_OBJECT, box_pairs, largest
 from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
+from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 BY = {"detector and context": (True, True), "detector": (True, False), "context": (False, True)}

@@ -57,6 +57,10 @@ OptionalImageReport = Annotated[
     Path | None, typer.Option(help="Which images the detector has run on (CSV), with --detections.")
 ]
 ClassScores = Annotated[Path, typer.Option(help="Largest score of each class in each image (Parquet).")]
+Unseen = Annotated[
+    Path | None,
+    typer.Option(help="Ids of the images that the detector was not trained on, a JSON list; they are measured apart."),
+]
 Thresholds = Annotated[list[float], typer.Option(min=0, max=1, help="Score above which a detection counts; repeat.")]
 
 Folds = Annotated[int, typer.Option(min=2, help="Parts of the images; each is judged by a fit to the others.")]

@@ -15,6 +15,7 @@ from contextual_anomaly.commands._options import (
     ModelFile,
     Resamples,
     Thresholds,
+    Unseen,
 )
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,10 @@ def rescore(
     minimum_classes: Annotated[int, typer.Option(min=1, help="Images of fewer annotated classes are left out.")] = 3,
     n_resamples: Resamples = 1000,
     seed: BootstrapSeed = 0,
+    unseen: Unseen = None,
+    summary_by_part: Annotated[
+        Path | None, typer.Option(help="The summary of unseen and of seen images, with --unseen, as CSV.")
+    ] = None,
 ) -> None:
     """Let context decide on weak detections, and compare with the detector alone.
 
@@ -56,6 +61,7 @@ def rescore(
     --trials trials.parquet --supported supported.csv --supported-images images.csv`
     """
     from contextual_anomaly import tables
+    from contextual_anomaly.detection.results import read_image_ids
     from contextual_anomaly.experiments.rescoring import gate
     from contextual_anomaly.experiments.rescoring.detected_presence import read_detected_presence
     from contextual_anomaly.experiments.schemas import GATE_TRIALS
@@ -68,6 +74,7 @@ def rescore(
     results = gate.run(
         context_model, presence, image_table, threshold, bottleneck,
         keep_above, context_threshold, minimum_classes, n_resamples, seed,
+        None if unseen is None else read_image_ids(unseen, image_table),
     )  # fmt: skip
     logger.info(
         f"{context_model.name}: {results.trials['image_id'].nunique()} images of {minimum_classes} or more classes"
@@ -75,5 +82,7 @@ def rescore(
     write_csv(results.summary, summary)
     write_csv(results.supported, supported)
     write_csv(results.supported_images, supported_images)
+    if summary_by_part is not None:
+        write_csv(results.summary_by_part, summary_by_part)
     made_from = {"model": context_model.name, "bottleneck": str(bottleneck), **presence.made_by}
     tables.write_frame(results.trials, GATE_TRIALS, trials, made_from)

@@ -1,4 +1,4 @@
-"""`contextual-anomaly rescore-boxes`: a network that looks at all boxes of an image."""
+"""`contextual-anomaly rescore-boxes`: boxes by how good they are predicted to be, in steps."""
 
 import logging
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from contextual_anomaly.commands._options import (
     AnnotationTable,
     CategoryTable,
+    Detections,
     Folds,
     FoldSeed,
     ImageReport,
@@ -19,42 +20,51 @@ logger = logging.getLogger(__name__)
 
 
 def rescore_boxes(
-    boxes: Annotated[Path, typer.Option(help="Boxes as fuse writes them (Parquet).")],
+    detections: Detections,
     image_report: ImageReport,
     annotations: AnnotationTable,
     categories: CategoryTable,
     images: ImageTable,
-    output: Annotated[Path, typer.Option(help="The boxes with new scores (Parquet).")],
-    weight_seed: Annotated[list[int], typer.Option(min=0, help="Seed of a network; repeat, their mean is taken.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 20,
+    output: Annotated[Path, typer.Option(help="The boxes with the scores of each step, and the added ones (Parquet).")],
+    object_model: Annotated[
+        Path | None,
+        typer.Option(help="A model of the family object_transformer (.safetensors). Default: context without one."),
+    ] = None,
     folds: Folds = 5,
     seed: FoldSeed = 0,
 ) -> None:
-    """Rescore each box from its score, class and geometry, and from the other boxes of its image.
+    """Rescore each box by the quality that boosted trees predict for it, in four steps.
 
-    A small attention network after Pato et al. (CVPR 2020) corrects the detector's log-odds. It is cross-validated: no
-    image is rescored by a network that was trained on its annotations.
+    own: from its score, class, size, shape and place. duplicates: also from its overlaps with boxes of its class. context:
+    also from the boxes of other classes, and from what an object model says of its class. alternatives: boxes are added
+    under the classes that they are likely to have instead. It is cross-validated: no image is rescored by trees that were
+    fitted to its annotations. The object model is to be fitted on other images, those of the training split.
 
-    Example: `contextual-anomaly rescore-boxes --boxes boxes.parquet --image-report results/detections/world/images.csv
-    --annotations results/annotations/val.parquet --categories results/categories/val.parquet
-    --images results/images/val.parquet --weight-seed 0 --weight-seed 1 --output network.parquet`
+    Example: `contextual-anomaly rescore-boxes --detections results/detections/world/val.parquet
+    --image-report results/detections/world/images.csv --annotations results/annotations/val.parquet
+    --categories results/categories/val.parquet --images results/images/val.parquet --output steps.parquet`
     """
     from contextual_anomaly import tables
     from contextual_anomaly.detection.detections import read_detected_image_ids
+    from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.rescoring import box_rescoring
-    from contextual_anomaly.experiments.schemas import RESCORED_BOXES
+    from contextual_anomaly.experiments.schemas import BOX_STEPS
+    from contextual_anomaly.models.families.object_transformer import ObjectTransformer
+    from contextual_anomaly.models.registry import load_model
 
-    fused, image_ids = tables.read_table(boxes, RESCORED_BOXES), read_detected_image_ids(image_report)
-    rescored, loss = box_rescoring.run(
-        fused.to_pandas(),
+    model = None if object_model is None else load_model(object_model)
+    if not isinstance(model, ObjectTransformer | None):
+        raise UserError(f"{object_model}: a model of the family object_transformer was expected, found {model.family}.")
+    found, image_ids = tables.read_table(detections, tables.DETECTIONS), read_detected_image_ids(image_report)
+    steps = box_rescoring.run(
+        found.to_pandas(),
         image_ids,
         tables.read_table(annotations, tables.ANNOTATIONS).to_pandas(),
         tables.read_table(categories, tables.CATEGORIES).to_pandas(),
         tables.read_table(images, tables.IMAGES).to_pandas(),
-        *(weight_seed, epochs, folds, seed),
+        *(model, folds, seed),
     )
     logger.info(
-        f"{len(image_ids)} images, {folds} folds × {len(weight_seed)} networks: training loss {loss[0]:.4f} in the first "
-        f"epoch, {loss[1]:.4f} in the last"
+        f"{len(image_ids)} images, {len(found):,} boxes and {steps['score'].isna().sum():,} under other classes"
     )
-    tables.write_frame(rescored, RESCORED_BOXES, output, tables.metadata_of(fused))
+    tables.write_frame(steps, BOX_STEPS, output)

@@ -40,6 +40,17 @@ FUSED_PRESENCE = pa.schema(
 )
 """One (image, class) a row; each image is evaluated with what was fitted on other images."""
 
+BOX_STEPS = pa.schema(
+    [
+        *DETECTIONS,  # score is null where the box was added
+        pa.field("own", pa.float32()),  # the new score after each step; null where the box was added
+        pa.field("duplicates", pa.float32()),
+        pa.field("context", pa.float32()),
+        pa.field("alternatives", pa.float32()),  # with added boxes
+    ]
+)
+"""The detector's boxes and the added ones, sorted by image_id and falling last score; each scored by fits to other images."""
+
 RESCORED_BOXES = pa.schema(
     [
         *DETECTIONS,

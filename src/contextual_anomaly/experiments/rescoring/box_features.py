@@ -1,74 +1,162 @@
-"""Features of boxes for the network that rescores them, as arrays of a fixed number of boxes an image."""
+"""Features of boxes for the trees that rescore them, in groups: a box by itself, its duplicates, and what is around it."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.array_types import Float, Int
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
 from contextual_anomaly.stats.log_odds import logit
 
-BOXES = 40
-"""So many boxes of an image, those of the highest scores, are rescored; the others keep their score."""
+SIDES = ["x", "y", "width", "height"]
+
+EDGE_PIXELS = 2
+"""A box that ends closer to the edge of its image is cut off by it."""
+
+NEARLY_ALL = 0.999
+"""Overlaps count as at most this much, so that the logarithm of what is left is finite."""
 
 
-def box_features(boxes: pd.DataFrame, width: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Return the features [D, F] float32 of D boxes.
+@dataclass(frozen=True)
+class Boxes:
+    """D boxes of a detector, those of an image side by side.
 
-    The first is the detector's log-odds as they are. The others are standardised: the lift by context, size, shape,
-    position, width, height, and rank among the boxes of the same image and class. Where the size of an image is not known,
-    what is relative to it is 0, the mean of the other boxes.
+    Attributes:
+        image: [D] number of each box's image, rising.
+        column: [D] number of its class.
+        score: [D] by the detector.
+        corners: [D, 4] x, y, width and height in pixels.
+        sizes: [D, 2] width and height of its image in pixels; NaN where they are not known.
+    """
+
+    image: Int[np.ndarray, " D"]
+    column: Int[np.ndarray, " D"]
+    score: Float[np.ndarray, " D"]
+    corners: Float[np.ndarray, "D 4"]
+    sizes: Float[np.ndarray, "D 2"]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the places of the boxes as `box_pairs` takes them."""
+        return pd.DataFrame(self.corners.astype(np.float64), columns=pd.Index(SIDES)).assign(image_id=self.image)
+
+
+def own_features(boxes: Boxes) -> Float[np.ndarray, "D own"]:
+    """Return a box's score, class, size, shape, and place; NaN of what needs the size of an image that is not known."""
+    x, y, width, height = boxes.corners.astype(np.float64).T
+    image_width, image_height = boxes.sizes.astype(np.float64).T
+    right, bottom = image_width - x - width, image_height - y - height
+    columns = [
+        logit(boxes.score),
+        boxes.column,
+        width / image_width,
+        height / image_height,
+        np.log(width * height) / 2,
+        np.log(width / height),
+        (x + width / 2) / image_width,
+        (y + height / 2) / image_height,
+        x / image_width,
+        y / image_height,
+        right / image_width,
+        bottom / image_height,
+        image_width / image_height,
+        sum((side < EDGE_PIXELS).astype(float) for side in (x, y, right, bottom)),
+    ]
+    return np.stack(columns, 1)
+
+
+class OtherBoxes:
+    """The other boxes in the image of each of D boxes, pair by pair."""
+
+    def __init__(self, boxes: Boxes) -> None:
+        """Find the pairs of different boxes of one image."""
+        places = boxes.frame()
+        pairs = box_pairs(places, places)
+        other = pairs.first != pairs.second
+        self._boxes = boxes
+        self._of, self._other = pairs.first[other], pairs.second[other]
+        self._iou, self._inside, self._contains = (
+            values[other] for values in (pairs.iou, pairs.inside, pairs.contains)
+        )
+        self._score = boxes.score.astype(np.float64)[self._other]
+        own = boxes.score[self._of]
+        # Of equal scores, the first box stands higher.
+        self._higher = (self._score > own) | ((self._score == own) & (self._other < self._of))
+        self._same = boxes.column[self._of] == boxes.column[self._other]
+
+    def _sum(self, values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        return np.bincount(self._of[pairs], values[pairs], len(self._boxes.image))
+
+    def _largest(self, values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        return largest(len(self._boxes.image), self._of[pairs], values[pairs])
+
+    def _overlaps(self, pairs: np.ndarray) -> list[np.ndarray]:
+        """Return overlaps with higher boxes and with lower ones, among some pairs."""
+        above, below = pairs & self._higher, pairs & ~self._higher
+        left = np.log1p(-np.minimum(self._iou, NEARLY_ALL))
+        return [
+            *(self._largest(values, above) for values in (self._iou, self._inside, self._contains)),
+            *(self._largest(values, below) for values in (self._iou, self._inside, self._contains)),
+            self._largest(self._iou * self._score, pairs),
+            self._sum(self._iou * self._score, pairs),
+            self._sum(left, above),
+        ]
+
+    def duplicates(self) -> Float[np.ndarray, "D duplicates"]:
+        """Return how much a box overlaps others of its class, which are of higher or lower score, and how many there are."""
+        one = np.ones(len(self._of))
+        numbers = [self._sum(one, self._same & self._higher), self._sum(one, self._same)]
+        return np.stack([*self._overlaps(self._same), *numbers, self._largest(self._score, self._same)], 1)
+
+    def around(self) -> Float[np.ndarray, "D around"]:
+        """Return how much a box overlaps those of other classes, and how many, how certain and how large the others are."""
+        every, one = np.ones(len(self._of), bool), np.ones(len(self._of))
+        height = np.log(self._boxes.corners[:, 3].astype(np.float64))
+        number, certain = self._sum(one, every), self._sum(self._score, every)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            taller = height - self._sum(height[self._other] * self._score, every) / certain
+            difference = np.abs(height[self._of] - height[self._other]) * self._score
+            unlike = self._sum(difference, self._same) / self._sum(self._score, self._same)
+            mean = certain / number
+        columns = [
+            *self._overlaps(~self._same),
+            number,
+            certain,
+            mean,
+            self._sum(one, self._higher),
+            self._largest(self._score, every),
+            taller,
+            unlike,
+        ]
+        return np.stack(columns, 1)
+
+    def overlap_by_class(self, classes: int) -> Float[np.ndarray, "D C"]:
+        """Return the largest overlap (IoU) of each box with the other boxes of each class."""
+        result = np.zeros((len(self._boxes.image), classes))
+        np.maximum.at(result, (self._of, self._boxes.column[self._other]), self._iou)
+        return result
+
+
+def class_features(
+    column: Int[np.ndarray, " D"], log_probability: Float[np.ndarray, "D C"]
+) -> Float[np.ndarray, "D F"]:
+    """Return what an object model makes of the classes of boxes.
 
     Args:
-        boxes: columns of `schemas.RESCORED_BOXES`.
-        width: [D] of each box's image, in pixels; 0 where it is not known.
-        height: [D] of each box's image, in pixels; 0 where it is not known.
+        column: [D] the class that the detector gave each box.
+        log_probability: [D, C] of each class, given the box and the other boxes; NaN of a class that is not known.
+
+    Returns:
+        log-probability and log-odds of the given class, how far the best other class is from it, its rank, the entropy, and
+        the best other's log-probability.
     """
-    known = (width > 0) & (height > 0)
-    width, height = np.where(known, width, np.nan), np.where(known, height, np.nan)
-    w, h = boxes["width"] / width, boxes["height"] / height
-    same = boxes.groupby(["image_id", "category_id"])["score"]
-    columns = [
-        logit(boxes["score"]),
-        boxes["lift"],
-        np.log(np.sqrt(w * h) + 1e-6),
-        np.log(boxes["width"] / boxes["height"]),
-        (boxes["x"] + boxes["width"] / 2) / width - 0.5,
-        (boxes["y"] + boxes["height"] / 2) / height - 0.5,
-        w,
-        h,
-        np.log(same.rank(ascending=False, method="first")),
-    ]
-    features = np.stack(columns, 1).astype(np.float32)
-    if not known.all():
-        mean = features[known].mean(0) if known.any() else np.zeros(features.shape[1], np.float32)
-        features[~known] = np.where(np.isnan(features[~known]), mean, features[~known])
-    spread = features[:, 1:].std(0)
-    features[:, 1:] = (features[:, 1:] - features[:, 1:].mean(0)) / np.where(spread > 0, spread, 1)
-    return features
-
-
-class Slots:
-    """The places of D boxes in an array [N, BOXES]: by falling score, as far as there is room."""
-
-    def __init__(self, image: np.ndarray, score: np.ndarray, n_images: int) -> None:
-        """Give each box a place.
-
-        Args:
-            image: [D] number of each box's image.
-            score: [D].
-            n_images: N.
-        """
-        place = pd.Series(score).groupby(image).rank(ascending=False, method="first").to_numpy(int) - 1
-        self.inside = place < BOXES
-        self._image, self._place = image[self.inside], place[self.inside].astype(np.intp)
-        self.n_images = n_images
-
-    def by_image(self, values: np.ndarray) -> np.ndarray:
-        """Return values [D, ...] as [N, BOXES, ...], zero where there is no box."""
-        result = np.zeros((self.n_images, BOXES, *values.shape[1:]), values.dtype)
-        result[self._image, self._place] = values[self.inside]
-        return result
-
-    def by_box(self, values: np.ndarray) -> np.ndarray:
-        """Return values [N, BOXES] as [D], zero for boxes that had no room."""
-        result = np.zeros(len(self.inside), values.dtype)
-        result[self.inside] = values[self._image, self._place]
-        return result
+    rows = np.arange(len(column))
+    given = log_probability[rows, column].astype(np.float64)
+    others = log_probability.astype(np.float64)
+    others[rows, column] = -np.inf
+    best = np.nan_to_num(others, nan=-np.inf).max(1)
+    probability = np.nan_to_num(np.exp(log_probability.astype(np.float64)))
+    entropy = -(probability * np.nan_to_num(log_probability.astype(np.float64))).sum(1)
+    rank = (log_probability > given[:, None]).sum(1)
+    odds = given - np.log1p(-np.minimum(np.exp(given), 1 - 1e-6))
+    return np.stack([given, odds, given - best, rank, entropy, best], 1)

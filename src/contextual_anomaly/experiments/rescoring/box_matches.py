@@ -1,6 +1,7 @@
 """COCO's average precision with weights of the images, from boxes matched as COCO matches them."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -157,7 +158,7 @@ class BoxMatcher:
         correct = np.zeros((OVERLAPS, len(group)), bool)
         ignored = np.zeros((OVERLAPS, len(group)), bool)
         bounds = np.searchsorted(rank[box], np.arange(rank.max(initial=-1) + 2))
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             b, o, enough = box[begin:end], of[begin:end], overlap[begin:end] >= THRESHOLDS[:, None]
             crowd = self._crowd[o]
             # Pairs of a box rise in overlap, so that the last assignment is that of the best object.

@@ -1,62 +1,139 @@
-"""Boxes rescored by a network that looks at all boxes of an image, cross-validated over images."""
+"""Boxes of a detector rescored in steps, cross-validated over images: by themselves, their duplicates, and their context."""
 
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.experiments.rescoring.box_features import Slots, box_features
+from contextual_anomaly.array_types import Float, Int
+from contextual_anomaly.experiments.rescoring.alternatives import alternatives, confusions
+from contextual_anomaly.experiments.rescoring.box_features import (
+    SIDES,
+    Boxes,
+    OtherBoxes,
+    class_features,
+    own_features,
+)
 from contextual_anomaly.experiments.rescoring.box_matches import BoxMatcher
-from contextual_anomaly.experiments.rescoring.box_training import cross_validated_corrections
+from contextual_anomaly.experiments.rescoring.box_trees import as_score, cross_validated_quality
+from contextual_anomaly.models.families.object_transformer import ObjectTransformer
+from contextual_anomaly.scene_objects import SceneObjects
 from contextual_anomaly.stats.folds import assign_folds
-from contextual_anomaly.stats.log_odds import expit, logit
+
+BELOW = 2.0
+"""What is subtracted from scores, so that they are below all others."""
+
+STEPS = ("own", "duplicates", "context", "alternatives")
+"""Each step knows what the ones before it know, and more."""
 
 
 def run(
-    boxes: pd.DataFrame,
+    detections: pd.DataFrame,
     image_ids: np.ndarray,
     annotations: pd.DataFrame,
     categories: pd.DataFrame,
     images: pd.DataFrame,
-    weight_seeds: list[int],
-    epochs: int = 20,
+    model: ObjectTransformer | None = None,
     n_folds: int = 5,
     seed: int = 0,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Rescore each box from its score, class and geometry, and from the other boxes of its image.
+) -> pd.DataFrame:
+    """Rescore each box by how good it is predicted to be, in four steps.
+
+    own: its score, class, size, shape and place. duplicates: also how it overlaps boxes of its class. context: also the boxes
+    of other classes, and P(class | box, other boxes) by the object model, to which the scores of the boxes are their
+    certainty. alternatives: boxes are added under other classes, with the quality that is predicted for them.
 
     Args:
-        boxes: columns of `schemas.RESCORED_BOXES`, all of the images ``image_ids``.
-        image_ids: [N] of the images that the detector has run on.
+        detections: columns of `tables.DETECTIONS`, all of the images ``image_ids``.
+        image_ids: [N] of the images that the detector has run on, rising.
         annotations: columns of `tables.ANNOTATIONS`.
         categories: columns of `tables.CATEGORIES`.
         images: columns of `tables.IMAGES`.
-        weight_seeds: one network for each in every fold; their corrections are averaged.
-        epochs: passes over the training images.
+        model: an object model; without one, context is the other boxes alone.
         n_folds: parts of the images for cross-validation.
-        seed: of the division into folds.
+        seed: of the division into folds, and of the trees.
 
     Returns:
-        the boxes, in their order, with new scores in the column rescored; the mean training loss of the first and of the
-        last epoch [2].
+        Rows of `schemas.BOX_STEPS`.
     """
-    matches = BoxMatcher(annotations, categories, image_ids).match(boxes)
+    matcher = BoxMatcher(annotations, categories, image_ids)
+    matches = matcher.match(detections)
     # In this order, so that the order of rows with equal scores changes nothing.
-    order = matches.order
-    ordered = boxes.iloc[order]
-    size = images.set_index("image_id").loc[ordered["image_id"]]
-    slots = Slots(matches.image[order], matches.score[order], len(image_ids))
-    correct, ignored = (share.mean(0, dtype=np.float32)[order] for share in (matches.correct, matches.ignored))
-    values = (
-        box_features(ordered, size["width"].to_numpy(), size["height"].to_numpy()),
-        matches.column[order].astype(np.int32),
-        ordered["score"].to_numpy(),
-        correct,
-        1 - ignored,
-    )
+    ordered = detections.iloc[matches.order].reset_index(drop=True)
+    boxes = boxes_of(ordered, image_ids, categories, images)
     fold = assign_folds(len(image_ids), n_folds, seed)
-    features, column, score, correct, counted = (slots.by_image(value) for value in values)
-    corrections, loss = cross_validated_corrections(
-        features, column, score, correct, counted, fold, len(categories), weight_seeds, epochs
+    of_box = fold[boxes.image]
+    correct, ignored = (share.mean(0)[matches.order] for share in (matches.correct, matches.ignored))
+    others = OtherBoxes(boxes)
+    log_probability = None if model is None else object_log_probability(model, boxes, tuple(categories["name"]))
+    groups = [own_features(boxes), others.duplicates(), others.around()]
+    if log_probability is not None:
+        groups.append(class_features(boxes.column, log_probability))
+    table = ordered.copy()
+    for step, known in (("own", 1), ("duplicates", 2), ("context", len(groups))):
+        features = np.concatenate(groups[:known], 1)
+        quality = cross_validated_quality(features, correct, 1 - ignored, boxes.column, of_box, seed)
+        table[step] = as_score(quality, boxes.score)
+
+    objects = annotations[annotations["width"].notna() & ~annotations["iscrowd"]]
+    objects = objects[objects["image_id"].isin(image_ids)].sort_values("image_id", kind="stable")
+    confusion = confusions(
+        boxes, boxes_of(objects.assign(score=1.0), image_ids, categories, images), len(categories), fold
     )
-    rescored = np.empty(len(boxes), np.float32)
-    rescored[order] = expit(logit(ordered["score"]) + slots.by_box(corrections))
-    return boxes.assign(rescored=rescored), loss
+    added = alternatives(
+        boxes, confusion[of_box, boxes.column], log_probability, others.overlap_by_class(len(categories))
+    )
+    # Only objects that the detector's own boxes have left can be found by them.
+    below = ordered.iloc[added.box].assign(
+        category_id=categories["category_id"].to_numpy()[added.column],
+        score=boxes.score[added.box] - BELOW,
+    )
+    matched = matcher.match(pd.concat([ordered, below], ignore_index=True))
+    correct, ignored = (share.mean(0)[len(ordered) :] for share in (matched.correct, matched.ignored))
+    quality = cross_validated_quality(added.features, correct, 1 - ignored, added.column, of_box[added.box], seed)
+    table["alternatives"] = table["context"]
+    found = below.assign(score=np.nan, alternatives=as_score(quality, boxes.score[added.box]))
+    steps = pd.concat([table, found.reindex(columns=table.columns)], ignore_index=True)
+    return steps.sort_values(["image_id", "alternatives"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def boxes_of(table: pd.DataFrame, image_ids: np.ndarray, categories: pd.DataFrame, images: pd.DataFrame) -> Boxes:
+    """Return rows with a class, a box and a score as `Boxes`; rows of an image lie side by side."""
+    size = images.set_index("image_id").loc[table["image_id"], ["width", "height"]].to_numpy(np.float64)
+    return Boxes(
+        image=np.searchsorted(image_ids, table["image_id"]),
+        column=pd.Index(categories["category_id"]).get_indexer(pd.Index(table["category_id"])),
+        score=table["score"].to_numpy(np.float64),
+        corners=table[SIDES].to_numpy(np.float64),
+        sizes=np.where(size > 0, size, np.nan),
+    )
+
+
+def object_log_probability(
+    model: ObjectTransformer, boxes: Boxes, classes: tuple[str, ...]
+) -> Float[np.ndarray, "D C"]:
+    """Return log P(class | box, the other boxes), the mean over a model's networks; NaN where the model knows no class.
+
+    Args:
+        model: the object model.
+        boxes: D boxes, whose scores are their certainty.
+        classes: C class names of the data set.
+    """
+    place = {name: a for a, name in enumerate(model.input_classes)}
+    of_class: Int[np.ndarray, " C"] = np.array([place.get(name, -1) for name in classes])
+    known = of_class[boxes.column] >= 0
+    first = np.flatnonzero(np.diff(boxes.image[known], prepend=-1))
+    numbers = boxes.image[known][first]
+    objects = SceneObjects(
+        offsets=np.append(first, known.sum()),
+        column=of_class[boxes.column[known]],
+        boxes=boxes.corners[known].astype(np.float32),
+        crowd=np.zeros(known.sum(), bool),
+        certainty=boxes.score[known].astype(np.float32),
+        sizes=boxes.sizes[known][first].astype(np.float32),
+        classes=model.input_classes,
+    )
+    assert len(numbers) == len(objects)
+    answers = np.logaddexp.reduce(model.object_log_probabilities(objects), axis=0) - np.log(len(model.variants))
+    result = np.full((len(boxes.image), len(classes)), np.nan)
+    answered = of_class >= 0
+    result[np.ix_(known, answered)] = answers[:, of_class[answered]]
+    return result

@@ -46,6 +46,19 @@ class DetectedPresence:
         )
 
 
+def parts(image_ids: np.ndarray, unseen: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return which of [N] images a detector was not trained on, and which it was, [N] bool each; nothing if not known.
+
+    Args:
+        image_ids: [N].
+        unseen: ids of the images that it was not trained on; None where that is not known.
+    """
+    if unseen is None:
+        return {}
+    rows = np.isin(image_ids, unseen)
+    return {part: chosen for part, chosen in (("unseen", rows), ("seen", ~rows)) if chosen.any()}
+
+
 def read_detected_presence(
     class_scores: str | Path, annotations: str | Path, classes: tuple[str, ...]
 ) -> DetectedPresence:

@@ -14,7 +14,7 @@ from sklearn.metrics import precision_recall_curve
 from contextual_anomaly.coco.links import explorer_links
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.experiments.equal_recall import precision_gain
-from contextual_anomaly.experiments.rescoring.detected_presence import DetectedPresence
+from contextual_anomaly.experiments.rescoring.detected_presence import DetectedPresence, parts
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.stats.bootstrap import Bootstrap
 
@@ -39,6 +39,8 @@ class GateResults:
 
     summary: pd.DataFrame
     """Columns of `summary`."""
+    summary_by_part: pd.DataFrame
+    """The same with the column part, "unseen" or "seen" in training by the detector; no row where that is not known."""
     trials: pd.DataFrame
     """Rows of `schemas.GATE_TRIALS`."""
     supported: pd.DataFrame
@@ -58,6 +60,7 @@ def run(
     minimum_classes: int = 3,
     n_resamples: int = 1000,
     seed: int = 0,
+    unseen: np.ndarray | None = None,
 ) -> GateResults:
     """Apply the gate to a detector's scores.
 
@@ -72,6 +75,7 @@ def run(
         minimum_classes: images of fewer annotated classes are left out.
         n_resamples: of the bootstrap over images.
         seed: of the bootstrap.
+        unseen: ids of the images that the detector was not trained on; None where that is not known.
 
     Raises:
         UserError: no image has enough annotated classes.
@@ -85,9 +89,20 @@ def run(
     presence, thresholds = presence.where(enough), sorted(set(thresholds))
     probability = model.predict_proba(presence.score)[variant_index(model, bottleneck)]
     inputs = GateInputs(presence.score, probability, presence.annotated)
-    bootstrap = Bootstrap(len(presence.image_ids), n_resamples, seed)
+
+    def measure(rows: np.ndarray) -> pd.DataFrame:
+        """Return the summary of some images."""
+        own = GateInputs(inputs.score[rows], inputs.probability[rows], inputs.annotated[rows])
+        bootstrap = Bootstrap(int(rows.sum()), n_resamples, seed)
+        return summary(own, thresholds, keep_above, context_threshold, bootstrap)
+
+    overall = measure(np.ones(len(presence.image_ids), bool))
+    of_parts = parts(presence.image_ids, unseen).items()
     return GateResults(
-        summary=summary(inputs, thresholds, keep_above, context_threshold, bootstrap),
+        summary=overall,
+        summary_by_part=pd.concat(
+            [overall[:0].assign(part=""), *(measure(rows).assign(part=p) for p, rows in of_parts)]
+        ),
         trials=presence.cells(probability=probability),
         supported=context_supported_false_positives(inputs, thresholds, context_threshold),
         supported_images=_supported_images(inputs, presence, images, model.classes, thresholds[0], context_threshold),
