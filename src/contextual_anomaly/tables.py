@@ -389,12 +389,20 @@ CSV_TABLES = {
     "experiments/rescoring/*.metrics.csv": (
         "subject images_with# method measure threshold# value# low# high# gain# gain_low# gain_high# images#"
     ),
+    "experiments/rescoring/*.metrics_by_part.csv": (
+        "subject images_with# method measure threshold# value# low# high# gain# gain_low# gain_high# images# part"
+    ),
     "experiments/rescoring/*.precision_recall.csv": "method recall# precision#",
     "experiments/rescoring/*.risk_coverage.csv": "method coverage# risk#",
     "experiments/rescoring/*.summary.csv": (
         "method threshold# precision# precision_low# precision_high# recall# recall_low# recall_high# f1# tp# fp# fn# tn# "
         "matched_threshold# precision_gain_same_recall# precision_gain_same_recall_low# precision_gain_same_recall_high# "
         "precision_gain_same_threshold# precision_gain_same_threshold_low# precision_gain_same_threshold_high#"
+    ),
+    "experiments/rescoring/*.summary_by_part.csv": (
+        "method threshold# precision# precision_low# precision_high# recall# recall_low# recall_high# f1# tp# fp# fn# tn# "
+        "matched_threshold# precision_gain_same_recall# precision_gain_same_recall_low# precision_gain_same_recall_high# "
+        "precision_gain_same_threshold# precision_gain_same_threshold_low# precision_gain_same_threshold_high# part"
     ),
     "scenes/class_counts.csv": "split category_id# name supercategory original_id images# instances# scenes#",
 }

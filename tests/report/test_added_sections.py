@@ -26,7 +26,7 @@ def results(tmp_path):
     boxes = pd.DataFrame(
         [
             ("boxes", 0, "detector", "ap", None, 0.3, 0.2, 0.4, None, None, None, 50),
-            ("boxes", 0, "network", "ap", None, 0.29, 0.2, 0.4, -0.01, -0.02, -0.005, 50),
+            ("boxes", 0, "context", "ap", None, 0.29, 0.2, 0.4, -0.01, -0.02, -0.005, 50),
         ],
         columns=COLUMNS,
     )

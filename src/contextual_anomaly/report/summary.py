@@ -26,7 +26,7 @@ single objects: the metric of `experiments/objects/MODEL.summary.csv`, as `accur
 | name | a detector | `detection` | `ap`, `ap50` and the like, by COCO's evaluation |
 | name | a detector | `gate`, `gate_detector`, `gate_detector_at_gate_recall` | `precision_threshold_T`, `recall_threshold_T`, \
 `precision_gain_same_recall_threshold_T`, `precision_gain_same_threshold_threshold_T`; T is 0_25 for 0.25 |
-| name | a detector | `rescoring_detector`, `rescoring_calibrated`, `rescoring_fusion`, `rescoring_network` | \
+| name | a detector | `rescoring_detector`, `rescoring_calibrated`, `rescoring_fusion`, `rescoring_own`, `rescoring_duplicates`, `rescoring_context`, `rescoring_alternatives` | \
 `presence_macro_ap`, `presence_micro_ap`, `presence_aurc`, `boxes_ap`, `boxes_ap50`; with `_images_with_K_classes` where \
 only such images count; `presence_precision_threshold_T`; each with `_gain` behind it, the gain over the detector alone |
 | name | an auditor | `audit` | `n_overlooked`, `n_swapped` |

@@ -71,8 +71,9 @@ def cross_validated_quality(
                 early_stopping=False,
                 random_state=seed,
             )
-            trees.fit(features[others], quality[others], sample_weight=weight[others])
-            result[own] = trees.predict(features[own])
+            known = np.isfinite(features[others]).any(0)  # scikit-learn takes no column without a value
+            trees.fit(features[others][:, known], quality[others], sample_weight=weight[others])
+            result[own] = trees.predict(features[own][:, known])
     return result
 
 

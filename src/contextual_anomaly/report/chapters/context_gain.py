@@ -1,4 +1,4 @@
-"""What context adds to a detector: calibrated fusion, and a network over all boxes."""
+"""What context adds to a detector: calibrated fusion, and boxes rescored in steps."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from contextual_anomaly.report.finished_run import FinishedRun
-from contextual_anomaly.report.frames import rows_of, with_interval
+from contextual_anomaly.report.frames import intervals, rows_of, with_interval
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import COLOURS, styled, svg
 
@@ -14,8 +14,25 @@ METHODS = {
     "detector": "detector alone",
     "calibrated": "with class frequency",
     "fusion": "fused with context",
-    "network": "network over all boxes",
+    "own": "boxes by themselves",
+    "duplicates": "and their duplicates",
+    "context": "and their context",
+    "alternatives": "and under other classes",
 }
+PARTS = {"unseen": "Images that it was not trained on", "seen": "Images that it was trained on"}
+PUBLISHED = pd.DataFrame(
+    [
+        ("RetinaNet-50", 35.6, 36.6),
+        ("RetinaNet-101", 38.1, 38.7),
+        ("Faster R-CNN-50", 36.4, 37.5),
+        ("Faster R-CNN-101", 39.4, 39.9),
+        ("Cascade R-CNN-50", 41.1, 41.8),
+        ("Cascade R-CNN-101", 42.1, 42.8),
+    ],
+    columns=pd.Index(["detector", "COCO AP", "rescored"]),
+)
+"""Pato et al., Seeing without Looking (CVPR 2020): boxes rescored by context on val2017, in per cent."""
+
 MEASURES = {
     "macro_ap": "AP, mean of classes",
     "micro_ap": "AP, all together",
@@ -40,13 +57,45 @@ def section(run: FinishedRun, detector: str) -> dict:
         "in_short": [_in_short(row) for row in rows_of(_compared(metrics))],
         "measures": [{"title": _title(rows), "table": html_table(_table(rows))} for _, rows in parts],
         "at_recall": html_table(_at_recall(presence)),
+        "by_part": _by_part(run, detector),
+        "published": html_table(PUBLISHED),
     }
+
+
+def _by_part(run: FinishedRun, detector: str) -> list[dict]:
+    """Return tables of unseen and of seen images, where it is known which these are."""
+    metrics = run.optional_csv(f"experiments/rescoring/{detector}.metrics_by_part.csv")
+    if metrics is None:
+        return []
+    overall = metrics[metrics["threshold"].isna() & (metrics["images_with"] == 0)]
+    tables = [
+        {"title": f"{PARTS[part]}: {_title(rows)}", "table": html_table(_table(rows))}
+        for (part, _), rows in overall.groupby(["part", "subject"], sort=False)
+    ]
+    gate = run.optional_csv(f"experiments/rescoring/{detector}.summary_by_part.csv")
+    if gate is not None and len(gate):
+        tables.append({"title": "The gate's gain in precision at equal recall", "table": html_table(_gate(gate))})
+    return tables
+
+
+def _gate(summary: pd.DataFrame) -> pd.DataFrame:
+    gain = "precision_gain_same_recall"
+    rows = summary[summary["method"] == "gate"].copy()
+    rows["cell"] = intervals(rows, gain, f"{gain}_low", f"{gain}_high")
+    return (
+        rows.pivot_table(index="threshold", columns="part", values="cell", aggfunc="first")
+        .rename(columns=PARTS)
+        .reset_index()
+    )
 
 
 def _compared(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that answer whether context helps: on all images, of the methods that use it."""
     on_all = metrics[(metrics["images_with"] == 0) & metrics["threshold"].isna()]
-    return on_all[on_all["method"].isin(["fusion", "network"]) & on_all["measure"].isin(["macro_ap", "micro_ap", "ap"])]
+    return on_all[
+        on_all["method"].isin(["fusion", "context", "alternatives"])
+        & on_all["measure"].isin(["macro_ap", "micro_ap", "ap"])
+    ]
 
 
 def _in_short(row: Any) -> str:

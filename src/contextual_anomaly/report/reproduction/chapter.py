@@ -11,6 +11,7 @@ from contextual_anomaly.report.reproduction import comparison
 from contextual_anomaly.report.reproduction.anomaly_lists import CODE, LIST, AnomalyLists
 from contextual_anomaly.report.reproduction.claims import LONGER, PUBLISHED, UNITS, Claims
 from contextual_anomaly.report.reproduction.claims_figure import plot_claims
+from contextual_anomaly.report.reproduction.published_figures import UNSEEN_BY_DARKNET, VAL2017_IMAGES
 from contextual_anomaly.report.style import svg
 
 HEADINGS = {
@@ -63,6 +64,7 @@ def chapter(run: FinishedRun, published: pd.DataFrame, corrected: pd.DataFrame) 
         "selection": _selection(run),
         "anomalies": _anomalies(run),
         "rescoring": [_rescoring(run, name) for name in run.detectors],
+        "darknet": {"unseen": UNSEEN_BY_DARKNET, "seen": VAL2017_IMAGES - UNSEEN_BY_DARKNET},
         "claims": claims.all(),
         "claims_figure": svg(plot_claims(claims, epochs), "the claims about the original, a panel each"),
     }

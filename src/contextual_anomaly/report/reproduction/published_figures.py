@@ -57,6 +57,12 @@ MOST: dict[str, float] = {
     "remove_most": 16.5,
 }
 
+# What Darknet's weights for COCO (YOLOv2, YOLOv3) were trained on: trainvalno5k.txt of its scripts/get_coco_dataset.sh, all of
+# COCO 2014 but the 5,000 images of 5k.txt. COCO 2017 divides the same images in another way.
+VAL2017_IMAGES = 5_000
+UNSEEN_BY_DARKNET = 643
+"""Images of val2017 that are in 5k.txt; the others were training data."""
+
 # Experiment 2: threshold -> (precision of YOLOv3 alone, with the autoencoder's gate).
 EXPERIMENT_2: dict[float, tuple[float, float]] = {
     0.05: (0.8665, 0.9193),
