@@ -132,8 +132,15 @@ class OtherBoxes:
 
     def overlap_by_class(self, classes: int) -> Float[np.ndarray, "D C"]:
         """Return the largest overlap (IoU) of each box with the other boxes of each class."""
+        return self._largest_by_class(self._iou, classes)
+
+    def score_by_class(self, classes: int) -> Float[np.ndarray, "D C"]:
+        """Return the largest score of each class among the other boxes of the image."""
+        return self._largest_by_class(self._score, classes)
+
+    def _largest_by_class(self, values: np.ndarray, classes: int) -> np.ndarray:
         result = np.zeros((len(self._boxes.image), classes))
-        np.maximum.at(result, (self._of, self._boxes.column[self._other]), self._iou)
+        np.maximum.at(result, (self._of, self._boxes.column[self._other]), values)
         return result
 
 

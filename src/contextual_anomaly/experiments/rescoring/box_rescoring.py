@@ -39,7 +39,8 @@ def run(
 
     own: its score, class, size, shape and place. duplicates: also how it overlaps boxes of its class. context: also the boxes
     of other classes, and P(class | box, other boxes) by the object model, to which the scores of the boxes are their
-    certainty. alternatives: boxes are added under other classes, with the quality that is predicted for them.
+    certainty; without such a model, how certain each class is elsewhere in the image. alternatives: boxes are added under
+    other classes, with the quality that is predicted for them.
 
     Args:
         detections: columns of `tables.DETECTIONS`, all of the images ``image_ids``.
@@ -47,7 +48,7 @@ def run(
         annotations: columns of `tables.ANNOTATIONS`.
         categories: columns of `tables.CATEGORIES`.
         images: columns of `tables.IMAGES`.
-        model: an object model; without one, context is the other boxes alone.
+        model: an object model, fitted on other images; None for none.
         n_folds: parts of the images for cross-validation.
         seed: of the division into folds, and of the trees.
 
@@ -64,9 +65,12 @@ def run(
     correct, ignored = (share.mean(0)[matches.order] for share in (matches.correct, matches.ignored))
     others = OtherBoxes(boxes)
     log_probability = None if model is None else object_log_probability(model, boxes, tuple(categories["name"]))
-    groups = [own_features(boxes), others.duplicates(), others.around()]
-    if log_probability is not None:
-        groups.append(class_features(boxes.column, log_probability))
+    of_class = (
+        others.score_by_class(len(categories))
+        if log_probability is None
+        else class_features(boxes.column, log_probability)
+    )
+    groups = [own_features(boxes), others.duplicates(), others.around(), of_class]
     table = ordered.copy()
     for step, known in (("own", 1), ("duplicates", 2), ("context", len(groups))):
         features = np.concatenate(groups[:known], 1)
