@@ -49,12 +49,14 @@ def rescore_boxes(
     from contextual_anomaly.errors import UserError
     from contextual_anomaly.experiments.rescoring import box_rescoring
     from contextual_anomaly.experiments.schemas import BOX_STEPS
-    from contextual_anomaly.models.families.object_transformer import ObjectTransformer
+    from contextual_anomaly.models.base import WithObjects
     from contextual_anomaly.models.registry import load_model
 
     model = None if object_model is None else load_model(object_model)
-    if not isinstance(model, ObjectTransformer | None):
-        raise UserError(f"{object_model}: a model of the family object_transformer was expected, found {model.family}.")
+    if model is not None and not isinstance(model, WithObjects):
+        raise UserError(
+            f"{object_model}: a model that answers for single objects was expected, of the family object_transformer."
+        )
     found, image_ids = tables.read_table(detections, tables.DETECTIONS), read_detected_image_ids(image_report)
     steps = box_rescoring.run(
         found.to_pandas(),

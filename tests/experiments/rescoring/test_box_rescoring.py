@@ -9,9 +9,6 @@ from contextual_anomaly.experiments.rescoring import box_rescoring, box_trees
 from contextual_anomaly.experiments.rescoring.alternatives import alternatives, confusions
 from contextual_anomaly.experiments.rescoring.box_features import Boxes, OtherBoxes, class_features, own_features
 from contextual_anomaly.experiments.rescoring.box_trees import as_score, class_weights, cross_validated_quality
-from contextual_anomaly.models.data import TrainingData
-from contextual_anomaly.models.families import object_transformer
-from contextual_anomaly.scenes import Scenes
 from contextual_anomaly.stats.folds import assign_folds
 
 IDS = np.arange(10, 130)
@@ -155,15 +152,34 @@ def test_without_a_fold_of_boxes_nothing_is_fitted_to_it():
     np.testing.assert_allclose(quality, 0.5, atol=1e-6)
 
 
+class Shares:
+    """An object model that answers by the share of a class among the other objects' certainty, plus one each."""
+
+    input_classes = ("plate", "cup")
+
+    def object_log_probabilities(self, objects, own_box=True):
+        certain = np.zeros((len(objects), 2))
+        np.add.at(certain, (objects.scene, objects.column), objects.certainty)
+        others = certain[objects.scene] + 1
+        others[np.arange(len(objects.column)), objects.column] -= objects.certainty
+        return np.log(others / others.sum(1, keepdims=True)).astype(np.float32)[None]
+
+
 def test_the_object_model_is_asked_by_the_names_of_classes():
     """Classes that the model does not know have no answer, and the data set's order is kept."""
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 2, (60, 2)).astype(np.uint16)
-    scenes = Scenes(np.arange(60), counts, ("plate", "cup"), (1, 2), "val")
-    settings = object_transformer.Settings(family="object_transformer", units=8, layers=1, heads=2, epochs=1)
-    model = object_transformer.fit(TrainingData(scenes), "objects", settings, 1).model
-    boxes = _boxes((3, 0, 0.5, 0, 10), (3, 1, 0.5, 20, 10), (3, 2, 0.9, 40, 10), (5, 2, 0.9, 40, 10))
-    found = box_rescoring.object_log_probability(model, boxes, ("cup", "dog", "plate"))
-    assert np.isnan(found[1]).all()
-    assert np.isnan(found[:, 1]).all()
-    np.testing.assert_allclose(np.exp(found[[0, 2, 3]][:, [0, 2]]).sum(1), 1, rtol=1e-5)
+    boxes = _boxes((3, 0, 0.5, 0, 10), (3, 1, 0.5, 20, 10), (3, 2, 0.75, 40, 10), (5, 2, 0.9, 40, 10))
+    found = np.exp(box_rescoring.object_log_probability(Shares(), boxes, ("cup", "dog", "plate")))
+    wanted = [[1 / 2.75, np.nan, 1.75 / 2.75], [np.nan] * 3, [1.5 / 2.5, np.nan, 1 / 2.5], [0.5, np.nan, 0.5]]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_context_is_an_object_models_where_there_is_one(scene):
+    detections, objects, _, _ = scene
+    with_model = box_rescoring.run(detections, IDS, objects, CATEGORIES, IMAGES, Shares(), n_folds=3)
+    without = _run(detections, objects)
+    keys = ["image_id", "category_id", "x"]
+    first, second = (
+        steps[steps["score"].notna()].sort_values(keys, ignore_index=True) for steps in (with_model, without)
+    )
+    pd.testing.assert_series_equal(first["duplicates"], second["duplicates"])
+    assert not first["context"].equals(second["context"])

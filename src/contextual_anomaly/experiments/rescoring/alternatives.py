@@ -79,7 +79,10 @@ def alternatives(
         overlap: [D, C] with the other boxes of each class.
     """
     rows = np.arange(len(boxes.column))
-    context = np.zeros(confusion.shape) if log_probability is None else np.nan_to_num(log_probability, nan=-np.inf)
+    unknown = -np.log(confusion.shape[1])  # as likely as any
+    context = np.full(confusion.shape, unknown)
+    if log_probability is not None:
+        context = np.nan_to_num(log_probability, nan=unknown)
     value = confusion + OF_CONTEXT * context
     value[overlap > TAKEN] = -np.inf
     value[rows, boxes.column] = -np.inf

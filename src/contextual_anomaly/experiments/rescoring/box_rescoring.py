@@ -14,7 +14,7 @@ from contextual_anomaly.experiments.rescoring.box_features import (
 )
 from contextual_anomaly.experiments.rescoring.box_matches import BoxMatcher
 from contextual_anomaly.experiments.rescoring.box_trees import as_score, cross_validated_quality
-from contextual_anomaly.models.families.object_transformer import ObjectTransformer
+from contextual_anomaly.models.base import WithObjects
 from contextual_anomaly.scene_objects import SceneObjects
 from contextual_anomaly.stats.folds import assign_folds
 
@@ -31,7 +31,7 @@ def run(
     annotations: pd.DataFrame,
     categories: pd.DataFrame,
     images: pd.DataFrame,
-    model: ObjectTransformer | None = None,
+    model: WithObjects | None = None,
     n_folds: int = 5,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -111,9 +111,7 @@ def boxes_of(table: pd.DataFrame, image_ids: np.ndarray, categories: pd.DataFram
     )
 
 
-def object_log_probability(
-    model: ObjectTransformer, boxes: Boxes, classes: tuple[str, ...]
-) -> Float[np.ndarray, "D C"]:
+def object_log_probability(model: WithObjects, boxes: Boxes, classes: tuple[str, ...]) -> Float[np.ndarray, "D C"]:
     """Return log P(class | box, the other boxes), the mean over a model's networks; NaN where the model knows no class.
 
     Args:
@@ -136,7 +134,8 @@ def object_log_probability(
         classes=model.input_classes,
     )
     assert len(numbers) == len(objects)
-    answers = np.logaddexp.reduce(model.object_log_probabilities(objects), axis=0) - np.log(len(model.variants))
+    of_networks = model.object_log_probabilities(objects)
+    answers = np.logaddexp.reduce(of_networks, axis=0) - np.log(len(of_networks))
     result = np.full((len(boxes.image), len(classes)), np.nan)
     answered = of_class >= 0
     result[np.ix_(known, answered)] = answers[:, of_class[answered]]
