@@ -146,6 +146,14 @@ def test_a_command_that_lacks_a_package_names_its_extra(restricted, tmp_path):
     ]
 
 
+def test_a_watch_without_the_packages_of_its_page_names_the_extra():
+    command = [sys.executable, "-c", RESTRICTED, "anyio,h11,starlette,uvicorn", "watch", "-", "--page"]
+    done = subprocess.run(command, input="[]\n", capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'contextual-anomaly[page]'" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 def test_each_extra_is_named_for_its_packages():
     assert "contextual-anomaly[training]" in installation_advice("sklearn.linear_model")
     assert "contextual-anomaly[workflow]" in installation_advice("matplotlib")

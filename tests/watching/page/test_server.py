@@ -1,7 +1,9 @@
 """The page's server: real connections, clients that do not behave, and the end."""
 
 import http.client
+import re
 import socket
+import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -153,6 +155,25 @@ def test_a_taken_port_is_an_error_that_says_so(page, watch):
         PageServer(watch.live, 0, "192.0.2.1", "a token that is long enough")
     with pytest.raises(UserError, match="cannot be served"):
         PageServer(watch.live, 70000)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--page", "{port}"], r"error: --page \d+: the page cannot be served at 127\.0\.0\.1, port \d+: .*in use"),
+        (["--page", "0", "--page-address", "0.0.0.0"], "error: --page-address 0.0.0.0: .*a token is needed"),
+        (["--page", "0", "--page-token", "secret"], "error: --page-token: at least 16 characters .* found 6"),
+    ],
+)
+def test_a_watch_whose_page_cannot_be_served_ends_before_it_begins(page, options, message):
+    done = subprocess.run(
+        ["contextual-anomaly", "watch", "-", *(option.format(port=port(page)) for option in options)],
+        input='{"seconds": 0, "objects": ["cup"]}\n', capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert re.match(message, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
 
 
 def test_a_token_is_asked_for(watch):
