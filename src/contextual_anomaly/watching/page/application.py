@@ -48,7 +48,7 @@ from contextual_anomaly.watching.state import LiveState
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 20.0
+LONGEST_WAIT = 5.0
 """Seconds until a request for the next frame is answered that there is none."""
 MOST_STREAMS, MOST_EVENT_STREAMS = 5, 20
 LARGEST_BODY = 16_384
