@@ -176,5 +176,8 @@ def test_a_reader_that_hangs_does_not_stop_the_watch():
 def test_a_full_disk_is_an_error():
     lines = JsonLines(open("/dev/full", "w"))  # noqa: SIM115
     lines.take(event(0))
+    lines._thread.join(20)
+    with pytest.raises(UserError, match="no space left"):
+        lines.state()  # as after each frame
     with pytest.raises(UserError, match="no space left"):
         lines.close(5)

@@ -28,7 +28,11 @@ class Receiver(Protocol):
         ...
 
     def state(self) -> tuple[int, str]:
-        """Return how many events are not yet delivered, and what is wrong, "" if nothing is."""
+        """Return how many events are not yet delivered, and what is wrong, "" if nothing is.
+
+        Raises:
+            UserError: nothing can be taken any more.
+        """
         ...
 
     def close(self, timeout: float) -> None:

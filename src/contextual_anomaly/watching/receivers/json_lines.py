@@ -49,10 +49,7 @@ class JsonLines:
             UserError: the disk is full, or something else ended the file.
             BrokenPipeError: whoever reads standard output has seen enough.
         """
-        if isinstance(self._fault, BrokenPipeError):
-            raise self._fault
-        if self._fault is not None:
-            raise UserError(in_words(self._fault, self.name) or f"{self.name}: {self._fault}")
+        self._require()
         self._taken += 1
         self._queue.put(event)
 
@@ -60,8 +57,14 @@ class JsonLines:
         """Take no notice: these lines are events alone."""
 
     def state(self) -> tuple[int, str]:
-        """Return how many events are not yet written, and what is wrong."""
-        return self._taken - self._written, "" if self._fault is None else str(self._fault)
+        """Return how many events are not yet written; nothing else is ever wrong.
+
+        Raises:
+            UserError: as `take`, so that a watch ends soon and not with its next event.
+            BrokenPipeError: as `take`.
+        """
+        self._require()
+        return self._taken - self._written, ""
 
     def close(self, timeout: float) -> None:
         """Write what is left and close the file.
@@ -81,7 +84,14 @@ class JsonLines:
                 self._out.close()
             except OSError as error:
                 self._fault = self._fault or error
-        if self._fault is not None and not isinstance(self._fault, BrokenPipeError):
+        if not isinstance(self._fault, BrokenPipeError):
+            self._require()
+
+    def _require(self) -> None:
+        """Raise what has ended the writing."""
+        if isinstance(self._fault, BrokenPipeError):
+            raise self._fault
+        if self._fault is not None:
             raise UserError(in_words(self._fault, self.name) or f"{self.name}: {self._fault}")
 
     def _write(self) -> None:
