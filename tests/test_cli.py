@@ -51,7 +51,7 @@ def test_every_module_of_the_commands_is_a_command():
 def test_a_shell_completes_commands():
     asked = {"_CONTEXTUAL_ANOMALY_COMPLETE": "complete_bash", "COMP_WORDS": "contextual-anomaly ev", "COMP_CWORD": "1"}
     done = run(env=os.environ | asked)
-    assert done.stdout.split() == ["evaluate-detector", "evaluate-rescoring", "evaluate-audit"]
+    assert done.stdout.split() == ["evaluate-detector", "evaluate-rescoring", "evaluate-audit", "evaluate-watch"]
 
 
 def test_the_old_name_of_predict_still_works(tmp_path):

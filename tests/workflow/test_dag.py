@@ -79,7 +79,7 @@ def test_an_image_that_is_missing_is_named_before_anything_runs(fresh):
         ("models={published: {epochs: 4}}",
          {"fit": 1, "list_anomalies": 1, "experiment_published": 1, "rescore": 1} | CORRECTED | REPORT),
         ("models={masked: {epochs: 2}}",
-         {"fit": 2, "list_anomalies": 1, "calibrate_detections": 1, "experiment_objects": 1}
+         {"fit": 2, "list_anomalies": 1, "calibrate_detections": 1, "evaluate_watch": 1, "experiment_objects": 1}
          | CORRECTED | {"experiment_corrected": 2} | BY_MASKED | REPORT),
     ],
 )  # fmt: skip
@@ -94,11 +94,11 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(pretended, setting, exp
         ("anomalies.py", {"list_anomalies": 2} | REPORT),
         ("models/families/oracle.py", {"world_oracle": 1, "experiment_published": 1} | CORRECTED | REPORT),
         ("models/training/masked.py",
-         {"fit": 3, "list_anomalies": 1, "calibrate_detections": 1, "experiment_objects": 1}
+         {"fit": 3, "list_anomalies": 1, "calibrate_detections": 1, "evaluate_watch": 1, "experiment_objects": 1}
          | CORRECTED | {"experiment_corrected": 3} | BY_MASKED | REPORT),
         ("commands/evaluate_detector.py", {"evaluate_detector": 1} | REPORT),
         ("report/page.py", REPORT),
-        ("download/transfer.py", {}),
+        ("download/transfer.py", {"evaluate_watch": 1} | REPORT),  # a checker can fetch its detector
         ("config.py", {}),
     ],
 )  # fmt: skip

@@ -64,7 +64,6 @@ def evaluate_watch(
     from contextual_anomaly.models.base import variant_index
     from contextual_anomaly.models.calibration import read_calibration
     from contextual_anomaly.models.registry import load_model
-    from contextual_anomaly.report.frames import rows_of
     from contextual_anomaly.runtime.atomic import write_csv
     from contextual_anomaly.watching.evaluation.trial import Plan, behind_simulated, trial, trial_of_pixels
     from contextual_anomaly.world.scene_types import load_world
@@ -95,10 +94,11 @@ def evaluate_watch(
         parts.append(trial_of_pixels(world, behind, plan, pixel_seconds, chosen.loaded()))
     table = pd.concat(parts, ignore_index=True)
     write_csv(table, output)
-    for row in rows_of(table[table["kind"] == "all"]):
-        promised = f" ≤ {row.promised:g}/h" if row.promised > 0 else ""
+    for row in table[table["kind"] == "all"].to_dict("records"):
+        promised = f" ≤ {row['promised']:g}/h" if row["promised"] > 0 else ""
+        found = f", median delay {row['delay']:.1f} s" if row["found"] else ""
         logger.info(
-            f"{row.footage}, {row.rule}{promised}: {row.false_alarms_per_hour:.2f} false alarms an hour "
-            f"[{row.false_alarms_low:.2f}, {row.false_alarms_high:.2f}], recall {row.recall:.2f} "
-            f"[{row.recall_low:.2f}, {row.recall_high:.2f}] of {row.planted}, median delay {row.delay:.1f} s"
+            f"{row['footage']}, {row['rule']}{promised}: {row['false_alarms_per_hour']:.2f} false alarms an hour "
+            f"[{row['false_alarms_low']:.2f}, {row['false_alarms_high']:.2f}], recall {row['recall']:.2f} "
+            f"[{row['recall_low']:.2f}, {row['recall_high']:.2f}] of {row['planted']}{found}"
         )

@@ -2,7 +2,8 @@
 
 The p-values of one object at different times depend on each other in an unknown way. Twice their mean is a p-value whatever
 the dependence (Rüschendorf 1982; Vovk and Wang, Biometrika 2020). A test looks after 1, 2, 4, 8 and so on seconds, and
-at look k it may spend the share 2^-k of its chance of a false alarm: the chance that it is ever wrong is at most their sum.
+at look k it may spend the share 3 / 4^k of its chance of a false alarm: the chance that it is ever wrong is at most their
+sum. Most is spent on the first look, as what does not belong looks so at once.
 """
 
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class RepeatedTest:
         """
         self.looks += 1
         self.total = self.total + p_value
-        raised = np.less_equal(self._factor * self.total / self.looks, self.alpha * 2.0**-self.looks)
+        raised = np.less_equal(self._factor * self.total / self.looks, self.alpha * 3 * 4.0**-self.looks)
         raised = np.logical_and(raised, np.logical_not(self.rejected))
         self.rejected = np.logical_or(self.rejected, raised)
         return raised

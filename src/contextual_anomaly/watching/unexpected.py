@@ -12,10 +12,10 @@ from contextual_anomaly.watching.track_calibration import TrackCalibration, Wors
 from contextual_anomaly.watching.track_tests import RepeatedTest
 from contextual_anomaly.watching.tracking import Track
 
-VISITS_TO_IMAGES = 4.0
+VISITS_TO_IMAGES = 3.0
 """By how much p-values from single images are raised for visits. What is brief, and what a detector takes for something else,
-is a larger share of visits than of what stands in an image at some moment: in the synthetic world, visits are two to four
-times as often as odd as their p-values say. A calibration of the camera, which is one of visits, needs no such factor."""
+is a larger share of visits than of what stands in an image at some moment: in the synthetic world, visits are some two to
+three times as often odd as their p-values say. A calibration of the camera, which is one of visits, needs no such factor."""
 
 
 @dataclass
