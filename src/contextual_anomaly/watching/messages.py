@@ -68,10 +68,6 @@ class Messages:
         """
         return self._again(frame, self.open.pop(event_id), EventType.END, until=until)
 
-    def of(self, kind: EventKind, category: str) -> Event | None:
-        """Return the open event of a class; None if there is none."""
-        return next((one for one in self.open.values() if one.kind == kind and one.category == category), None)
-
     def _again(self, frame: Frame, event: Event, kind: EventType, **fields: Any) -> Event:
         timestamp = _utc(frame.timestamp).isoformat(timespec="milliseconds")
         return replace(event, type=kind, seconds=frame.seconds, frame=frame.number, timestamp=timestamp, **fields)
