@@ -98,7 +98,7 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(pretended, setting, exp
          | CORRECTED | {"experiment_corrected": 3} | BY_MASKED | REPORT),
         ("commands/evaluate_detector.py", {"evaluate_detector": 1} | REPORT),
         ("report/page.py", REPORT),
-        ("download/transfer.py", {"evaluate_watch": 1} | REPORT),  # a checker can fetch its detector
+        ("download/transfer.py", {}),
         ("config.py", {}),
     ],
 )  # fmt: skip
