@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import suppress
 
+import cv2
 import pytest
 
 from contextual_anomaly.errors import UserError
@@ -58,6 +59,27 @@ def viewers(page: PageServer, kind: str) -> int:
     text = get(page, "/metrics")[1].decode()
     line = next(line for line in text.splitlines() if f'viewers{{of="{kind}"}}' in line)
     return int(line.rpartition(" ")[2])
+
+
+@pytest.mark.parametrize("token", [None, "a-token-that-is-long-enough"])
+def test_a_player_opens_the_stream(watch, token):
+    """OpenCV, through FFmpeg, as VLC and others do; the token is the password of the address."""
+    watch.see(frames=3)
+    stop = threading.Event()
+    with PageServer(watch.live, 0, token=token) as page:
+        thread = watch.go_on(stop, 0.02)
+        try:
+            user = "" if token is None else f"watch:{token}@"
+            player = cv2.VideoCapture(f"http://{user}127.0.0.1:{port(page)}/stream.mjpg", cv2.CAP_FFMPEG)
+            assert player.isOpened()
+            for _ in range(3):
+                read, pixels = player.read()
+                assert read
+                assert pixels.shape == (240, 560, 3)
+            player.release()
+        finally:
+            stop.set()
+            thread.join()
 
 
 def test_a_client_that_stops_reading_is_dropped_and_others_see_on(page, watch, monkeypatch):
