@@ -277,11 +277,11 @@ class Watch(Section):
     """Whether a watch keeps its promise."""
 
     cameras: Count = 2
-    seconds: Annotated[float, Field(ge=1)] = 600
+    seconds: Annotated[float, Field(ge=1)] = 300
     frames_per_second: Annotated[float, Field(gt=0)] = 1
     anomalies_per_hour: Annotated[float, Field(ge=0)] = 20
     calibration_images: Count = 1_500
-    calibration_seconds: Annotated[float, Field(ge=1)] = 600
+    calibration_seconds: Annotated[float, Field(ge=1)] = 300
     own_seconds: Annotated[float, Field(ge=0)] = 0
     pixel_seconds: Annotated[float, Field(ge=0)] = 30
     promises: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = [0.1, 1, 10]
