@@ -230,6 +230,9 @@ def test_a_model_that_comes_with_the_package_predicts_where_there_is_no_run(tmp_
     assert Predictor.choose("first", finished_run).model.name == "m"
     finished_run.rename(tmp_path / "results")
     assert Predictor.choose().model.name == "m"
+    assert Predictor.choose("coco-small").model.name == "coco-small"  # which the run does not have
+    with pytest.raises(UserError, match="there is no model 'other', only"):
+        Predictor.choose("other")
 
 
 def test_the_chosen_bottleneck_of_a_sweep_predicts(tmp_path):

@@ -127,7 +127,7 @@ class Predictor:
         calibration: str | Path | None = None,
         bottleneck: int | None = None,
     ) -> "Predictor":
-        """Return a predictor from a file, of a run, or of the package where there is no run.
+        """Return a predictor from a file, of a run, or of the package where the run has no such model.
 
         Args:
             model: name of a model, or its `.safetensors` file; by default the run's first, or the package's.
@@ -138,9 +138,10 @@ class Predictor:
         Raises:
             UserError: there is no such model.
         """
+        of_run = {file.stem for file in (Path("results") / "models").glob("*.safetensors")}
         if model is not None and model.endswith(".safetensors"):
             path = Path(model)
-        elif run is not None or any((Path("results") / "models").glob("*.safetensors")):
+        elif run is not None or (of_run and (model in of_run or model not in pretrained.names())):
             return cls.from_run(run or "results", model)
         else:
             path = pretrained.find(model or pretrained.DEFAULT)
