@@ -202,6 +202,16 @@ def watch(
 ) -> Watch:
     """Return a watch, which runs as long as it is iterated and yields its events.
 
+    >>> import json
+    >>> from pathlib import Path
+    >>> import contextual_anomaly as ca
+    >>> desk = ["laptop", "keyboard", "mouse", "tv"]
+    >>> seen = [{"seconds": t, "objects": desk + ["surfboard"] * (t >= 10)} for t in range(30)]
+    >>> _ = Path("desk.jsonl").write_text("\\n".join(json.dumps(line) for line in seen))
+    >>> events = list(ca.watch("desk.jsonl", model="coco-small", false_alarms_per_hour=10))
+    >>> [(event.type.value, event.kind.value, event.category) for event in events if event.type == "new"]
+    [('new', 'unexpected', 'surfboard')]
+
     Args:
         source: number of a webcam; a video; a folder of images or a pattern; the address of a stream (rtsp://, http://); a
             file of detections, one frame a line; or - for such lines on standard input.
