@@ -200,14 +200,14 @@ def watch(
     outputs: Outputs | None = None,
     write_lines: bool = False,
 ) -> Watch:
-    """Return a watch, which runs as long as it is iterated and yields its events.
+    r"""Return a watch, which runs as long as it is iterated and yields its events.
 
     >>> import json
     >>> from pathlib import Path
     >>> import contextual_anomaly as ca
     >>> desk = ["laptop", "keyboard", "mouse", "tv"]
     >>> seen = [{"seconds": t, "objects": desk + ["surfboard"] * (t >= 10)} for t in range(30)]
-    >>> _ = Path("desk.jsonl").write_text("\\n".join(json.dumps(line) for line in seen))
+    >>> _ = Path("desk.jsonl").write_text("\n".join(json.dumps(line) for line in seen))
     >>> events = list(ca.watch("desk.jsonl", model="coco-small", false_alarms_per_hour=10))
     >>> [(event.type.value, event.kind.value, event.category) for event in events if event.type == "new"]
     [('new', 'unexpected', 'surfboard')]
