@@ -1,4 +1,4 @@
-# The annotation audit: objects that were forgotten, and labels that are wrong.
+# The annotation audit: objects that were forgotten, labels and boxes that are wrong, and annotations too many.
 
 # Each detector judges together with context; where there is none, context judges alone.
 AUDITORS = list(DETECTORS) or ["context"]
@@ -24,6 +24,14 @@ if CROSS_FIT and SETTINGS.audit.model == "auto":
     AUDIT_MODELS = quick or AUDIT_MODELS
 
 
+# A model of objects, where there is one that has not seen the images.
+OBJECT_MODEL = (
+    []
+    if CROSS_FIT
+    else [n for n in MODELS if uses_objects(n) and not estimators(n)][:1]
+)
+
+
 wildcard_constraints:
     auditor="|".join(AUDITORS),
 
@@ -37,6 +45,7 @@ rule audit_annotations:
         images=expand(IMAGES, split=AUDITED_SPLITS),
         checked=expand(CHECKED, split=AUDITED_SPLITS),
         models=expand(MODEL, model=AUDIT_MODELS),
+        object_model=expand(MODEL, model=OBJECT_MODEL),
         train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
         table=f"{R}/audit/{{auditor}}.parquet",
@@ -65,6 +74,7 @@ rule audit_annotations:
                 repeated("--images", input.images),
                 repeated("--checked", input.checked),
                 repeated("--model", input.models),
+                repeated("--object-model", input.object_model),
             ]
         ),
         cross_fit=CROSS_FIT,
@@ -74,7 +84,7 @@ rule audit_annotations:
         listed=SETTINGS.audit.max_issues,
         folds=SETTINGS.rescoring.folds,
         seed=SETTINGS.experiments.seed,
-        source=source("audit", *AUDIT_MODELS),
+        source=source("audit", *AUDIT_MODELS, *OBJECT_MODEL),
     shell:
         "contextual-anomaly --usage {log.usage} audit"
         " {params.files} {params.cross_fit} --categories {input.categories}"
@@ -93,6 +103,7 @@ rule evaluate_audit:
         images=expand(IMAGES, split=AUDITED_SPLITS),
         checked=expand(CHECKED, split=AUDITED_SPLITS),
         models=expand(MODEL, model=AUDIT_MODELS),
+        object_model=expand(MODEL, model=OBJECT_MODEL),
         train_scenes=UNFILTERED_SCENES.format(split="train"),
     output:
         table=report(
@@ -118,6 +129,7 @@ rule evaluate_audit:
                 repeated("--images", input.images),
                 repeated("--checked", input.checked),
                 repeated("--model", input.models),
+                repeated("--object-model", input.object_model),
             ]
         ),
         cross_fit=CROSS_FIT,
@@ -127,7 +139,7 @@ rule evaluate_audit:
         folds=SETTINGS.rescoring.folds,
         bootstrap=SETTINGS.experiments.n_resamples,
         seed=SETTINGS.experiments.seed,
-        source=source("evaluate_audit", *AUDIT_MODELS),
+        source=source("evaluate_audit", *AUDIT_MODELS, *OBJECT_MODEL),
     shell:
         "contextual-anomaly --usage {log.usage} evaluate-audit"
         " {params.files} {params.cross_fit} --categories {input.categories}"

@@ -187,3 +187,20 @@ def test_growth_is_the_power_between_the_first_and_the_last():
 
     first, last = {"images": "100", "seconds": "2"}, {"images": "10000", "seconds": "20"}
     assert exponent(first, last, "seconds") == pytest.approx(0.5)
+
+
+def test_mistakenness_is_what_its_formulas_say(tmp_path):
+    """Three annotations: seen as another class, seen elsewhere by half, and not seen; and a detection of what is not annotated."""
+    box = np.array([[0, 0, 10, 10], [100, 0, 110, 10], [200, 0, 210, 10]], float)
+    detected = np.array([[0, 0, 10, 10], [100, 0, 110, 7.5], [300, 0, 310, 10], [400, 0, 410, 10]], float)
+    np.savez(
+        tmp_path / "boxes.npz", image=[0, 0, 0], label=[1, 2, 3], box=box, detected_image=[0] * 4,
+        detected_label=[2, 2, 1, 1], detected_box=detected, detected_score=[0.8, 0.6, 0.99, 0.9], images=1, classes=4,
+    )  # fmt: skip
+    program = BENCHMARKS / "peers" / "mistakenness.py"
+    subprocess.run([sys.executable, program, tmp_path / "boxes.npz", tmp_path / "scores.npz"], check=True)
+    found = np.load(tmp_path / "scores.npz")
+    np.testing.assert_allclose(found["swapped"], [0.9, 0.2, -1])
+    np.testing.assert_allclose(found["misplaced"], [0.1, 0.5, -1])  # half of the overlap that counts is lost
+    np.testing.assert_array_equal(found["spurious"], [0, 0, 1])
+    np.testing.assert_allclose(found["overlooked"], [-1, -1, 0.99, -1])

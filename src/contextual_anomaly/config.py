@@ -270,7 +270,7 @@ class Audit(Section):
     error_rate: Annotated[float, Field(gt=0, le=0.3)] = 0.02
     min_score: Share = 0.2
     max_issues: Count = 500
-    label_noise: Annotated[float, Field(gt=0, le=0.3)] = 0.05
+    label_noise: Annotated[float, Field(gt=0, le=0.15)] = 0.03
 
 
 class Watch(Section):

@@ -125,10 +125,12 @@ ANOMALIES = pa.schema(
 FINDINGS = pa.schema(
     {
         "image_id": pa.int64(),
-        "annotation_id": pa.int64(),  # of the object under a wrong label; null for an object without an annotation
-        "kind": pa.string(),  # "overlooked": an object without an annotation; "swapped": one under a wrong label
+        "annotation_id": pa.int64(),  # of the object that is wrong; null for an object without an annotation
+        # "overlooked": an object without an annotation; "swapped": one under a wrong label; "spurious": an annotation of
+        # nothing; "misplaced": a box in the wrong place or of the wrong size; "duplicate": a second box around an object
+        "kind": pa.string(),
         "given_label": pa.string(),  # the class as annotated; empty where the object was overlooked
-        "predicted_label": pa.string(),  # the class that the annotation should have
+        "predicted_label": pa.string(),  # the class that the annotation should have; empty where it is not in question
         "probability": pa.float32(),  # that the annotations are wrong here
         "detector_score": pa.float32(),  # for the predicted label; null without a detector
         "given_label_probability": pa.float32(),  # by context: that the image holds the class, given its other objects
@@ -137,7 +139,14 @@ FINDINGS = pa.schema(
         "y": pa.float32(),
         "width": pa.float32(),
         "height": pa.float32(),
+        "new_x": pa.float32(),  # the box that the annotation should have; null where none is known
+        "new_y": pa.float32(),
+        "new_width": pa.float32(),
+        "new_height": pa.float32(),
+        "twin_id": pa.int64(),  # annotation_id of the object that a duplicate is a second box of, else null
+        "suggestion": pa.string(),  # what would put it right
         "explanation": pa.string(),
+        "reasons": pa.string(),  # what each kind of evidence adds; the numbers add up to what stands before them
         "file_name": pa.string(),
         "link": pa.string(),
         "split": pa.string(),  # the name of the audited table

@@ -89,7 +89,7 @@ def test_both_errors_are_found_and_explained(files, tmp_path):
     assert (swapped["image_id"], swapped["given_label"], swapped["predicted_label"]) == (2, "kite", "fork")
     assert swapped["annotation_id"] == 2  # the third object of the file, from 0
     assert swapped["split"] == "images"  # the name of the table
-    assert swapped["probability"] > 0.9
+    assert swapped["probability"] > 0.65  # it may be spurious instead
     assert swapped["explanation"].startswith("kite: p = 0.0")
     assert "beside" in swapped["explanation"].split(";")[0]
     assert "fork: p = 0.90 given knife, plate" in swapped["explanation"]
@@ -165,7 +165,7 @@ def test_a_class_that_nobody_looked_for_in_an_image_is_not_overlooked_there(file
 def test_without_boxes_the_json_holds_labels_alone(files, tmp_path):
     findings = run(files, tmp_path, detector=False)
     content = json.loads((tmp_path / "audit.json").read_text())
-    assert len(content["annotations"]) == (findings["kind"] == "swapped").sum()
+    assert len(content["annotations"]) == (findings["kind"] != "overlooked").sum()
     listed = [(f["image_id"], f["predicted_label"], f["kind"]) for f in content["image_findings"]]
     of_images = findings[findings["kind"] == "overlooked"]
     assert listed == list(of_images[["image_id", "predicted_label", "kind"]].itertuples(index=False, name=None))

@@ -1,1 +1,1 @@
-"""The annotation audit: objects that were forgotten, and objects under a wrong label."""
+"""The annotation audit: forgotten objects, wrong labels, wrong boxes, and annotations of nothing or of one thing twice."""

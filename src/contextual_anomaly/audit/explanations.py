@@ -17,6 +17,27 @@ def explanations(attributions: np.ndarray, probability: np.ndarray, classes: tup
     return [_in_words(p, of_question, classes) for p, of_question in zip(probability, attributions, strict=True)]
 
 
+SUMS = {
+    "swapped": "log-odds against the given label",
+    "overlooked": "log-odds",
+}
+"""What reasons add up to; of other kinds, the log-odds of the error against a right annotation."""
+
+
+def reasons_in_words(kind: str, evidence: tuple[tuple[str, float], ...]) -> str:
+    """Return reasons as "log-odds +1.20 = usual -3.90, detector +4.80, company +0.30"; empty where there are none.
+
+    Args:
+        kind: of the finding.
+        evidence: what was looked at, and what it adds.
+    """
+    if not evidence:
+        return ""
+    said = ", ".join(f"{name} {value:+.2f}" for name, value in evidence if name == "usual" or abs(value) >= 0.005)
+    total = sum(value for _, value in evidence)
+    return f"{SUMS.get(kind, 'log-odds against a right annotation')} {total:+.2f} = {said}"
+
+
 def _in_words(probability: float, attributions: np.ndarray, classes: tuple[str, ...]) -> str:
     order = np.argsort(-attributions, kind="stable")
     speaking_for = [classes[c] for c in order[:NAMED] if attributions[c] > LEAST]

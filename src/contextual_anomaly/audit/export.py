@@ -12,6 +12,8 @@ from contextual_anomaly.review.documents import write_cvat, write_label_studio
 from contextual_anomaly.review.findings import Finding, FindingIds, ReviewedImage
 from contextual_anomaly.runtime.atomic import write_json
 
+NEW_BOX = ("new_x", "new_y", "new_width", "new_height")
+
 
 def write_for_reviewers(
     findings: pd.DataFrame,
@@ -50,7 +52,7 @@ def write_for_reviewers(
 def reviewed_images(findings: pd.DataFrame, images: pd.DataFrame) -> Iterator[ReviewedImage]:
     """Yield the images with findings in the order of ``images``, their findings by falling probability.
 
-    An overlooked object has the class that was detected, a swapped label the one annotated; the rest stands beside.
+    An overlooked object has the class that was detected, all others the one annotated; the rest stands beside.
 
     Args:
         findings: columns of `tables.FINDINGS`, by falling probability.
@@ -92,6 +94,10 @@ def _finding(row: Any, ids: FindingIds) -> Finding:
             "given_label": row.given_label,
             "predicted_label": row.predicted_label,
             "probability": round(float(row.probability), 4),
+            "suggestion": row.suggestion,
+            **({} if pd.isna(row.twin_id) else {"twin_id": int(row.twin_id)}),
+            **({} if pd.isna(row.new_x) else {name: round(float(getattr(row, name)), 1) for name in NEW_BOX}),
+            **({"reasons": row.reasons} if row.reasons else {}),
             "split": row.split,
         },
         strength=float(row.probability),

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly import tables
+from contextual_anomaly.audit.company import Company
 from contextual_anomaly.audit.context import Context
 from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.findings import Audited
@@ -39,6 +40,7 @@ class AuditFiles:
         train_scenes: for the classes, and how common they are.
         detections, image_report: boxes of a detector, and which images it has run on; both or neither.
         checked: for each split, which classes were looked for in which image; none where all were looked for in all.
+        object_model: a model of objects, or none.
     """
 
     annotations: list[Path]
@@ -49,6 +51,7 @@ class AuditFiles:
     detections: Path | None = None
     image_report: Path | None = None
     checked: list[Path] = field(default_factory=list)
+    object_model: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,10 @@ def read_audited(
         chosen = files.models[next(i for i, other in enumerate(models) if other is model)]
         settings = read_settings(read_model(chosen)[0]["family_settings"])
     data = AuditTables(objects, categories, images, image_ids, detections, checked)
-    return prepare(data, model, bottleneck, train, folds, seed, error_rate, settings), selection
+    if files.object_model is not None and cross_fitted:
+        raise UserError("--object-model goes with models that have not seen the images, so not with --cross-fit.")
+    company = Company(load_model(files.object_model), categories) if files.object_model is not None else None
+    return prepare(data, model, bottleneck, train, folds, seed, error_rate, settings, company), selection
 
 
 def require_classes(categories: pd.DataFrame, model: ContextModel, where: str) -> None:
@@ -172,6 +178,7 @@ def prepare(
     seed: int,
     error_rate: float,
     cross_fit_settings: Section | None = None,
+    company: Company | None = None,
 ) -> Audited:
     """Put together what is audited and the context model, unless that knows no more than how common the classes are.
 
@@ -185,6 +192,7 @@ def prepare(
         error_rate: share of objects that is believed to be overlooked, and share under a wrong label.
         cross_fit_settings: given where the model has seen the images: its family is fitted again with these settings for
             each fold, on the others.
+        company: a model of objects that has not seen the images; None without.
 
     Raises:
         UserError: the model looks at the class that it judges, or cannot be cross-fitted.
@@ -205,6 +213,8 @@ def prepare(
         fold=assign_folds(len(data.image_ids), folds, seed),
         overlooked=ErrorPrior(error_rate),
         swapped=ErrorPrior(error_rate),
+        company=company,
+        seed=seed,
     )
     ids = data.categories.set_index("name")["category_id"].loc[list(model.classes)]
     counts = audited.counts(audited.judged_objects())

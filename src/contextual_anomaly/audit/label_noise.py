@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.audit.findings import OVERLOOKED, SWAPPED, Audited, audit
+from contextual_anomaly.audit.findings import Audited, audit
+from contextual_anomaly.audit.planting import DUPLICATE, KINDS, OVERLOOKED, Planted, plant
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
 from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
 from contextual_anomaly.stats.ranking import WeightedRanking
@@ -17,27 +18,17 @@ LISTED = 0.5
 """From this probability on a finding counts as listed: it is more likely an error than not."""
 
 
-def plant(audited: Audited, share: float, seed: int) -> tuple[Audited, pd.DataFrame, pd.DataFrame]:
-    """Take out a share of the annotated objects, and give as many others the label of another object.
+def plant_into(audited: Audited, share: float, seed: int) -> tuple[Audited, Planted]:
+    """Plant errors of each kind into what is audited.
 
-    Labels are exchanged at random among the classes by how common they are, so that rarity alone tells nothing.
-
-    Returns:
-        what is left to be audited; the objects taken out; and of those left, in order, those with a wrong label.
+    Args:
+        audited: what is audited.
+        share: of the objects, for each kind.
+        seed: of all draws.
     """
-    rng = np.random.default_rng(seed)
-    objects = audited.judged_objects().reset_index(drop=True)
-    eligible = np.flatnonzero(~objects["iscrowd"].to_numpy() & (audited.columns_of(objects) >= 0))
-    count = max(1, round(share * len(eligible)))
-    chosen = rng.permutation(eligible)[: 2 * count]
-    taken, swapped = chosen[:count], chosen[count:]
-    labels = objects["category_id"].to_numpy().copy()
-    given = labels[rng.choice(eligible, len(swapped))]
-    labels[swapped] = given
-    wrong = labels != objects["category_id"].to_numpy()  # some got their own
-    planted = objects.assign(category_id=labels.astype(np.int32), wrong=wrong)
-    kept = planted[~np.isin(np.arange(len(planted)), taken)].reset_index(drop=True)
-    return replace(audited, objects=kept.drop(columns="wrong")), objects.iloc[np.sort(taken)], kept[kept["wrong"]]
+    objects = audited.judged_objects()
+    planted = plant(objects, audited.may_be_wrong(objects), audited.sizes_of(objects), share, seed)
+    return replace(audited, objects=planted.objects), planted
 
 
 def evaluate(audited: Audited, share: float, seed: int, n_resamples: int) -> pd.DataFrame:
@@ -51,23 +42,28 @@ def evaluate(audited: Audited, share: float, seed: int, n_resamples: int) -> pd.
         average_precision, precision_at_k with k planted errors, listed (findings of probability 0.5 or more),
         precision_of_listed (share of planted ones among them), and expected_of_listed (their mean probability).
     """
-    changed, taken, wrong = plant(audited, share, seed)
+    changed, planted = plant_into(audited, share, seed)
     bootstrap = Bootstrap(len(audited.image_ids), n_resamples, seed)
     rows = []
     for name, (detector, context) in BY.items():
-        if (detector and audited.detections is None) or (context and audited.context is None):
+        told_of_context = audited.context is not None or audited.company is not None
+        if (detector and audited.detections is None) or (context and not told_of_context):
             continue
         findings = audit(
             replace(
                 changed,
                 detections=audited.detections if detector else None,
                 context=audited.context if context else None,
+                company=audited.company if context else None,
             )
         )
-        for kind, positive in ((SWAPPED, _is_in(findings, wrong)), (OVERLOOKED, _of_taken(findings, taken, audited))):
-            of_kind = (findings["kind"] == kind).to_numpy()
-            image = audited.rows_of(findings)[of_kind]
-            probability, right = findings["probability"].to_numpy()[of_kind], positive[of_kind]
+        # Nothing was planted into classes that the context model does not know.
+        known = (findings["kind"] != OVERLOOKED) | (findings["predicted_column"] >= 0)
+        findings = findings[known].reset_index(drop=True)
+        for kind in KINDS:
+            of_kind = findings[findings["kind"] == kind].reset_index(drop=True)
+            image, probability = audited.rows_of(of_kind), of_kind["probability"].to_numpy()
+            right = _positive(of_kind, planted, audited, kind)
             if right.any() and not right.all():
                 rows += [
                     {"kind": kind, "by": name, **row, "planted": right.sum(), "candidates": len(right)}
@@ -77,9 +73,14 @@ def evaluate(audited: Audited, share: float, seed: int, n_resamples: int) -> pd.
     return pd.DataFrame(rows, columns=columns)
 
 
-def _is_in(findings: pd.DataFrame, wrong: pd.DataFrame) -> np.ndarray:
-    """Return which findings are of the annotations in ``wrong``."""
-    return findings["annotation_id"].isin(wrong["annotation_id"]).to_numpy(bool)
+def _positive(findings: pd.DataFrame, planted: Planted, audited: Audited, kind: str) -> np.ndarray:
+    """Return which findings of a kind are planted."""
+    if kind == OVERLOOKED:
+        return _of_taken(findings, planted.taken, audited)
+    wrong = planted.objects["annotation_id"].to_numpy()[planted.kind == kind]
+    found = findings["annotation_id"].isin(wrong).to_numpy(bool)
+    # Of two boxes around one object either may go.
+    return found | findings["twin_id"].isin(wrong).to_numpy(bool) if kind == DUPLICATE else found
 
 
 def _of_taken(findings: pd.DataFrame, taken: pd.DataFrame, audited: Audited) -> np.ndarray:

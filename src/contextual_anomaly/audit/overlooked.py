@@ -18,6 +18,10 @@ CELLS = 1_000_000
 """Images times classes that the weights are fitted on at most."""
 
 
+EVIDENCE = ("usual", "detector", "other boxes", "company")
+"""What speaks for an overlooked object in a detection; "usual" is what is known before."""
+
+
 @dataclass(frozen=True)
 class Overlooked:
     """Of D detections."""
@@ -26,6 +30,7 @@ class Overlooked:
     probability: np.ndarray  # [D] that there is an object which was overlooked, of those
     by_context: np.ndarray  # [D] of its class, that the image holds it; NaN where the context model does not know it
     error_rate: float  # share of objects that were overlooked, mean over the folds
+    reasons: np.ndarray  # [D, E] what each of `EVIDENCE` adds to the log-odds of ``probability``
 
 
 def judge_detections(
@@ -77,8 +82,10 @@ def judge_detections(
     by_context = np.full(size, np.nan)
     # Others of the class: the object that a right detection is of does not tell that it is right.
     others = np.maximum(np.where(known, counts[image, column].astype(int), 0) - right, 0)
-    parts = [np.ones(size), logit(detections["score"]), np.log1p(others), part, group]
-    start = [0.0, 1.0, 0.0, 0.0, 0.0]
+    better = _better(detections)
+    parts = [np.ones(size), logit(detections["score"]), np.log1p(others), part, group, better]
+    start = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    evidence = [0, 1, 2, 2, 2, 2]
     if context is not None:
         odds = np.zeros(size)
         odds[known] = context.log_odds(counts > 0, np.arange(len(counts)))[image[known], column[known]]
@@ -86,8 +93,9 @@ def judge_detections(
         # Of a class that the context model does not know, context says nothing.
         parts += [odds, np.where(known, context.base[column], 0)]
         start += [0.5, -0.5]
+        evidence += [3, 3]
     features = np.stack(parts, 1)
-    probability = np.zeros(size)
+    probability, reasons = np.zeros(size), np.zeros((size, len(EVIDENCE)))
     teaches = (right | candidate) & apart
     rates = []
     with threadpool_limits(1):
@@ -97,7 +105,19 @@ def judge_detections(
             rates.append(error)
             judged = fold == k
             probability[judged] = probability_overlooked(expit(features[judged] @ weights), 1.0, error)
-    return Overlooked(candidate, probability, by_context, float(np.mean(rates)) if rates else prior.rate)
+            # P / (1 - P) is the share of forgotten objects times the odds that the detection is right.
+            reasons[judged, 0] += np.log(error)
+            for place, added in zip(evidence, (features[judged] * weights).T, strict=True):
+                reasons[judged, place] += added
+    return Overlooked(candidate, probability, by_context, float(np.mean(rates)) if rates else prior.rate, reasons)
+
+
+def _better(detections: pd.DataFrame) -> np.ndarray:
+    """Return [D] how much a detection of a larger score covers of each one at most, whatever its class."""
+    pair = box_pairs(detections, detections)
+    score = detections["score"].to_numpy()
+    better = (score[pair.second] > score[pair.first]) & (pair.first != pair.second)
+    return largest(len(detections), pair.first[better], pair.iou[better])
 
 
 def judge_absent(

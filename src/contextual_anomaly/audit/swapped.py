@@ -6,7 +6,7 @@ how common the class is. That a label is one of many plausible ones is no error:
 at random would explain it better than the right one does, as Bayes' rule has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,10 @@ CELLS = 2_000_000
 """Objects times classes at a time: bounds the arrays to some 100 MB, and what the weights are fitted on."""
 
 
+EVIDENCE = ("frequency", "number in the image", "box", "company", "detector")
+"""What speaks for one label rather than another."""
+
+
 @dataclass(frozen=True)
 class Swapped:
     """Of M annotated objects."""
@@ -35,6 +39,7 @@ class Swapped:
     predicted_by_context: np.ndarray  # [M] the same of the predicted class
     error_rate: float  # share of wrong labels, mean over the folds
     log_likelihood: np.ndarray  # [M] of the given label, nats
+    reasons: np.ndarray  # [M, E] what each of `EVIDENCE` adds to the logarithm of ``odds``
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,9 @@ class Objects:
         shape: [M, G] of the box, NaN where unknown: see `box_shape`.
         fold: [M] of the object's image.
         trusted: [N, C] those of ``counts`` that are evidence for objects of other classes.
+        company: gives [M, C] log P(class of each object | its box, the others) of a model of objects, given [M] how certain
+            the labels are; None without such a model.
+        certainty: [M] of the labels.
     """
 
     counts: np.ndarray
@@ -55,6 +63,8 @@ class Objects:
     shape: np.ndarray
     fold: np.ndarray
     trusted: np.ndarray
+    company: Callable[[np.ndarray], np.ndarray] | None = None
+    certainty: np.ndarray | None = None
 
     def parts(self) -> Iterator[np.ndarray]:
         """Yield the rows of the objects in pieces that fit into memory."""
@@ -90,7 +100,7 @@ def judge_labels(
         return first
     trusted = objects.counts.copy()
     np.subtract.at(trusted, (objects.image[doubted], objects.column[doubted]), 1)
-    return _judge(replace(objects, trusted=trusted), context, seen, prior)
+    return _judge(replace(objects, trusted=trusted, certainty=1 - first.probability), context, seen, prior)
 
 
 def _judge(
@@ -106,9 +116,12 @@ def _judge(
     """
     size, classes = len(objects.column), objects.counts.shape[1]
     result = {name: np.zeros(size) for name in ("probability", "odds", "score", "given", "other", "likelihood")}
-    predicted = np.zeros(size, np.intp)
+    predicted, reasons = np.zeros(size, np.intp), np.zeros((size, len(EVIDENCE)))
     rates = []
-    start = _start(context is not None, seen is not None)
+    company = None
+    if objects.company is not None:
+        company = objects.company(np.ones(size) if objects.certainty is None else objects.certainty)
+    start, evidence = _start(context is not None, company is not None, seen is not None)
     with threadpool_limits(1):  # BLAS rounds differently on several cores
         for k in np.unique(objects.fold):
             fitted_on = np.flatnonzero(objects.fold != k)
@@ -116,14 +129,14 @@ def _judge(
             common = (np.bincount(objects.column[fitted_on], minlength=classes) + 0.5) / (len(fitted_on) + classes / 2)
             shapes = _Shapes(objects.shape[fitted_on], objects.column[fitted_on], classes)
             some = fitted_on[::step]
-            features, _ = _features(objects, some, context, seen, common, shapes)
+            features, _ = _features(objects, some, context, company, seen, common, shapes)
             weights, error = fit_conditional_logit(features, objects.column[some], common, start, prior)
             rates.append(error)
             for part in objects.parts():
                 rows = part[objects.fold[part] == k]
                 if not len(rows):
                     continue
-                features, there = _features(objects, rows, context, seen, common, shapes)
+                features, there = _features(objects, rows, context, company, seen, common, shapes)
                 right = softmax(features @ weights, axis=1)
                 index, given = np.arange(len(rows)), objects.column[rows]
                 own = right[index, given]
@@ -132,6 +145,9 @@ def _judge(
                 right[index, given] = -1
                 other = predicted[rows] = right.argmax(1)
                 result["odds"][rows] = right[index, other] / np.maximum(own, 1e-300)
+                speaking = weights * (features[index, other] - features[index, given])
+                for place, column in zip(evidence, speaking.T, strict=True):
+                    reasons[rows, place] += column
                 result["given"][rows], result["other"][rows] = there[index, given], there[index, other]
     if seen is not None:
         at, column, score = seen
@@ -146,15 +162,22 @@ def _judge(
         result["other"],
         float(np.mean(rates)) if rates else prior.rate,
         result["likelihood"],
+        reasons,
     )
 
 
-def _start(context: bool, detector: bool) -> np.ndarray:
-    """Return the weights where the data say nothing: each kind of evidence counts as it is."""
-    return np.array([1.0 - context, 0.5, 0.0, 1.0] + [1.0, 0.0] * context + [1.0] * detector)
+def _start(context: bool, company: bool, detector: bool) -> tuple[np.ndarray, list[int]]:
+    """Return the weights where the data say nothing, each kind of evidence counts as it is; and the place in `EVIDENCE` of each.
+
+    What a model of objects says contains frequency, company and box.
+    """
+    alone = [1.0 - context, 0.5, 0.0, 1.0] + [1.0, 0.0] * context
+    weights = [0.0] * len(alone) + [1.0] if company else alone
+    evidence = [0, 1, 1, 2] + [3, 3] * context + [3] * company + [4] * detector
+    return np.array(weights + [1.0] * detector), evidence
 
 
-def _features(objects: Objects, rows: np.ndarray, context, seen, common: np.ndarray, shapes: "_Shapes"):
+def _features(objects: Objects, rows: np.ndarray, context, company, seen, common: np.ndarray, shapes: "_Shapes"):
     """Return features [m, C, F] of some objects, and [m, C] by context the probability that the image holds each class."""
     index, given = np.arange(len(rows)), objects.column[rows]
     others = objects.trusted[objects.image[rows]].astype(np.int32)
@@ -171,6 +194,8 @@ def _features(objects: Objects, rows: np.ndarray, context, seen, common: np.ndar
         there = expit(odds)
         # What the other classes say about one that the image holds anyhow counts by another weight.
         parts += [np.where(others > 0, 0, odds), np.where(others > 0, odds, 0)]
+    if company is not None:
+        parts.append(company[rows])
     if seen is not None:
         scores = np.zeros(others.shape)
         at, column, score = seen

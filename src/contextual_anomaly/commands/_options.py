@@ -80,6 +80,12 @@ AuditModels = Annotated[
     list[Path],
     typer.Option(help="The context model, one that leaves out the class it judges; of several, the best is taken."),
 ]
+ObjectModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="A model of objects (.safetensors) that has not seen these images, such as an object_transformer."
+    ),
+]
 ErrorRate = Annotated[
     float,
     typer.Option(min=0.0001, max=0.3, help="Share of annotations believed to be wrong before looking at the data."),

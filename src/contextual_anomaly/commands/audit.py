@@ -17,6 +17,7 @@ from contextual_anomaly.commands._options import (
     ErrorRate,
     Folds,
     FoldSeed,
+    ObjectModel,
     OptionalDetections,
     OptionalImageReport,
     SameAsCsv,
@@ -46,6 +47,7 @@ def audit(
     detections: OptionalDetections = None,
     image_report: OptionalImageReport = None,
     checked: CheckedTables = None,
+    object_model: ObjectModel = None,
     bottleneck: Bottleneck = 64,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Findings less likely than this are not listed.")
@@ -59,7 +61,9 @@ def audit(
     """List probable annotation errors, the likeliest first, each with its probability and an explanation.
 
     Kind overlooked: an object without an annotation, found by the detector and by context. Kind swapped: an annotated
-    object whose label detector, context and box make so unlikely that a wrong label is the better explanation. Without
+    object whose label detector, context and box make so unlikely that a wrong label is the better explanation. Kinds spurious
+    (nothing is there), misplaced (a box in the wrong place or of the wrong size) and duplicate (a second box around an object):
+    annotations that look like errors of this kind which are planted into copies of the others. Without
     --detections context alone judges, and an overlooked object is known by its image and class, not by a box; the COCO
     file holds those as image_findings. Example:
 
@@ -77,13 +81,17 @@ def audit(
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
     from contextual_anomaly.runtime.atomic import write_csv
 
-    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
+    files = AuditFiles(
+        annotations, categories, images, model, train_scenes, detections, image_report, checked or [], object_model
+    )
     audited, selection = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     findings = explained(audited, listed(all_findings(audited, min_score), max_issues))
     counts = findings["kind"].value_counts()
     logger.info(
-        f"{audited.judged_by}: {counts.get('overlooked', 0):,} objects that may be overlooked and {counts.get('swapped', 0):,} labels that "
-        f"may be wrong, in {findings['image_id'].nunique():,} of {len(audited.image_ids):,} images"
+        f"{audited.judged_by}: {counts.get('overlooked', 0):,} objects that may be overlooked, {counts.get('swapped', 0):,} labels that "
+        f"may be wrong, {counts.get('spurious', 0):,} objects that may not be there, {counts.get('misplaced', 0):,} boxes that may be in "
+        f"the wrong place and {counts.get('duplicate', 0):,} that may be there twice, in {findings['image_id'].nunique():,} of "
+        f"{len(audited.image_ids):,} images"
     )
     table = pa.Table.from_pandas(findings, schema=tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
     made_from = {

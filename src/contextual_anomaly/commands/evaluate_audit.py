@@ -16,6 +16,7 @@ from contextual_anomaly.commands._options import (
     CrossFit,
     ErrorRate,
     Folds,
+    ObjectModel,
     OptionalDetections,
     OptionalImageReport,
     Resamples,
@@ -35,10 +36,11 @@ def evaluate_audit(
     detections: OptionalDetections = None,
     image_report: OptionalImageReport = None,
     checked: CheckedTables = None,
+    object_model: ObjectModel = None,
     bottleneck: Bottleneck = 64,
     share: Annotated[
-        float, typer.Option(min=0.001, max=0.3, help="Share of objects taken out, and share given a wrong label.")
-    ] = 0.05,
+        float, typer.Option(min=0.001, max=0.15, help="Share of objects that get each of the five kinds of error.")
+    ] = 0.03,
     folds: Folds = 5,
     n_resamples: Resamples = 1000,
     error_rate: ErrorRate = 0.02,
@@ -59,7 +61,9 @@ def evaluate_audit(
     from contextual_anomaly.audit.label_noise import evaluate
     from contextual_anomaly.runtime.atomic import write_csv
 
-    files = AuditFiles(annotations, categories, images, model, train_scenes, detections, image_report, checked or [])
+    files = AuditFiles(
+        annotations, categories, images, model, train_scenes, detections, image_report, checked or [], object_model
+    )
     audited, _ = read_audited(files, bottleneck, folds, seed, error_rate, cross_fit)
     table = evaluate(audited, share, seed, n_resamples)
     write_csv(table, output)

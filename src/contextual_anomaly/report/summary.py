@@ -29,8 +29,8 @@ single objects: the metric of `experiments/objects/MODEL.summary.csv`, as `accur
 | name | a detector | `rescoring_detector`, `rescoring_calibrated`, `rescoring_fusion`, `rescoring_own`, `rescoring_duplicates`, `rescoring_context`, `rescoring_alternatives` | \
 `presence_macro_ap`, `presence_micro_ap`, `presence_aurc`, `boxes_ap`, `boxes_ap50`; with `_images_with_K_classes` where \
 only such images count; `presence_precision_threshold_T`; each with `_gain` behind it, the gain over the detector alone |
-| name | an auditor | `audit` | `n_overlooked`, `n_swapped` |
-| name | an auditor | `audit_overlooked`, `audit_swapped` | `auroc_by_WHO`, `average_precision_by_WHO`, \
+| name | an auditor | `audit` | `n_overlooked`, `n_swapped`, `n_spurious`, `n_misplaced`, `n_duplicate` |
+| name | an auditor | `audit_overlooked`, `audit_swapped` and so on | `auroc_by_WHO`, `average_precision_by_WHO`, \
 `precision_at_k_by_WHO`, `listed_by_WHO`, `precision_of_listed_by_WHO` and `expected_of_listed_by_WHO` \
 on planted errors; WHO is `detector_and_context`, `detector` or `context` |
 
@@ -238,7 +238,7 @@ def _detector(run: FinishedRun, detector: str) -> Named:
 
 def _auditor(run: FinishedRun, auditor: str) -> Named:
     kinds = tables.read_table(run.folder / f"audit/{auditor}.parquet", tables.FINDINGS, ["kind"]).to_pandas()["kind"]
-    for kind in ("overlooked", "swapped"):
+    for kind in ("overlooked", "swapped", "spurious", "misplaced", "duplicate"):
         yield (auditor, "audit", f"n_{kind}"), _count(int((kinds == kind).sum()))
     for row in rows_of(run.csv(f"audit/{auditor}.evaluation.csv")):
         yield (auditor, f"audit_{row.kind}", f"{row.measure}_by_{row.by}"), _figure(row.value, row.low, row.high)

@@ -191,7 +191,7 @@ def _detection(cells: Cells, dataset: str, intervals: bool) -> tuple[list[str], 
 def _audit(cells: Cells, dataset: str, intervals: bool) -> tuple[list[str], list[list[str]]]:
     """How well the audit finds planted errors."""
     rows = []
-    for kind in ("overlooked", "swapped"):
+    for kind in ("overlooked", "swapped", "spurious", "misplaced", "duplicate"):
         for auditor in _models(cells, f"audit_{kind}"):
             for who in WHO:
                 figures = [cells.get((auditor, f"audit_{kind}", f"{measure}_by_{who}")) for measure in AUDIT]

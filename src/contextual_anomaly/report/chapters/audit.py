@@ -16,7 +16,13 @@ from contextual_anomaly.report.gallery import WIDTH, encode_jpeg, open_image
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import embedded
 
-KINDS = {"overlooked": "objects that may be overlooked", "swapped": "labels that may be wrong"}
+KINDS = {
+    "overlooked": "objects that may be overlooked",
+    "swapped": "labels that may be wrong",
+    "spurious": "annotations of what may not be there",
+    "misplaced": "boxes that may be in the wrong place",
+    "duplicate": "objects that may be annotated twice",
+}
 MEASURES = {
     "auroc": "AUROC",
     "average_precision": "average precision",
@@ -68,9 +74,11 @@ def chapter(run: FinishedRun, auditor: str, folder: Path | None, count: int) -> 
 
 
 def _table(rows: pd.DataFrame) -> pd.DataFrame:
-    columns = ["image_id", "given_label", "predicted_label", "probability", "detector_score", "explanation"]
-    if not rows["given_label"].any():
-        columns.remove("given_label")
+    columns = ["image_id", "given_label", "predicted_label", "probability", "detector_score", "suggestion"]
+    columns += ["explanation", "reasons"]
+    for name in ("given_label", "predicted_label", "explanation", "reasons"):
+        if not rows[name].any():
+            columns.remove(name)
     if rows["detector_score"].isna().all():
         columns.remove("detector_score")
     return rows[columns].rename(columns=lambda name: str(name).removesuffix("_id").replace("_", " "))
@@ -146,13 +154,19 @@ def _crop(image: ReadImage, row: Any, objects: pd.DataFrame) -> bytes:
     crop = cv2.resize(
         image.pixels[upper : max(lower, upper + 1), first : max(last, first + 1)], size, interpolation=method
     )
-    question = f"{row.predicted_label}?" if row.kind == "overlooked" else f"{row.given_label}? {row.predicted_label}?"
-    found = Box(row.x, row.y, row.width, row.height, question).scaled(scale, left, top)
+    question = {
+        "overlooked": f"{row.predicted_label}?",
+        "swapped": f"{row.given_label}? {row.predicted_label}?",
+        "duplicate": f"{row.given_label}, twice?",
+    }.get(row.kind, f"{row.given_label}?")
+    found = [Box(row.x, row.y, row.width, row.height, question).scaled(scale, left, top)]
+    if not np.isnan(row.new_x):
+        found.append(Box(row.new_x, row.new_y, row.new_width, row.new_height, "rather so?").scaled(scale, left, top))
     others = [
         Box(other.x, other.y, other.width, other.height).scaled(scale, left, top)
         for other in rows_of(objects[objects["width"].notna()])
     ]
-    return encode_jpeg(annotated_image(crop, [found], others))
+    return encode_jpeg(annotated_image(crop, found, others))
 
 
 def _window(center: float, size: float, limit: int) -> tuple[int, int]:
