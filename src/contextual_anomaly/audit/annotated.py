@@ -95,7 +95,7 @@ def gather(
         found = place >= 0
         seen[found] = detections[BOX].to_numpy(np.float64)[place[found]]
         recall = _recall(category, iou >= SAME_OBJECT)
-        area = np.log(np.maximum(objects["width"] * objects["height"], 1).to_numpy(np.float64))
+        area = np.log(np.maximum(objects[["width", "height"]].to_numpy(np.float64).prod(1), 1))
         own = np.full(size, np.nan)
         own[found] = logit(detections["score"].to_numpy(np.float64))[place[found]]
         strongest = [_most(size, pair.first[of & at], score[of & at]) for of in (named, ~named)]
@@ -207,7 +207,7 @@ def _fit(features: np.ndarray, kind: np.ndarray, group: np.ndarray, leaf: int, s
         return lambda asked: (np.zeros((len(asked), len(CLASSES))), np.zeros((len(asked), len(CLASSES), len(GROUPS))))
     ordinary = _medians(features[kind == 0])
     model = HistGradientBoostingClassifier(
-        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=RATE, min_samples_leaf=leaf, l2_regularization=1.0, early_stopping=False,
+        max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=RATE, min_samples_leaf=leaf, l2_regularization=1.0, early_stopping=False,  # pyright: ignore[reportArgumentType]
         interaction_cst=[of for of in groups if of], random_state=seed,
     ).fit(features, kind)  # fmt: skip
 

@@ -57,7 +57,7 @@ def plant(objects: pd.DataFrame, eligible: np.ndarray, sizes: np.ndarray, share:
     rows = rng.permutation(np.flatnonzero(eligible))
     count = max(1, round(share * len(rows)))
     boxes = objects[BOX].to_numpy(np.float64, copy=True)
-    boxed = ~np.isnan(np.column_stack([boxes, sizes])).any(1) & (boxes[:, 2:] > 0).all(1)
+    boxed = ~np.any(np.isnan(np.column_stack([boxes, sizes])), axis=1) & np.all(boxes[:, 2:] > 0, axis=1)
     taken, swapped, rest = rows[:count], rows[count : 2 * count], rows[2 * count :]
     rest = rest[boxed[rest]]
     misplaced, copied, givers = rest[:count], rest[count : 2 * count], rest[2 * count : 3 * count]
@@ -131,5 +131,5 @@ def _overlapping(
     low, high = (np.clip(center + sign * sides / 2, 0, sizes[:, None]) for sign in (-1, 1))
     drawn = np.concatenate([low, high - low], axis=2)
     overlap = iou_of_rows(drawn.reshape(-1, 4), np.repeat(boxes, DRAWS, axis=0)).reshape(shape[:2])
-    good = (overlap >= iou[0]) & (overlap <= iou[1]) & (drawn[..., 2:] >= 1).all(2)
-    return drawn[np.arange(len(boxes)), good.argmax(1)], good.any(1)
+    good = (overlap >= iou[0]) & (overlap <= iou[1]) & np.all(drawn[..., 2:] >= 1, axis=2)
+    return drawn[np.arange(len(boxes)), good.argmax(1)], np.any(good, axis=1)
