@@ -68,7 +68,7 @@ def cross_validated_quality(
                 min_samples_leaf=min(SMALLEST_LEAF, max(1, int(others.sum()) // 20)),
                 l2_regularization=L2,
                 max_bins=128,
-                early_stopping=False,
+                early_stopping=False,  # pyright: ignore[reportArgumentType]  # a boolean is allowed
                 random_state=seed,
             )
             known = np.isfinite(features[others]).any(0)  # scikit-learn takes no column without a value

@@ -33,11 +33,13 @@ class Settings(Section):
     family: Literal["ensemble"]
     # Names of conditional models of this configuration.
     estimators: Annotated[list[Name], Field(min_length=2)]
-    weights: Literal["fitted", "equal"] = Field(
-        "fitted",
-        description="fitted: on held-out images, so that the probabilities are right. equal: the mean of the log-odds, which "
-        "is surer where other things than the data set's own frequencies decide.",
-    )
+    weights: Annotated[
+        Literal["fitted", "equal"],
+        Field(
+            description="fitted: on held-out images, so that the probabilities are right. equal: the mean of the log-odds, "
+            "which is surer where other things than the data set's own frequencies decide."
+        ),
+    ] = "fitted"
 
 
 class Ensemble(Conditional):

@@ -69,7 +69,7 @@ def _by_part(run: FinishedRun, detector: str) -> list[dict]:
         return []
     overall = metrics[metrics["threshold"].isna() & (metrics["images_with"] == 0)]
     tables = [
-        {"title": f"{PARTS[part]}: {_title(rows)}", "table": html_table(_table(rows))}
+        {"title": f"{PARTS[str(part)]}: {_title(rows)}", "table": html_table(_table(rows))}
         for (part, _), rows in overall.groupby(["part", "subject"], sort=False)
     ]
     gate = run.optional_csv(f"experiments/rescoring/{detector}.summary_by_part.csv")
