@@ -12,10 +12,10 @@ from snakemake.utils import update_config
 
 from contextual_anomaly.config import read_config
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.registry import ORACLES, module_of_family
+from contextual_anomaly.models.registry import module_of_family
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
 from contextual_anomaly.runtime.atomic import require_whole
-from contextual_anomaly.runtime.choices import DatasetKind, ImageDownload
+from contextual_anomaly.runtime.choices import ORACLES, DatasetKind, ImageDownload
 from contextual_anomaly.workflow.closing import closing_message
 from contextual_anomaly.workflow.source_digest import source_digest
 

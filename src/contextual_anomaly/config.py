@@ -15,10 +15,10 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.families import autoencoder, ensemble, masked, object_transformer
-from contextual_anomaly.models.registry import ORACLES, configurable_families, family, family_names
+from contextual_anomaly.models.registry import configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
-from contextual_anomaly.runtime.choices import Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
+from contextual_anomaly.runtime.choices import ORACLES, Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
 from contextual_anomaly.runtime.renamed import renamed_settings
 from contextual_anomaly.runtime.safe_text import short_repr
 from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml

@@ -35,7 +35,7 @@ def results(tmp_path):
     precision_recall_curves(methods, annotated).to_csv(folder / "d.precision_recall.csv", index=False)
     risk_coverage_curves(methods, annotated, 0.2).to_csv(folder / "d.risk_coverage.csv", index=False)
 
-    box, names = (10.0, 5.0, 30.0, 20.0), ("val", None, None)
+    box, names = (10.0, 5.0, 30.0, 20.0, *[None] * 5, "look at it"), ("val", None, None)
     rows = [
         (
             1,
@@ -49,12 +49,13 @@ def results(tmp_path):
             0.9,
             *box,
             "p = 0.90 given fork, knife",
+            "log-odds +1.00 = usual +1.00",
             "1.jpg",
             "",
             *names,
         ),
-        (2, 4, "swapped", "kite", "<b>fork", 0.9, 0.7, 0.01, 0.8, *box, "kite: p = 0.01", "2.jpg", "", *names),
-        (3, 5, "swapped", "kite", "fork", 0.8, 0.7, 0.01, 0.8, *box, "", "../outside.jpg", "", *names),
+        (2, 4, "swapped", "kite", "<b>fork", 0.9, 0.7, 0.01, 0.8, *box, "kite: p = 0.01", "", "2.jpg", "", *names),
+        (3, 5, "swapped", "kite", "fork", 0.8, 0.7, 0.01, 0.8, *box, "", "", "../outside.jpg", "", *names),
     ]
     frame = pd.DataFrame(rows, columns=tables.FINDINGS.names)
     table = pa.Table.from_pandas(frame, tables.FINDINGS, preserve_index=False).replace_schema_metadata(None)
@@ -97,7 +98,7 @@ def test_it_is_said_where_context_helps_and_where_it_harms(results):
 
 def test_findings_are_shown_with_their_pictures(results):
     section = audit.chapter(results, "d", results.folder / "pictures", 5)
-    overlooked, swapped = section["parts"]
+    overlooked, swapped = (part for part in section["parts"] if part["count"])
     assert (overlooked["count"], swapped["count"]) == (1, 2)
     # A file name that leads out of the folder shows no picture.
     assert [row.image_id for row, _ in overlooked["gallery"] + swapped["gallery"]] == [1, 2]

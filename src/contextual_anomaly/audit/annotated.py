@@ -205,6 +205,8 @@ def _fit(features: np.ndarray, kind: np.ndarray, group: np.ndarray, leaf: int, s
     share = (number + 1) / (number + 1).sum()
     if len(known) < 2 or not (kind == 0).any():
         return lambda asked: (np.zeros((len(asked), len(CLASSES))), np.zeros((len(asked), len(CLASSES), len(GROUPS))))
+    valued = np.isfinite(features).any(0)  # scikit-learn takes no column without a value
+    features = np.where(valued, features, 0)
     ordinary = _medians(features[kind == 0])
     model = HistGradientBoostingClassifier(
         max_iter=TREES, max_leaf_nodes=LEAVES, learning_rate=RATE, min_samples_leaf=leaf, l2_regularization=1.0, early_stopping=False,  # pyright: ignore[reportArgumentType]
@@ -212,7 +214,7 @@ def _fit(features: np.ndarray, kind: np.ndarray, group: np.ndarray, leaf: int, s
     ).fit(features, kind)  # fmt: skip
 
     def log_likelihood(asked: np.ndarray) -> np.ndarray:
-        found = model.decision_function(asked)
+        found = model.decision_function(np.where(valued, asked, 0))
         if found.ndim == 1:
             found = np.column_stack([np.zeros(len(found)), found])
         result = np.full((len(asked), len(CLASSES)), -30.0)

@@ -3,15 +3,18 @@
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.coco.normalize import Reading
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import to_numpy
 from contextual_anomaly.runtime.user_tables import read_user_table
+
+if TYPE_CHECKING:  # most files are read without a list of splits, and pandas takes its time
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ def take_listed(parts: list[Reading], wanted: SplitList) -> Reading:
     Raises:
         UserError: the list cannot be used, an image id is in more than one file, or none of the images is there.
     """
+    import pandas as pd
+
     ids = wanted.read()
     images = pd.concat([_ids(part.images) for part in parts], ignore_index=True)
     twice = images["image_id"][images["image_id"].duplicated()]
@@ -90,8 +95,10 @@ def take_listed(parts: list[Reading], wanted: SplitList) -> Reading:
     return replace(parts[0], annotations=of("annotations"), images=of("images"), checked=checked)
 
 
-def _ids(images: pa.Table) -> pd.DataFrame:
+def _ids(images: pa.Table) -> "pd.DataFrame":
     """The number of each image, and its id as the file has it."""
+    import pandas as pd
+
     number = to_numpy(images["image_id"])
     own = images["original_id"].to_pylist()
     names = [str(n) if text is None else text for n, text in zip(number.tolist(), own, strict=True)]

@@ -36,9 +36,6 @@ from contextual_anomaly.runtime.safe_text import short_repr
 FAMILIES = tuple(sorted(p.stem for p in (Path(__file__).parent / "families").glob("*.py") if p.stem != "__init__"))
 """The families of this package."""
 
-ORACLES = ("oracle", "oracle_with_boxes")
-"""Families and names of the exact models of the synthetic world, which `world-oracle` writes."""
-
 ENTRY_POINTS = "contextual_anomaly.families"
 
 

@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from contextual_anomaly import __version__
-from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.chapters import (
     anomalies,
     audit,
@@ -33,6 +32,7 @@ from contextual_anomaly.report.gallery import GalleryImage
 from contextual_anomaly.report.reproduction.chapter import chapter as reproduction
 from contextual_anomaly.report.reproduction.claims import PUBLISHED
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1, SOURCE
+from contextual_anomaly.runtime.choices import ORACLES
 
 LIBRARIES = (
     "numpy", "pandas", "pyarrow", "scikit-learn", "jax", "flax", "optax", "onnx", "opencv-python-headless",

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1
+from contextual_anomaly.runtime.choices import ORACLES
 
 if TYPE_CHECKING:  # the command line imports this module for the names of the tables, and pandas takes its time
     from contextual_anomaly.report.summary import Figure, Summary

@@ -57,3 +57,7 @@ class AnswerFormat(StrEnum):
     coco = "coco"
     label_studio = "label-studio"
     cvat = "cvat"
+
+
+ORACLES = ("oracle", "oracle_with_boxes")
+"""Families and names of the exact models of the synthetic world, which `world-oracle` writes."""

@@ -61,7 +61,7 @@ class Watch:
 
 @pytest.fixture(scope="session")
 def desk_checker() -> Checker:
-    return Checker.load(detector=None)
+    return Checker.load("coco-small", detector=None)
 
 
 @pytest.fixture

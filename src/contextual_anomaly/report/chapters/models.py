@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from contextual_anomaly.models.registry import ORACLES
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import intervals, with_interval
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import COLOURS, PUBLISHED_COLOUR, plain_powers_of_ten, styled, svg
+from contextual_anomaly.runtime.choices import ORACLES
 
 CEILING = "oracle_with_boxes"
 """The model that no other can beat; "oracle" is that of models which see the classes alone."""
