@@ -25,6 +25,10 @@ def parsed_rules(*configfiles: Path) -> dict[str, Rule]:
 
 
 def all_rules() -> dict[str, Rule]:
-    """Return the rules of every configuration: those of the synthetic world, and those of COCO with a Darknet detector."""
-    coco = [ROOT / "workflow/config" / name for name in ("coco2017.yaml", "coco2017_yolov3.yaml")]
-    return parsed_rules(coco[0]) | parsed_rules(*coco) | parsed_rules()
+    """Return the rules of every configuration: those of the synthetic world, and those of COCO with all that adds rules."""
+    folder = ROOT / "workflow/config"
+    coco = folder / "coco2017.yaml"
+    found = parsed_rules(coco)
+    for more in ("yolov3", "detections", "nooch"):
+        found |= parsed_rules(coco, folder / f"coco2017_{more}.yaml")
+    return found | parsed_rules()
