@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from contextual_anomaly.workflow.closing import closing_message
 
 
@@ -29,3 +31,19 @@ def test_nothing_found_is_no_failure():
     text = closing_message(Path("nowhere"), "m", "d", is_synthetic=False)
     assert text.startswith("The report: nowhere/report.html\nTry next:")
     assert "nowhere/audit/d.csv" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "said"),
+    [
+        ("overlooked", ",cup", "an overlooked cup in 5.jpg"),
+        ("spurious", "fork,", "fork, where there may be none, in 5.jpg"),
+        ("misplaced", "fork,", "fork, whose box may be wrong, in 5.jpg"),
+        ("duplicate", "fork,", "fork, which may be annotated twice, in 5.jpg"),
+    ],
+)
+def test_every_kind_of_annotation_error_is_said_in_words(tmp_path, kind, labels, said):
+    (tmp_path / "audit").mkdir()
+    header = "kind,given_label,predicted_label,probability,file_name\n"
+    (tmp_path / "audit/d.csv").write_text(f"{header}{kind},{labels},0.91,5.jpg\n")
+    assert f"Likeliest annotation error: {said}, probability 0.91" in closing_message(tmp_path, "m", "d", True)

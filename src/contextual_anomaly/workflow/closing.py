@@ -27,8 +27,14 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
             )
     if findings:
         first = findings[0]
-        what = f"{first['given_label']}, which may be {first['predicted_label']}," if first["given_label"] else ""
-        what = what or f"an overlooked {first['predicted_label']}"
+        given, predicted = first["given_label"], first["predicted_label"]
+        what = {
+            "overlooked": f"an overlooked {predicted}",
+            "swapped": f"{given}, which may be {predicted},",
+            "spurious": f"{given}, where there may be none,",
+            "misplaced": f"{given}, whose box may be wrong,",
+            "duplicate": f"{given}, which may be annotated twice,",
+        }[first["kind"]]
         lines.append(
             f"  Likeliest annotation error: {what} in {first['file_name']}, probability "
             f"{float(first['probability']):.2g} ({len(findings):,} listed)"
