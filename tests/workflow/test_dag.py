@@ -74,7 +74,7 @@ def test_an_image_that_is_missing_is_named_before_anything_runs(fresh):
         ("anomalies={missing_above: 0.7}", {"list_anomalies": 1} | REPORT),
         ("anomalies={missing_rate: 0.01}", {"list_anomalies": 1} | REPORT),
         ("rescoring={keep_above: 0.6}", {"rescore": 1} | REPORT),
-        ("experiments={n_draws_corrected: 2}", {"experiment_corrected": 8, "compare_models": 1} | REPORT),
+        ("experiments={n_draws_corrected: 2}", {"experiment_corrected": 9, "compare_models": 1} | REPORT),
         ("experiments={changed_objects: 0.1}", {"experiment_objects": 1} | REPORT),
         ("models={published: {epochs: 4}}",
          {"fit": 1, "list_anomalies": 1, "experiment_published": 1, "rescore": 1} | CORRECTED | REPORT),
@@ -92,7 +92,9 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(pretended, setting, exp
     ("module", "expected"),
     [
         ("anomalies.py", {"list_anomalies": 2} | REPORT),
-        ("models/families/oracle.py", {"world_oracle": 1, "experiment_published": 1} | CORRECTED | REPORT),
+        ("models/families/oracle.py",
+         {"world_oracle": 1, "world_oracle_with_boxes": 1, "experiment_published": 1}
+         | CORRECTED | {"experiment_corrected": 2} | REPORT),
         ("models/training/masked.py",
          {"fit": 3, "list_anomalies": 1, "calibrate_detections": 1, "evaluate_watch": 1, "experiment_objects": 1}
          | CORRECTED | {"experiment_corrected": 3} | BY_MASKED | REPORT),
