@@ -13,7 +13,7 @@ from contextual_anomaly.runtime.atomic import atomic_folder
 pytestmark = pytest.mark.slow
 
 # What judges by the masked network unless another model is named.
-BY_MASKED = {"fuse": 1, "rescore_boxes": 1, "evaluate_rescoring": 1, "audit_annotations": 1, "evaluate_audit": 1}
+BY_MASKED = {"fuse": 1, "evaluate_rescoring": 1, "audit_annotations": 1, "evaluate_audit": 1}
 CORRECTED = {"experiment_corrected": 1, "compare_models": 1}
 REPORT = {"write_report": 1, "all": 1}
 
