@@ -25,11 +25,7 @@ if CROSS_FIT and SETTINGS.audit.model == "auto":
 
 
 # A model of objects, where there is one that has not seen the images.
-OBJECT_MODEL = (
-    []
-    if CROSS_FIT
-    else [n for n in MODELS if uses_objects(n) and not estimators(n)][:1]
-)
+OBJECT_MODEL = [] if CROSS_FIT else OBJECT_MODELS[:1]
 
 
 wildcard_constraints:

@@ -209,11 +209,18 @@ def uses_geometry(model):
     )
 
 
+# Models that learn from objects one by one.
+OBJECT_MODELS = [
+    name
+    for name, settings in SETTINGS.models.items()
+    if getattr(settings, "objects", False)
+]
+
+
 def uses_objects(model):
-    """Whether a model, or a part of it, learns from objects one by one."""
+    """Whether a model, or a part of it, is told of objects one by one."""
     return model == "oracle_with_boxes" or any(
-        getattr(SETTINGS.models.get(name), "objects", False)
-        for name in (model, *estimators(model))
+        name in OBJECT_MODELS for name in (model, *estimators(model))
     )
 
 
@@ -221,7 +228,7 @@ def uses_objects(model):
 OBJECT_JUDGES = [
     name
     for name in MODELS
-    if getattr(SETTINGS.models.get(name), "objects", False)
+    if name in OBJECT_MODELS
     or (name == LISTING_MODELS[0] and FAMILY[name] != "autoencoder")
 ]
 
@@ -347,7 +354,7 @@ def object_model():
     """The object model that rescored boxes are shown to; none where the configuration has none."""
     chosen = SETTINGS.rescoring.object_model
     if chosen == "auto":
-        chosen = next(filter(uses_objects, SETTINGS.models), "")
+        chosen = next(iter(OBJECT_MODELS), "")
     return MODEL.format(model=chosen) if chosen else []
 
 

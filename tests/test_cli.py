@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from contextual_anomaly import cli
 from contextual_anomaly.cli import COMMANDS, FOR_PEOPLE, application, invoked_command
+from tests.processes import unmeasured
 
 
 def run(*arguments, **options):
@@ -218,8 +219,7 @@ def test_a_limit_on_file_size_is_no_traceback(annotations, instances, write_json
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     # The coverage of this process cannot be written under the limit either, and that would give a traceback of its own.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done, out = annotations(write_json(instances), preexec_fn=limit, env=unmeasured)
+    done, out = annotations(write_json(instances), preexec_fn=limit, env=unmeasured())
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert not out.exists() or not list(out.iterdir())

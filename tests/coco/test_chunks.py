@@ -17,6 +17,7 @@ from contextual_anomaly.coco.normalize import read_records
 from contextual_anomaly.coco.problems import ReadingReport
 from contextual_anomaly.coco.reader import read_coco, read_instances
 from contextual_anomaly.errors import UserError
+from tests.processes import unmeasured
 
 TRAPS = [
     '{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 1, 1]}, {"id": 2',  # a record within a text
@@ -185,7 +186,9 @@ from contextual_anomaly.coco.chunks import _context
 from contextual_anomaly.coco.reader import read_instances
 print(_context().get_start_method(), read_instances({str(path)!r}, 2, 4000)[0].equals(read_instances({str(path)!r})[0]))
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", program]
+    # Where lines are counted the process has a thread of its own, and starts others anew.
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=unmeasured()).stdout
     assert said.split() == ["fork", "True"]
 
 

@@ -20,7 +20,7 @@ from typer.main import get_command
 from contextual_anomaly.cli import COMMANDS, application
 from contextual_anomaly.config import read_config
 from contextual_anomaly.models import registry
-from tests.workflow.conftest import unmeasured
+from tests.processes import unmeasured
 
 from .snippets import PAGES, ROOT, all_blocks, blocks, commands, shell_text
 

@@ -5,12 +5,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
+from tests.processes import unmeasured
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow", "envs", "profiles", "src")
@@ -42,11 +43,6 @@ experiments:
   n_draws_published: 3
   n_resamples: 50
 """
-
-
-def unmeasured(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """An environment whose processes do not count the lines that run, and so take less time: other tests run the same."""
-    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE")}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.workflow.conftest import unmeasured
+from tests.processes import unmeasured
 
 pytestmark = pytest.mark.workflow
 KILLS = 10

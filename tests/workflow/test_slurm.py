@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import ROOT, Project, unmeasured
+from tests.processes import unmeasured
+from tests.workflow.conftest import ROOT, Project
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 SCRIPTS = ROOT / "tests/cluster"

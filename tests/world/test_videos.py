@@ -17,6 +17,7 @@ from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.simulated_detector import hidden_share, simulate_detections
 from contextual_anomaly.world.video_files import truth_table
 from contextual_anomaly.world.videos import LIKELY, MISSING, RARE, UNEXPECTED, UNLIKELY, objects_at, sample_video
+from tests.processes import unmeasured
 
 HOURS = 3600.0 * 30
 
@@ -195,10 +196,9 @@ def test_a_video_that_cannot_be_written_whole_is_an_error_and_not_left(tmp_path)
     program = "from contextual_anomaly.cli import main; main()"
     arguments = ["world-video", "--place", "kitchen", "--seconds", "2", "--output", str(tmp_path / "kitchen.avi")]
     # Coverage's own record would be cut off by the limit as well.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-c", f"{limited}; {program}", *arguments],
-        capture_output=True, text=True, check=False, env=unmeasured,
+        capture_output=True, text=True, check=False, env=unmeasured(),
     )  # fmt: skip
     assert done.returncode == 2
     assert "frames could be written" in done.stderr.splitlines()[-1]

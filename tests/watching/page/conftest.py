@@ -60,14 +60,21 @@ class Watch:
 
 
 @pytest.fixture(scope="session")
-def desk_checker() -> Checker:
+def small_checker() -> Checker:
+    """Flags the surfboard alone."""
     return Checker.load("coco-small", detector=None)
 
 
+@pytest.fixture(scope="session")
+def desk_checker() -> Checker:
+    """Flags the dining table and the missing chair as well."""
+    return Checker.load(detector=None)
+
+
 @pytest.fixture
-def watch(desk_checker) -> Watch:
+def watch(small_checker) -> Watch:
     """A watch that has seen nothing."""
-    return Watch(desk_checker)
+    return Watch(small_checker)
 
 
 @pytest.fixture
