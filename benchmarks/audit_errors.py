@@ -25,7 +25,8 @@ from contextual_anomaly.audit.inputs import AuditTables, prepare
 from contextual_anomaly.audit.planting import DUPLICATE, KINDS, OVERLOOKED, Planted, plant
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
-from contextual_anomaly.stats.box_pairs import BOX, SAME_OBJECT, box_pairs
+from contextual_anomaly.stats.box_pairs import box_pairs
+from contextual_anomaly.stats.boxes import BOX, SAME_OBJECT
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 SHARE, RATE, FOLDS, SEED = 0.03, 0.02, 5, 0

@@ -13,7 +13,8 @@ from contextual_anomaly.audit.label_noise import evaluate, plant_into
 from contextual_anomaly.audit.planting import DUPLICATE, KINDS, MISPLACED, OVERLOOKED, SPURIOUS, SWAPPED
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
-from contextual_anomaly.stats.box_pairs import BOX, box_pairs, iou_of_rows
+from contextual_anomaly.stats.box_pairs import box_pairs
+from contextual_anomaly.stats.boxes import BOX, iou_of_rows
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import load_world
 

@@ -21,7 +21,8 @@ from contextual_anomaly.audit.error_rates import ErrorPrior
 from contextual_anomaly.audit.planting import OF_ANNOTATIONS, Planted
 from contextual_anomaly.models.box_density import fit_box_density
 from contextual_anomaly.scene_objects import SceneObjects
-from contextual_anomaly.stats.box_pairs import BOX, SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import BOX, SAME_OBJECT
 from contextual_anomaly.stats.log_odds import logit
 
 GROUPS = ("company", "box", "detector", "other annotations")
@@ -98,7 +99,7 @@ def gather(
         area = np.log(np.maximum(objects[["width", "height"]].to_numpy(np.float64).prod(1), 1))
         own = np.full(size, np.nan)
         own[found] = logit(detections["score"].to_numpy(np.float64))[place[found]]
-        strongest = [_most(size, pair.first[of & at], score[of & at]) for of in (named, ~named)]
+        strongest = [largest(size, pair.first[of & at], score[of & at], nothing=np.nan) for of in (named, ~named)]
         anything = largest(size, pair.first, pair.iou)
         parts["detector"] += [np.column_stack([iou, own, *strongest, anything, recall, area])]
 
@@ -115,13 +116,6 @@ def _closest(size: int, at: np.ndarray, of: np.ndarray, iou: np.ndarray) -> tupl
     place, overlap = np.full(size, -1), np.zeros(size)
     place[at[first]], overlap[at[first]] = of[first], iou[first]
     return place, overlap
-
-
-def _most(size: int, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return [size] the largest value at each, NaN where there is none."""
-    result = np.full(size, -np.inf)
-    np.maximum.at(result, at, values)
-    return np.where(np.isneginf(result), np.nan, result)
 
 
 def _recall(category: np.ndarray, found: np.ndarray) -> np.ndarray:

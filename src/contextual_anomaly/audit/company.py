@@ -9,7 +9,7 @@ import pandas as pd
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel, WithObjects
 from contextual_anomaly.scene_objects import SceneObjects
-from contextual_anomaly.stats.box_pairs import BOX
+from contextual_anomaly.stats.boxes import BOX
 
 REMEMBERED = 4  # answers: the audit asks about the same objects by detector and context, and by context alone
 

@@ -20,7 +20,7 @@ from contextual_anomaly.audit.swapped import EVIDENCE as OF_LABELS
 from contextual_anomaly.audit.swapped import Objects, box_shape, detected_in_place, judge_labels
 from contextual_anomaly.coco.links import explorer_links
 from contextual_anomaly.scene_objects import SceneObjects
-from contextual_anomaly.stats.box_pairs import BOX
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.tables import FINDINGS
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ import pandas as pd
 from contextual_anomaly.audit.findings import Audited, audit
 from contextual_anomaly.audit.planting import DUPLICATE, KINDS, OVERLOOKED, Planted, plant
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
-from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import SAME_OBJECT
 from contextual_anomaly.stats.ranking import WeightedRanking
 
 BY = {"detector and context": (True, True), "detector": (True, False), "context": (False, True)}

@@ -9,7 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.audit.context import Context
 from contextual_anomaly.audit.error_rates import ErrorPrior, fit_logistic, probability_overlooked
-from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import SAME_OBJECT
 from contextual_anomaly.stats.log_odds import logit
 
 NEAR = 0.3

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.stats.box_pairs import BOX, box_pairs, iou_of_rows
+from contextual_anomaly.stats.box_pairs import box_pairs
+from contextual_anomaly.stats.boxes import BOX, iou_of_rows
 
 OVERLOOKED, SWAPPED, SPURIOUS = "overlooked", "swapped", "spurious"
 MISPLACED, DUPLICATE = "misplaced", "duplicate"

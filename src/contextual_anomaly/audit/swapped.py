@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from contextual_anomaly.audit.context import Context
 from contextual_anomaly.audit.error_rates import ErrorPrior, fit_conditional_logit, probability_wrong
-from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import SAME_OBJECT
 from contextual_anomaly.stats.log_odds import logit
 
 CELLS = 2_000_000

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-BOX = ["x", "y", "width", "height"]
-SAME_OBJECT = 0.5
-"""Boxes whose intersection over union is at least this are of one object, as in COCO's AP50."""
+from contextual_anomaly.stats.boxes import BOX, shared_area
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ def box_pairs(first: pd.DataFrame, second: pd.DataFrame) -> BoxPairs:
     a = np.repeat(np.arange(len(first)), count)
     b = np.arange(count.sum()) - np.repeat(count.cumsum() - count, count) + np.repeat(start, count)
     one, two = (table[BOX].to_numpy(np.float64) for table in (first, second))
-    shared = _shared(one[a], two[b])
+    shared = shared_area(one[a], two[b])
     area, other = one[:, 2:].prod(1)[a], two[:, 2:].prod(1)[b]
     # An object without a box, or with one of no area, overlaps nothing.
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -37,22 +35,8 @@ def box_pairs(first: pd.DataFrame, second: pd.DataFrame) -> BoxPairs:
         return BoxPairs(a, b, *shares)
 
 
-def iou_of_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return [P] the intersection over union of each box of ``first`` [P, 4] with that of ``second`` in the same row."""
-    shared = _shared(first, second)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.nan_to_num(shared / (first[:, 2:].prod(1) + second[:, 2:].prod(1) - shared))
-
-
-def _shared(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return [P] the area that boxes [P, 4] share."""
-    low = np.maximum(first[:, :2], second[:, :2])
-    high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
-    return np.maximum(high - low, 0).prod(1)
-
-
-def largest(rows: int, at: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return [rows] the largest of ``values`` at each row, 0 where there is none."""
-    result = np.zeros(rows)
+def largest(rows: int, at: np.ndarray, values: np.ndarray, nothing: float = 0.0) -> np.ndarray:
+    """Return [rows] the largest of ``values`` at each row, ``nothing`` where there is none."""
+    result = np.full(rows, -np.inf)
     np.maximum.at(result, at, values)
-    return result
+    return np.where(np.isneginf(result), nothing, result)

@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.checking.objects import Box
+from contextual_anomaly.stats.boxes import shared_area
 
 LEAST_OVERLAP = 0.2
 """IoU of the box of an object and where it was expected."""
@@ -107,9 +108,7 @@ def assign(
 
 def iou(first: Float[np.ndarray, "T 4"], second: Float[np.ndarray, "K 4"]) -> Float[np.ndarray, "T K"]:
     """Return the overlap of boxes (x, y, width, height): common area / area of both; 1 where neither is known."""
-    corner = np.maximum(first[:, None, :2], second[:, :2])
-    opposite = np.minimum(first[:, None, :2] + first[:, None, 2:], second[:, :2] + second[:, 2:])
-    common = np.maximum(opposite - corner, 0).prod(-1)
+    common = shared_area(first[:, None], second)
     area = first[:, 2:].prod(1)[:, None] + second[:, 2:].prod(1)
     unknown = np.isnan(first[:, None, 0]) & np.isnan(second[:, 0])
     return np.where(unknown, 1.0, np.nan_to_num(common / np.maximum(area - common, 1e-9)))

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
+from contextual_anomaly.stats.boxes import shared_area
 from contextual_anomaly.world.sampling import sample_boxes
 from contextual_anomaly.world.scene_types import World
 
@@ -68,15 +69,14 @@ def hidden_share(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
         box: [M, 4] x, y, width, height.
     """
     hidden = np.zeros(len(box))
-    corner, area = box[:, :2] + box[:, 2:], box[:, 2] * box[:, 3]
+    area = box[:, 2] * box[:, 3]
     for step in range(1, len(box)):
         first = np.flatnonzero(frame[step:] == frame[:-step])
         if not len(first):
             break
         second = first + step
-        common = np.minimum(corner[first], corner[second]) - np.maximum(box[first, :2], box[second, :2])
         behind = np.where(area[first] > area[second], first, second)
-        np.maximum.at(hidden, behind, np.maximum(common, 0).prod(1) / area[behind])
+        np.maximum.at(hidden, behind, shared_area(box[first], box[second]) / area[behind])
     return hidden
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.experiments.rescoring.box_features import Boxes
-from contextual_anomaly.stats.box_pairs import SAME_OBJECT, box_pairs, largest
+from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import SAME_OBJECT
 from contextual_anomaly.stats.log_odds import logit
 
 PER_BOX = 3

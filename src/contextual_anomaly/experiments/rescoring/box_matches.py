@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly.coco.to_pycocotools import numbered, with_box
+from contextual_anomaly.stats.boxes import shared_area
 from contextual_anomaly.stats.weighted_counts import weighted_cumulative_counts
 
 MAX_DETECTIONS = 100
@@ -175,7 +176,6 @@ class BoxMatcher:
 
 def _overlap(boxes: np.ndarray, objects: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     """Return the intersection over union of pairs [P, 4], of a crowd over the box alone."""
-    low, high = np.maximum(boxes[:, :2], objects[:, :2]), boxes[:, :2] + boxes[:, 2:]
-    shared = np.maximum(np.minimum(high, objects[:, :2] + objects[:, 2:]) - low, 0).prod(1)
+    shared = shared_area(boxes, objects)
     area = boxes[:, 2:].prod(1)
     return shared / np.where(crowd, area, area + objects[:, 2:].prod(1) - shared)
