@@ -1,6 +1,6 @@
 """The objects of images one by one: class, box, crowd and certainty of each, for models that learn from objects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +11,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.array_types import Bool, Float32, Int, Shaped
 from contextual_anomaly.object_geometry import FEATURES, read_object_geometry
 from contextual_anomaly.runtime.arrow import to_numpy
+from contextual_anomaly.stats.boxes import BOX
 
 BOX_FEATURES = (
     "center_x", "center_y", "log_width", "log_height", "log_aspect", "log_size", "bottom", "log_image_aspect"
@@ -218,6 +219,35 @@ def objects_of_scene(
     return SceneObjects(np.array([0, len(kept)]), column[kept], corners, crowd, certain, sizes, classes)
 
 
+def objects_of_rows(
+    rows: Mapping[str, Shaped[np.ndarray, " K"]],
+    image_ids: Int[np.ndarray, " N"],
+    sizes: Shaped[np.ndarray, "N 2"],
+    category_ids: Int[np.ndarray, " A"],
+    classes: tuple[str, ...],
+) -> SceneObjects:
+    """Return the objects of the rows of a table.
+
+    Args:
+        rows: columns image_id (ascending), category_id, iscrowd, those of `BOX`, and, where not all objects are certain,
+            certainty.
+        image_ids: [N] ascending, of the scenes; all objects are in them.
+        sizes: [N, 2] width and height of the images in pixels; 0 or NaN where they are not known.
+        category_ids: [A] ascending.
+        classes: A class names.
+    """
+    row = np.searchsorted(image_ids, rows["image_id"])
+    return SceneObjects(
+        offsets=np.searchsorted(row, np.arange(len(image_ids) + 1)),
+        column=np.searchsorted(category_ids, rows["category_id"]),
+        boxes=np.stack([rows[side] for side in BOX], axis=1).astype(np.float32),
+        crowd=rows["iscrowd"].astype(bool),
+        certainty=rows["certainty"].astype(np.float32) if "certainty" in rows else np.ones(len(row), np.float32),
+        sizes=np.where(sizes > 0, sizes, np.nan).astype(np.float32),
+        classes=classes,
+    )
+
+
 def read_image_objects(annotations: str | Path, images: str | Path, categories: str | Path) -> ImageObjects:
     """Read the objects of a split.
 
@@ -232,21 +262,11 @@ def read_image_objects(annotations: str | Path, images: str | Path, categories: 
     objects, known = tables.read_table(annotations, tables.ANNOTATIONS), tables.read_table(images, tables.IMAGES)
     classes = tables.read_table(categories, tables.CATEGORIES)
     image_ids = to_numpy(known["image_id"])
-    row = np.searchsorted(image_ids, to_numpy(objects["image_id"]))
-    sizes = np.stack([to_numpy(known[side]) for side in ("width", "height")], axis=1).astype(np.float32)
-    corners = [objects[side].to_numpy() for side in ("x", "y", "width", "height")]  # NaN where null
-    return ImageObjects(
-        image_ids,
-        SceneObjects(
-            offsets=np.searchsorted(row, np.arange(len(image_ids) + 1)),
-            column=np.searchsorted(to_numpy(classes["category_id"]), to_numpy(objects["category_id"])),
-            boxes=np.stack(corners, axis=1).astype(np.float32),
-            crowd=objects["iscrowd"].to_numpy(),
-            certainty=np.ones(len(objects), np.float32),
-            sizes=np.where(sizes > 0, sizes, np.nan).astype(np.float32),
-            classes=tuple(classes["name"].to_pylist()),
-        ),
-    )
+    sizes = np.stack([to_numpy(known[side]) for side in ("width", "height")], axis=1)
+    columns = ("image_id", "category_id", "iscrowd", *BOX)
+    rows = {name: objects[name].to_numpy() for name in columns}  # a box that is null is NaN
+    names = tuple(classes["name"].to_pylist())
+    return ImageObjects(image_ids, objects_of_rows(rows, image_ids, sizes, to_numpy(classes["category_id"]), names))
 
 
 def read_geometry(

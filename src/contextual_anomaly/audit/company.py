@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly.errors import UserError
-from contextual_anomaly.models.base import ContextModel, WithObjects
-from contextual_anomaly.scene_objects import SceneObjects
+from contextual_anomaly.models.base import ContextModel, WithObjects, mean_log_probability
+from contextual_anomaly.scene_objects import SceneObjects, objects_of_rows
 from contextual_anomaly.stats.boxes import BOX
 
 REMEMBERED = 4  # answers: the audit asks about the same objects by detector and context, and by context alone
@@ -26,18 +26,11 @@ def scene_objects(
         image_ids: [N] ascending, of the scenes; all objects are in them.
         categories: columns of `tables.CATEGORIES`, sorted by category_id.
     """
-    row = np.searchsorted(image_ids, objects["image_id"])
+    columns = ("image_id", "category_id", "iscrowd", *BOX, "certainty")
+    rows = {name: objects[name].to_numpy() for name in columns if name in objects}
     sizes = images.set_index("image_id")[["width", "height"]].reindex(image_ids).to_numpy(np.float32)
-    certainty = objects["certainty"] if "certainty" in objects else pd.Series(np.ones(len(objects)))
-    return SceneObjects(
-        offsets=np.searchsorted(row, np.arange(len(image_ids) + 1)),
-        column=np.searchsorted(categories["category_id"], objects["category_id"]),
-        boxes=objects[BOX].to_numpy(np.float32),
-        crowd=objects["iscrowd"].to_numpy(bool),
-        certainty=certainty.to_numpy(np.float32),
-        sizes=np.where(sizes > 0, sizes, np.nan).astype(np.float32),
-        classes=tuple(categories["name"]),
-    )
+    category_ids = categories["category_id"].to_numpy()
+    return objects_of_rows(rows, image_ids, sizes, category_ids, tuple(categories["name"]))
 
 
 class Company:
@@ -64,6 +57,5 @@ class Company:
         if key not in self._answers:
             if len(self._answers) >= REMEMBERED:
                 del self._answers[next(iter(self._answers))]
-            answers = self._model.object_log_probabilities(objects)
-            self._answers[key] = np.logaddexp.reduce(answers, axis=0) - np.float32(np.log(len(answers)))
+            self._answers[key] = mean_log_probability(self._model.object_log_probabilities(objects))
         return self._answers[key]

@@ -197,6 +197,11 @@ class WithObjects(Protocol):
         ...
 
 
+def mean_log_probability(of_networks: Float32[np.ndarray, "M K A"]) -> Float32[np.ndarray, "K A"]:
+    """Return the logarithm of the mean over M networks, of log-probabilities as `WithObjects` gives them."""
+    return np.logaddexp.reduce(of_networks, axis=0) - np.float32(np.log(len(of_networks)))
+
+
 class Conditional(ABC):
     """Base of the models whose answer for a class depends on the other classes only; they define `log_odds`."""
 

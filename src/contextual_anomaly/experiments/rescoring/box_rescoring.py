@@ -5,17 +5,12 @@ import pandas as pd
 
 from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.experiments.rescoring.alternatives import alternatives, confusions
-from contextual_anomaly.experiments.rescoring.box_features import (
-    SIDES,
-    Boxes,
-    OtherBoxes,
-    class_features,
-    own_features,
-)
+from contextual_anomaly.experiments.rescoring.box_features import Boxes, OtherBoxes, class_features, own_features
 from contextual_anomaly.experiments.rescoring.box_matches import BoxMatcher
 from contextual_anomaly.experiments.rescoring.box_trees import as_score, cross_validated_quality
-from contextual_anomaly.models.base import WithObjects
+from contextual_anomaly.models.base import WithObjects, mean_log_probability
 from contextual_anomaly.scene_objects import SceneObjects
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.stats.folds import assign_folds
 
 BELOW = 2.0
@@ -106,7 +101,7 @@ def boxes_of(table: pd.DataFrame, image_ids: np.ndarray, categories: pd.DataFram
         image=np.searchsorted(image_ids, table["image_id"]),
         column=pd.Index(categories["category_id"]).get_indexer(pd.Index(table["category_id"])),
         score=table["score"].to_numpy(np.float64),
-        corners=table[SIDES].to_numpy(np.float64),
+        corners=table[BOX].to_numpy(np.float64),
         sizes=np.where(size > 0, size, np.nan),
     )
 
@@ -134,8 +129,7 @@ def object_log_probability(model: WithObjects, boxes: Boxes, classes: tuple[str,
         classes=model.input_classes,
     )
     assert len(numbers) == len(objects)
-    of_networks = model.object_log_probabilities(objects)
-    answers = np.logaddexp.reduce(of_networks, axis=0) - np.log(len(of_networks))
+    answers = mean_log_probability(model.object_log_probabilities(objects))
     result = np.full((len(boxes.image), len(classes)), np.nan)
     answered = of_class >= 0
     result[np.ix_(known, answered)] = answers[:, of_class[answered]]
