@@ -232,8 +232,7 @@ class Checker:
         unseen = unseen[np.argsort(-log_odds[unseen], kind="stable")]
         p_value = np.full(len(log_odds), np.nan)
         if calibration is not None:
-            p_value[judged] = calibration.unexpected(log_odds[judged])
-            p_value[unseen] = calibration.missing(log_odds[unseen])
+            p_value = calibration.of_scene(log_odds, judged, unseen)
         # A comparison with NaN, of what has no p-value, is false.
         unexpected = judged[p_value[judged] <= self.false_alarms.unexpected]
         missing = unseen[p_value[unseen] <= self.false_alarms.missing]

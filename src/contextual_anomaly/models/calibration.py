@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from contextual_anomaly import tables
-from contextual_anomaly.array_types import Float
+from contextual_anomaly.array_types import Float, Shaped
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
@@ -68,6 +68,21 @@ class Calibration:
         as_high = len(self.absent) - np.searchsorted(self.absent, log_odds, side="left")
         p = (1 + as_high) / (1 + self.absent_count)
         return np.where(as_high == len(self.absent), 1.0, p)
+
+    def of_scene(
+        self, log_odds: Float[np.ndarray, " C"], present: Shaped[np.ndarray, " P"], absent: Shaped[np.ndarray, " Q"]
+    ) -> Float[np.ndarray, " C"]:
+        """Return the p-value of each class of one scene.
+
+        Args:
+            log_odds: [C] that the class is present.
+            present: the present classes, as indices or a mask.
+            absent: the absent ones. A class that is neither, because of doubt, has NaN.
+        """
+        p_value = np.full(len(log_odds), np.nan)
+        p_value[present] = self.unexpected(log_odds[present])
+        p_value[absent] = self.missing(log_odds[absent])
+        return p_value
 
 
 def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, minimum_classes: int) -> Calibration:

@@ -106,8 +106,7 @@ class Context:
         compared = int(seen.sum()) >= self.fewest
         p_value = np.full(len(log_odds), np.nan)
         if compared and self.calibration is not None:
-            p_value[seen] = self.calibration.unexpected(log_odds[seen])
-            p_value[unseen] = self.calibration.missing(log_odds[unseen])
+            p_value = self.calibration.of_scene(log_odds, seen, unseen)
         absent = np.flatnonzero(unseen)
         expected = absent[np.argsort(-log_odds[absent], kind="stable")].tolist()
         return Answer(evidence, log_odds, p_value, seen, unseen, compared, expit(log_odds).tolist(), expected)
