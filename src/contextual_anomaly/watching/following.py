@@ -99,8 +99,6 @@ class Followed:
         on = switched(np.array([track.on for track in self.tracks]), log_odds)
         for track, value, is_on in zip(self.tracks, log_odds.tolist(), on.tolist(), strict=True):
             track.log_odds = value
-            if is_on and not track.on:
-                track.on_since = seconds
             track.on = is_on
         for row, number in zip(found.tolist(), rows.tolist(), strict=True):
             self.tracks[number].found(boxes[row], float(score[row]), seconds)

@@ -65,11 +65,15 @@ class Source(Protocol):
         name: its address without passwords.
         live: whether frames come whether or not somebody takes them: then the newest is given, and others are passed over.
         frames_per_second: that it gives; None if it is not known.
+        passed_over: frames of a live source that nobody took before newer ones came.
+        bad_lines: lines of a stream that could not be read.
     """
 
     name: str
     live: bool
     frames_per_second: float | None
+    passed_over: int
+    bad_lines: int
 
     def __iter__(self) -> Iterator[Frame | SourceStatus]:
         """Yield frames and changes of the state, until the source ends or is closed."""

@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 CLOSING = 5.0
 """Seconds that receivers have at the end to deliver what is left."""
-QUALITY = 85  # of JPEG, 0 to 100
 
 
 class WatchLoop:
@@ -98,7 +97,7 @@ class WatchLoop:
         told = []
         for event in events:
             if frame.pixels is not None and event.type is not EventType.END:
-                jpeg = picture.jpeg(QUALITY)
+                jpeg = picture.jpeg
                 shots[event.id] = jpeg
                 if self._snapshots is not None:
                     event = replace(event, snapshot=self._snapshots(event, jpeg))
@@ -119,8 +118,8 @@ class WatchLoop:
             scene,
             events,
             shots,
-            passed_over=getattr(self.source, "passed_over", 0),
-            bad_lines=getattr(self.source, "bad_lines", 0),
+            passed_over=self.source.passed_over,
+            bad_lines=self.source.bad_lines,
             undelivered={name: left for name, (left, _) in states.items()},
             receivers={name: fault for name, (_, fault) in states.items() if fault},
         )
@@ -143,7 +142,7 @@ class WatchLoop:
             say(f"{self.source.name}: {status.state}: {status.message}")
         elif status.state is SourceState.OPEN and before.state in (SourceState.RECONNECTING, SourceState.STALLED):
             logger.info(f"{self.source.name}: open again")
-        self.state.change_source(status, bad_lines=getattr(self.source, "bad_lines", 0))
+        self.state.change_source(status, bad_lines=self.source.bad_lines)
         for receiver in self._receivers:
             receiver.change_source(status)
 

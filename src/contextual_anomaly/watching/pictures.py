@@ -15,6 +15,7 @@ from contextual_anomaly.watching.scene import Scene
 PANEL = 240  # pixels, width of the panel
 LINE = 20  # pixels from line to line
 MARGIN = 10  # pixels
+QUALITY = 85  # of JPEG, 0 to 100
 SMALL, USUAL = 0.4, 0.5  # sizes of the font
 REASONS = 3
 """Reasons that the panel shows of each finding."""
@@ -46,18 +47,10 @@ class ScenePicture:
         both = np.concatenate([image, _panel(image.shape[0], self._texts())], axis=1)
         return both[: both.shape[0] // 2 * 2, : both.shape[1] // 2 * 2]
 
-    def jpeg(self, quality: int) -> bytes:
-        """Return the picture as JPEG.
-
-        Args:
-            quality: 0 to 100.
-        """
-        return self._encoded(quality)
-
-    def _encoded(self, quality: int) -> bytes:
-        if not hasattr(self, "_jpeg"):
-            self._jpeg = cv2.imencode(".jpg", self.drawn, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        return self._jpeg
+    @cached_property
+    def jpeg(self) -> bytes:
+        """The picture as the bytes of a JPEG file."""
+        return cv2.imencode(".jpg", self.drawn, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
     def _texts(self) -> tuple[Text, ...]:
         """Return the lines of the panel."""

@@ -38,7 +38,6 @@ class Track:
         score: with which it was last found; NaN where the source gives none.
         log_odds: that it is there.
         on: whether it counts as there.
-        on_since: seconds of the source since when; None before the first time.
         velocity: of the box, in pixels a second.
     """
 
@@ -49,7 +48,6 @@ class Track:
     score: float
     log_odds: float
     on: bool = False
-    on_since: float | None = None
     velocity: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     @property

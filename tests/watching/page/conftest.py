@@ -43,7 +43,7 @@ class Watch:
             with self.live.watching:
                 step = self.watcher.step(frame, objects)
             began = [event.id for event in step.events if event.type is EventType.NEW]
-            pictures = {name: ScenePicture(frame, step.scene).jpeg(80) for name in began} if pixels else {}
+            pictures = {name: ScenePicture(frame, step.scene).jpeg for name in began} if pixels else {}
             self.live.show(frame, step.scene, step.events, pictures)
             self.number += 1
 

@@ -15,6 +15,7 @@ class _Files:
     """What sources of files have in common."""
 
     live = False
+    passed_over = bad_lines = 0
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -83,7 +84,6 @@ class ImageSequence(_Files):
             frames_per_second: how fast they follow one another.
         """
         super().__init__(name)
-        self.paths = paths
         self.paths, self._rate = paths, frames_per_second
         self.frames_per_second: float | None = frames_per_second
 

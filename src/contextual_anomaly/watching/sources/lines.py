@@ -39,6 +39,7 @@ class DetectionLines:
     """Frames of a stream of lines; `bad_lines` counts those that could not be read."""
 
     live = False
+    passed_over = 0
 
     def __init__(self, name: str, stream: BinaryIO, frames_per_second: float | None = None) -> None:
         """Take a stream, which `close` closes.

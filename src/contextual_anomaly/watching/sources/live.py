@@ -39,6 +39,7 @@ class LiveSource:
     """
 
     live = True
+    bad_lines = 0
     frames_per_second: float | None = None
 
     def __init__(
