@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.runtime.user_tables import read_user_table
@@ -90,8 +91,9 @@ def run(
     for criterion, kind in cases[["criterion", "kind"]].drop_duplicates().sort_values(["criterion", "kind"]).to_numpy():
         group = cases[(cases["criterion"] == criterion) & (cases["kind"] == kind)]
         question = QUESTIONS[kind]
+        about = {"model": model.name, "criterion": criterion, "question": question}
         sign = -1 if question == "unexpected" else 1
-        resampled = []
+        resampled, counts = [], []
         for column in np.unique(group["column"]).tolist():
             of_class = group[group["column"] == column]
             candidates = np.flatnonzero((presence[:, column] > 0) == (question == "unexpected"))
@@ -99,22 +101,20 @@ def run(
             score = sign * log_odds[candidates, column]
             auroc = WeightedRanking(candidates, score, hard, weights).auroc()
             resampled.append(auroc)
-            rows.append([criterion, question, scenes.classes[column], auroc, hard.sum(), (~hard).sum()])
-        counts = [sum(row[place] for row in rows[-len(resampled) :]) for place in (4, 5)]
-        rows.append([criterion, question, MEAN, np.mean(resampled, axis=0), *counts])
-    return pd.DataFrame(
-        [
-            {
-                "model": model.name,
-                "criterion": criterion,
-                "question": question,
-                "class": name,
-                "value": float(auroc[0]),
-                "low": interval(auroc[1:])[0],
-                "high": interval(auroc[1:])[1],
-                "hard": int(hard),
-                "others": int(others),
-            }
-            for criterion, question, name, auroc, hard, others in rows
-        ]
-    )
+            counts.append(np.array([hard.sum(), (~hard).sum()]))
+            rows.append(about | _figures(scenes.classes[column], auroc, counts[-1]))
+        rows.append(about | _figures(MEAN, np.mean(resampled, axis=0), np.sum(counts, axis=0)))
+    return pd.DataFrame(rows)
+
+
+def _figures(name: str, auroc: Float[np.ndarray, " B"], counts: Int[np.ndarray, " 2"]) -> dict[str, str | float]:
+    """Return the figures of a class, or of the mean over classes.
+
+    Args:
+        name: of the class.
+        auroc: [B] of all images, and then of resamples.
+        counts: of the hard images, and of the others.
+    """
+    low, high = interval(auroc[1:])
+    hard, others = counts.tolist()
+    return {"class": name, "value": float(auroc[0]), "low": low, "high": high, "hard": hard, "others": others}
