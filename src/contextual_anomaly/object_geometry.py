@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.array_types import Float32, Int, Int32, Int64
+from contextual_anomaly.stats.boxes import BOX
 
 FEATURES = ("log_count", "largest", "smallest", "height", "width", "center_y", "off_center")
 """The F features of the objects of a class: log(1 + number), the rest as in `tables.OBJECT_GEOMETRY`."""
@@ -72,7 +73,7 @@ def geometry_features(annotations: pa.Table, images: pa.Table) -> pa.Table:
     sizes[["width", "height"]] = sizes[["width", "height"]].where(lambda side: side > 0)
     row = np.searchsorted(sizes["image_id"].to_numpy(), annotations["image_id"].to_numpy())
     image_width, image_height = (sizes[name].to_numpy(np.float32)[row] for name in ("width", "height"))
-    x, y, width, height = (annotations[name].to_numpy() for name in ("x", "y", "width", "height"))
+    x, y, width, height = (annotations[name].to_numpy() for name in BOX)
     boxes = pd.DataFrame(
         {
             "image_id": annotations["image_id"].to_numpy(),

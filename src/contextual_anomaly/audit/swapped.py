@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from contextual_anomaly.audit.context import Context
 from contextual_anomaly.audit.error_rates import ErrorPrior, fit_conditional_logit, probability_wrong
 from contextual_anomaly.stats.box_pairs import box_pairs, largest
-from contextual_anomaly.stats.boxes import SAME_OBJECT
+from contextual_anomaly.stats.boxes import BOX, SAME_OBJECT
 from contextual_anomaly.stats.log_odds import logit
 
 CELLS = 2_000_000
@@ -80,7 +80,7 @@ def box_shape(objects: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
     NaN where an object has no box or the size of its image is not known.
     """
     size = images.set_index("image_id")[["width", "height"]].reindex(objects["image_id"]).to_numpy(np.float64)
-    _, y, width, height = objects[["x", "y", "width", "height"]].to_numpy(np.float64).T
+    _, y, width, height = objects[BOX].to_numpy(np.float64).T
     with np.errstate(invalid="ignore", divide="ignore"):
         share = width * height / size.prod(1)
         shape = np.column_stack([np.log(share) / 2, np.log(width / height), (y + height / 2) / size[:, 1]])

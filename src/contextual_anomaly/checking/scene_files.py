@@ -9,6 +9,7 @@ from contextual_anomaly.checking.adapters import is_coco_result
 from contextual_anomaly.checking.objects import ImageObjects, objects_of_json
 from contextual_anomaly.coco.classes import NAME_OF_ID
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.stats.boxes import BOX
 
 PARQUET = b"PAR1"
 
@@ -149,7 +150,7 @@ def _of_annotations(path: Path, image_folder: Path | None) -> Iterator[ImageObje
         zip(reading.categories["category_id"].to_pylist(), reading.categories["name"].to_pylist(), strict=True)
     )
     of_image: dict[int, list[tuple]] = {}
-    fields = ("image_id", "category_id", "x", "y", "width", "height", "annotation_id", "original_id")
+    fields = ("image_id", "category_id", *BOX, "annotation_id", "original_id")
     for image_id, *values in zip(*(reading.annotations[field].to_pylist() for field in fields), strict=True):
         of_image.setdefault(image_id, []).append(tuple(values))
     fields = ("image_id", "file_name", "width", "height", "original_id")

@@ -10,6 +10,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from contextual_anomaly.coco.to_pycocotools import numbered, truth_of, with_box
+from contextual_anomaly.stats.boxes import BOX
 
 SUMMARY = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 """pycocotools' twelve figures, in its order."""
@@ -35,7 +36,7 @@ def evaluate(
     # pycocotools prints as it goes.
     with contextlib.redirect_stdout(io.StringIO()):
         truth = truth_of(annotations, categories, numbers)
-        columns = ["image_id", "x", "y", "width", "height", "score", "category_id"]
+        columns = ["image_id", *BOX, "score", "category_id"]
         # loadRes takes an array as well as the file name of its type hint.
         results: Any = detections[columns].to_numpy(np.float64)
         found = truth.loadRes(results) if len(detections) else COCO()

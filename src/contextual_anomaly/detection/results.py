@@ -19,8 +19,8 @@ from contextual_anomaly.detection.detections import ABSENT, REPORT, RUN, Detecti
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.atomic import digest, require_file
 from contextual_anomaly.runtime.safe_text import short_repr
+from contextual_anomaly.stats.boxes import BOX
 
-SIDES = ("x", "y", "width", "height")
 COLUMNS = {"width": "w", "height": "h"}
 """Columns of a table that may have a shorter name."""
 
@@ -83,7 +83,7 @@ def read_results(
 
 
 def _columns(path: Path, report: ReadingReport) -> tuple[pd.DataFrame, dict[int, str] | None]:
-    """Return image_id, category_id, the four `SIDES` and score as the file has them, and its own names of classes."""
+    """Return image_id, category_id, the `BOX` and score as the file has them, and its own names of classes."""
     with path.open("rb") as file:
         head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PAR1"):
@@ -114,8 +114,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
 def _of_table(table: pd.DataFrame, report: ReadingReport) -> pd.DataFrame:
     given = {str(name).strip().lower(): name for name in table.columns}
     wanted = {
-        name: given.get(name, given.get(COLUMNS.get(name, name)))
-        for name in ("image_id", "category_id", *SIDES, "score")
+        name: given.get(name, given.get(COLUMNS.get(name, name))) for name in ("image_id", "category_id", *BOX, "score")
     }
     if missing := [name for name, there in wanted.items() if there is None]:
         report.refuse(
@@ -146,7 +145,7 @@ def _of_json(path: Path, report: ReadingReport) -> pd.DataFrame:
         known = record if isinstance(record, dict) else {}
         rows.append((known.get("image_id"), known.get("category_id"), *sides, known.get("score")))
     # Of type object: a column of numbers with a gap would become one of floats, and its ids with it.
-    frame = pd.DataFrame(rows, columns=["image_id", "category_id", *SIDES, "score"], dtype=object)
+    frame = pd.DataFrame(rows, columns=["image_id", "category_id", *BOX, "score"], dtype=object)
     return frame[np.array([isinstance(record, dict) for record in content], bool)]
 
 
@@ -207,14 +206,14 @@ def _boxes(
     records = columns.index.to_numpy()
     image = _looked_up(columns["image_id"], image_of, "image", "images of the split", report)
     category = _looked_up(columns["category_id"], category_of, "category", "classes of the data set", report)
-    sides = np.stack([_as_numbers(columns[side]) for side in SIDES])
+    sides = np.stack([_as_numbers(columns[side]) for side in BOX])
     score = _as_numbers(columns["score"])
     with np.errstate(invalid="ignore", over="ignore"):
         single = sides.astype(np.float32)
         boxed = np.asarray(np.isfinite(single).all(0))
         sized = np.asarray(boxed & (single[2:] > 0).all(0))
         between = np.asarray((score >= 0) & (score <= 1))
-    texts = columns[list(SIDES)]
+    texts = columns[BOX]
     _add(report, "box_not_four_numbers", records, ~boxed, texts, f"{LEFT_OUT}; four finite numbers were expected")
     _add(
         report,

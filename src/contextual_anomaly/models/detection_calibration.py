@@ -19,6 +19,7 @@ from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, conformal
 from contextual_anomaly.models.evidence import scene_evidence, stack_geometry
 from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT, DetectionRates, ScoreCurve, fit_score_curve
+from contextual_anomaly.stats.boxes import BOX
 
 PRIOR = 10.0
 """Images with a class that are added to it, in which it is found as often as any class."""
@@ -104,7 +105,7 @@ def read_detected_scenes(
         DetectedScene(
             [name_of[row["category_id"]] for row in objects[image_id]],
             [row["score"] for row in objects[image_id]],
-            [[row[side] for side in ("x", "y", "width", "height")] for row in objects[image_id]],
+            [[row[side] for side in BOX] for row in objects[image_id]],
             sizes[image_id],
             frozenset(there[image_id]),
         )

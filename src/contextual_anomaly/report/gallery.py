@@ -15,6 +15,7 @@ from contextual_anomaly.drawing import FONT, INK, Box, annotated_image
 from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.paths import escapes_directory
+from contextual_anomaly.stats.boxes import BOX
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def _usual_boxes(annotations: pd.DataFrame, sizes: Mapping[int, tuple[int, int]]
     if not len(boxed):
         return {}
     of_image = np.array([sizes[image_id] for image_id in boxed["image_id"]], float)
-    shares = boxed[["x", "y", "width", "height"]].to_numpy(float) / np.tile(of_image, 2)
+    shares = boxed[BOX].to_numpy(float) / np.tile(of_image, 2)
     # All classes in one go: one by one they would take images × classes.
     medians = pd.DataFrame(shares).groupby(boxed["name"].to_numpy()).median()
     return dict(zip(medians.index, medians.to_numpy(), strict=True))

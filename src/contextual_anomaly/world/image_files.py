@@ -11,6 +11,7 @@ from contextual_anomaly.errors import UserError
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.runtime.atomic import MANIFEST, atomic_folder
 from contextual_anomaly.runtime.progress import track
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.sprites import make_sprites
@@ -60,7 +61,7 @@ def write_images(world: World, annotations: str | Path, count: int, seed: int, f
             )
     image_id = objects["image_id"].to_numpy()
     column = np.searchsorted(world.category_ids, objects["category_id"].to_numpy())
-    box = np.stack([objects[c].to_numpy() for c in ("x", "y", "width", "height")], 1)
+    box = np.stack([objects[c].to_numpy() for c in BOX], 1)
     ids = np.unique(image_id)[:count]
     start, stop = np.searchsorted(image_id, ids), np.searchsorted(image_id, ids, side="right")
     rows = images.take(np.searchsorted(images["image_id"].to_numpy(), ids)).to_pylist()

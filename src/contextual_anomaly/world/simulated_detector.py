@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
-from contextual_anomaly.stats.boxes import shared_area
+from contextual_anomaly.stats.boxes import BOX, shared_area
 from contextual_anomaly.world.sampling import sample_boxes
 from contextual_anomaly.world.scene_types import World
 
@@ -41,7 +41,7 @@ def simulate_detections(
     """
     tracks = int(objects["track"].max()) + 1 if len(objects) else 0
     track, column = objects["track"].to_numpy(), objects["column"].to_numpy()
-    box = objects[["x", "y", "width", "height"]].to_numpy()
+    box = objects[BOX].to_numpy()
     size = np.log(np.sqrt(box[:, 2] * box[:, 3] / (WIDTH * HEIGHT)))
     odds = EASE[0] + EASE[1] * size + DIFFICULTY * rng.standard_normal(tracks)[track]
     odds -= HIDDEN * hidden_share(objects["frame"].to_numpy(), box)
@@ -103,5 +103,5 @@ def _boxes_of_nothing(world: World, times: np.ndarray, rng: np.random.Generator)
     row = np.repeat(np.arange(count), frames)
     frame = np.arange(frames.sum()) - np.repeat(frames.cumsum() - frames, frames) + np.repeat(first, frames)
     table = pd.DataFrame({"frame": frame, "column": column[row], "score": rng.beta(1.2, 4, count)[row]})
-    table[["x", "y", "width", "height"]] = box[row]
+    table[BOX] = box[row]
     return table.assign(track=-1)

@@ -15,6 +15,7 @@ from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
 from contextual_anomaly.models.synthetic.scene_oracle import SceneOracle
 from contextual_anomaly.runtime.atomic import atomic_folder, atomic_write
 from contextual_anomaly.runtime.progress import track
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.world.rendering import render_scene, sample_ground, sample_looks
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.simulated_detector import simulate_detections
@@ -22,7 +23,6 @@ from contextual_anomaly.world.sprites import make_sprites
 from contextual_anomaly.world.videos import SHAKE, Video, objects_at
 
 SWAY = (7.0, 11.0)  # seconds of the camera's two movements
-BOX = ["x", "y", "width", "height"]
 EXPECTED = 0.05  # probability from which a class that is absent stands in the table of what is true
 PNG_NAME = "{:06d}.png"
 
@@ -57,7 +57,7 @@ def render_frames(world: World, video: Video, times: np.ndarray, seed: int) -> I
     looks = sample_looks(sprites, video.tracks["column"].to_numpy(), rng)
     objects = objects_at(world, video, times)
     begin = np.searchsorted(objects["frame"], np.arange(len(times) + 1))
-    box, column = objects[["x", "y", "width", "height"]].to_numpy(), objects["column"].to_numpy()
+    box, column = objects[BOX].to_numpy(), objects["column"].to_numpy()
     for frame, time in enumerate(times):
         mine = slice(begin[frame], begin[frame + 1])
         own_looks = looks.of(objects["track"].to_numpy()[mine])

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly.models.synthetic.boxes import to_box
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.world.scene_types import World
 
 STAY = (20.0, 240.0)  # seconds that the objects of a class stay on average: from the shortest to the longest class
@@ -156,7 +157,7 @@ def objects_at(world: World, video: Video, times: np.ndarray) -> pd.DataFrame:
     coordinates = world.box_mean[where] + np.einsum("mij,mj->mi", world.box_root[where], noise)
     box = to_box(coordinates, world.span[where])
     table = pd.DataFrame({"frame": frame, "track": track, "column": column})
-    table[["x", "y", "width", "height"]] = box
+    table[BOX] = box
     return table.assign(planted=tracks["planted"].to_numpy()[track])
 
 

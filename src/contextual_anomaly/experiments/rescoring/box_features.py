@@ -7,9 +7,8 @@ import pandas as pd
 
 from contextual_anomaly.array_types import Float, Int
 from contextual_anomaly.stats.box_pairs import box_pairs, largest
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.stats.log_odds import logit
-
-SIDES = ["x", "y", "width", "height"]
 
 EDGE_PIXELS = 2
 """A box that ends closer to the edge of its image is cut off by it."""
@@ -38,7 +37,7 @@ class Boxes:
 
     def frame(self) -> pd.DataFrame:
         """Return the places of the boxes as `box_pairs` takes them."""
-        return pd.DataFrame(self.corners.astype(np.float64), columns=pd.Index(SIDES)).assign(image_id=self.image)
+        return pd.DataFrame(self.corners.astype(np.float64), columns=pd.Index(BOX)).assign(image_id=self.image)
 
 
 def own_features(boxes: Boxes) -> Float[np.ndarray, "D own"]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from contextual_anomaly.coco.to_pycocotools import numbered, with_box
-from contextual_anomaly.stats.boxes import shared_area
+from contextual_anomaly.stats.boxes import BOX, shared_area
 from contextual_anomaly.stats.weighted_counts import weighted_cumulative_counts
 
 MAX_DETECTIONS = 100
@@ -105,15 +105,15 @@ class BoxMatcher:
         # As COCOeval has them: those of an image and class in the order of the file, crowds last.
         order = np.lexsort((crowd, group))
         self._group, self._crowd = group[order], crowd[order]
-        self._boxes = found[["x", "y", "width", "height"]].to_numpy(np.float64)[order]
+        self._boxes = found[BOX].to_numpy(np.float64)[order]
         self._last: tuple[pd.DataFrame, BoxMatches] | None = None
 
     def match(self, detections: pd.DataFrame) -> BoxMatches:
         """Return the matches of boxes with columns as in `tables.DETECTIONS`; those of other images are left out."""
         boxes = numbered(detections, self._image_ids).reset_index(drop=True)
-        places = boxes[["image_id", "category_id", "x", "y", "width", "height"]]
+        places = boxes[["image_id", "category_id", *BOX]]
         score = boxes["score"].to_numpy(np.float64)
-        keys = [boxes[name].to_numpy() for name in ("height", "width", "y", "x")]
+        keys = [boxes[name].to_numpy() for name in reversed(BOX)]
         order = np.lexsort((*keys, -score, boxes["category_id"].to_numpy(), boxes["image_id"].to_numpy()))
         if self._last is not None:
             known, matches = self._last
@@ -122,7 +122,7 @@ class BoxMatcher:
         column = pd.Index(self._category_ids).get_indexer(pd.Index(boxes["category_id"]))
         correct, ignored = np.zeros((OVERLAPS, len(boxes)), bool), np.ones((OVERLAPS, len(boxes)), bool)
         group = boxes["image_id"].to_numpy() * len(self._category_ids) + column
-        corners = boxes[["x", "y", "width", "height"]].to_numpy(np.float64)
+        corners = boxes[BOX].to_numpy(np.float64)
         correct[:, order], ignored[:, order] = self._matched(group[order], corners[order])
         matches = BoxMatches(
             image=boxes["image_id"].to_numpy(),

@@ -7,18 +7,18 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly.checking.objects import ImageObjects
+from contextual_anomaly.checking.objects import ImageObjects, detected_objects
 from contextual_anomaly.detection.image_detector import ImageDetector
 from contextual_anomaly.detection.image_reading import ReadImage
 from contextual_anomaly.models.detection_calibration import DetectedScene
 from contextual_anomaly.models.synthetic.boxes import HEIGHT, WIDTH
+from contextual_anomaly.stats.boxes import BOX
 from contextual_anomaly.world.sampling import sample_objects
 from contextual_anomaly.world.scene_types import World
 from contextual_anomaly.world.simulated_detector import simulate_detections
 from contextual_anomaly.world.video_files import event_table, frame_times, render_frames
 from contextual_anomaly.world.videos import Video, objects_at
 
-BOX = ["x", "y", "width", "height"]
 SIZE = (WIDTH, HEIGHT)
 APART = 60.0  # seconds between images, so that no box of nothing is in two of them
 
@@ -75,9 +75,7 @@ def film_pixels(world: World, video: Video, frames_per_second: float, seed: int,
     frames, pixels = [], []
     for image in render_frames(world, video, times, seed):
         pixels.append(np.ascontiguousarray(image[..., ::-1]))
-        found = detector.detect(ReadImage(pixels[-1], *SIZE))
-        nothing = (None,) * len(found.names)
-        frames.append(ImageObjects(tuple(found.names), tuple(found.scores), tuple(found.boxes), nothing, SIZE))
+        frames.append(detected_objects(detector.detect(ReadImage(pixels[-1], *SIZE))))
     return Footage(video.seconds, event_table(world, video), times, frames, pixels)
 
 
