@@ -1,7 +1,6 @@
 """Videos of the synthetic world: at every moment a scene as any other, anomalies at known times, files that open."""
 
 import json
-import os
 import subprocess
 import sys
 
