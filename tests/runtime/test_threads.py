@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,15 +51,15 @@ def test_tables_and_scenes_start_neither_jax_nor_pandas(write_json, instances, t
     assert loaded == ["pyarrow", "numpy"]
 
 
-@pytest.mark.parametrize(("options", "cores"), [({}, "1"), ({"threads": 3}, "3")])
-def test_libraries_are_told_the_cores(monkeypatch, options, cores):
+@pytest.mark.parametrize("options", [{}, {"threads": 3}])
+def test_libraries_are_told_the_same_number_of_cores_whatever_a_command_may_use(monkeypatch, options):
     names = ("PJRT_NPROC", *ONE_CORE)
     for variable in (*names, "JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
         # Set and deleted, so that it is put back after the test.
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     told = limit_threads(lambda **_: [os.environ[name] for name in names])(**options)
-    assert told == [cores, *["1"] * len(ONE_CORE)]
+    assert told == ["2", *["1"] * len(ONE_CORE)]
 
 
 def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
@@ -68,29 +69,39 @@ def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
     assert limit_threads(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
 
 
+def fitted(folder: Path, settings: dict, images: int, classes: int = 12, seed: int = 0, threads: int = 1) -> str:
+    """The digest of a model of random scenes, fitted by a process of its own whose cache is in the folder."""
+    counts = (np.random.default_rng(seed).random((images, classes)) < 0.3).astype(np.uint16)
+    names = tuple(f"class {number}" for number in range(classes))
+    write_scenes(Scenes(np.arange(images), counts, names, tuple(range(classes)), "random"), folder / "scenes.parquet")
+    output = folder / "model.safetensors"
+    options = [
+        "--name=m",
+        "--settings",
+        json.dumps(settings),
+        f"--scenes={folder}/scenes.parquet",
+        f"--output={output}",
+    ]
+    options += [f"--history={folder}/h.csv", f"--calibration={folder}/c.parquet", f"--threads={threads}"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "PJRT_"))}
+    environment["XDG_CACHE_HOME"] = str(folder)
+    subprocess.run(["contextual-anomaly", "fit", *options], check=True, capture_output=True, env=environment)
+    return sha256(output.read_bytes()).hexdigest()
+
+
 @pytest.mark.slow
 def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
     made, kept = [], []
-    for run, seed in enumerate((0, 0, 1)):
-        counts = (np.random.default_rng(seed).random((100, 12)) < 0.3).astype(np.uint16)
-        scenes = Scenes(np.arange(100), counts, tuple("abcdefghijkl"), tuple(range(12)), "random")
-        write_scenes(scenes, tmp_path / "scenes.parquet")
-        output = tmp_path / f"{run}.safetensors"
-        settings = {
-            "family": "autoencoder",
-            "objective": "published",
-            "bottlenecks": [3],
-            "weight_seeds": [0],
-            "epochs": 2,
-        }
-        options = ["--name=m", "--settings", json.dumps(settings | {"chosen_bottleneck": 3})]
-        options += [f"--scenes={tmp_path}/scenes.parquet", f"--output={output}", f"--history={tmp_path}/h.csv"]
-        options += [f"--calibration={tmp_path}/c.parquet"]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {
-            "XDG_CACHE_HOME": str(tmp_path)
-        }
-        subprocess.run(["contextual-anomaly", "fit", *options], check=True, capture_output=True, env=environment)
-        made.append(sha256(output.read_bytes()).hexdigest())
+    settings = {
+        "family": "autoencoder",
+        "objective": "published",
+        "bottlenecks": [3],
+        "weight_seeds": [0],
+        "epochs": 2,
+        "chosen_bottleneck": 3,
+    }
+    for seed in (0, 0, 1):
+        made.append(fitted(tmp_path, settings, images=100, seed=seed))
         # Only what takes 0.1 s to compile is kept: the training loop always, smaller programs on a busy machine.
         kept.append({path.name for path in (tmp_path / "contextual-anomaly" / "jax").rglob("*epoch*-cache")})
     assert kept[0]
@@ -99,3 +110,9 @@ def test_a_compiled_program_is_kept_and_changes_no_byte(tmp_path):
     # Other data of the same shape are learnt from by the same program, which holds none.
     assert kept[2] == kept[0]
     assert made[2] != made[0]
+
+
+@pytest.mark.slow
+def test_the_number_of_threads_changes_no_byte(tmp_path):
+    settings = {"family": "masked", "units": 8, "seeds": [0], "epochs": 1, "min_steps": 0}
+    assert len({fitted(tmp_path, settings, images=1500, classes=79, threads=threads) for threads in (1, 2, 4)}) == 1

@@ -11,19 +11,23 @@ from contextual_anomaly.runtime.cache import cache_folder
 ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """NumPy's matrix products, whichever library does them: on several cores they are rounded differently."""
 
+JAX_CORES = "2"
+"""Threads that JAX divides the work of one program among, on a processor."""
+
 
 def limit_threads(command: Callable) -> Callable:
-    """``command`` with the libraries kept to the cores of its option ``threads``, or to one where it has none.
+    """``command`` with the libraries kept to few cores, always the same number: what they add up depends on it.
 
-    What JAX compiles is kept in the user's cache folder, so that the next job that runs the same program starts at once;
-    JAX looks a program up by all that it is made of. What the user has set in the environment stays.
+    A command that may use more runs several programs of JAX at a time, see `models.training.schedule`. What JAX compiles
+    is kept in the user's cache folder, so that the next job that runs the same program starts at once; JAX looks a program
+    up by all that it is made of. What the user has set in the environment stays.
     """
 
     @wraps(command)
     def run(**options):
         for variable in ONE_CORE:
             os.environ.setdefault(variable, "1")
-        os.environ.setdefault("PJRT_NPROC", str(options.get("threads", 1)))  # JAX, on the processor
+        os.environ.setdefault("PJRT_NPROC", JAX_CORES)
         if kept := compiled_programs():
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
