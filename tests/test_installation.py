@@ -157,6 +157,7 @@ def test_a_watch_without_the_packages_of_its_page_names_the_extra():
 def test_each_extra_is_named_for_its_packages():
     assert "contextual-anomaly[training]" in installation_advice("sklearn.linear_model")
     assert "contextual-anomaly[workflow]" in installation_advice("matplotlib")
+    assert "contextual-anomaly[watch]" in installation_advice("scipy.optimize")
     assert all(
         "contextual-anomaly[page]" in installation_advice(name) for name in ("anyio", "h11", "starlette", "uvicorn")
     )
