@@ -9,6 +9,9 @@ from scipy.sparse import csr_array
 
 from contextual_anomaly.array_types import Float, Int, Real
 
+CELLS = 2_000_000
+"""Resamples times items that are counted item by item: some 10 MB."""
+
 
 def groups_of_equal_scores(
     score: Real[np.ndarray, " T"],
@@ -34,9 +37,13 @@ def weighted_cumulative_counts(
         [B, S] of the type of the weights, or float64 where whole numbers may exceed the exact range of float32.
     """
     last = int(ends[-1]) + 1 if len(ends) else 0
-    segment, image = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1)), image[:last]
-    images = weights.shape[1]
+    image, images = image[:last], weights.shape[1]
     dtype = weights.dtype if last * float(weights.max(initial=0)) < 2**24 else np.float64
+    if last * len(weights) <= CELLS:  # of few items, to set up a product takes longer than to add them one by one
+        counted = np.zeros((last + 1, len(weights)), dtype)
+        np.ascontiguousarray(weights.T)[image].cumsum(0, out=counted[1:])
+        return counted[ends + 1].T
+    segment = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
     if len(ends) * images <= 4 * last:  # counts that are not mostly 0 multiply faster as a dense matrix
         cells = np.bincount(segment * images + image, minlength=len(ends) * images)
         return (weights @ cells.reshape(len(ends), images).astype(weights.dtype).T).cumsum(1, dtype=dtype)

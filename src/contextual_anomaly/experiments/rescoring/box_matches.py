@@ -60,14 +60,17 @@ class BoxMatches:
 
     def _of_class(self, own: np.ndarray, weights: np.ndarray, objects: np.ndarray) -> np.ndarray:
         """Return [10, B] of the ranked boxes ``own``; ``objects`` [B] are annotated, NaN where none."""
-        image = self.image[own]
+        image, correct, counted = self.image[own], self.correct[:, own], ~self.ignored[:, own]
+        # Precision is read at correct boxes only; ignored ones do not count.
+        read = np.flatnonzero(correct.any(0))
+        known = None
         result = np.empty((OVERLAPS, len(weights)))
         for overlap in range(OVERLAPS):
-            correct, counted = self.correct[overlap, own], ~self.ignored[overlap, own]
-            # Precision is read at correct boxes only; ignored ones do not count.
-            at = counted.cumsum()[correct] - 1
-            true = weighted_cumulative_counts(image[correct], np.arange(len(at)), weights)
-            every = weighted_cumulative_counts(image[counted], at, weights)
+            right, of = correct[overlap], counted[overlap]
+            true = weighted_cumulative_counts(image[right], np.arange(np.count_nonzero(right)), weights)
+            if known is None or not np.array_equal(of, counted[overlap - 1]):  # without crowds they are the same
+                known = weighted_cumulative_counts(image[of], of.cumsum()[read] - 1, weights)
+            every = known[:, right[read]]
             precision = np.maximum.accumulate((true / np.maximum(every, 1))[:, ::-1], 1)[:, ::-1]
             # How many of the recalls lie at or below the one reached.
             recall = true.astype(np.float64) / np.where(np.isnan(objects), 1, objects)[:, None]
