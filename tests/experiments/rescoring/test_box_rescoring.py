@@ -183,3 +183,17 @@ def test_context_is_an_object_models_where_there_is_one(scene):
     )
     pd.testing.assert_series_equal(first["duplicates"], second["duplicates"])
     assert not first["context"].equals(second["context"])
+
+
+def test_bins_are_those_of_scikit_learn(monkeypatch):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(900, 5))
+    features[rng.random(features.shape) < 0.05] = np.nan
+    features[:, 1] = rng.integers(0, 40, 900)  # fewer values than bins
+    features[:, 2] = np.round(features[:, 2], 1)
+    features[:, 3] = np.where(rng.random(900) < 0.7, 0, features[:, 3])  # most are equal
+    correct = np.clip(np.nan_to_num(features[:, 0]) + rng.normal(size=900), 0, 1)
+    arguments = features, correct, np.ones(900), rng.integers(0, 3, 900), rng.integers(0, 3, 900)
+    binned = cross_validated_quality(*arguments)
+    monkeypatch.setattr(box_trees, "DRAWN", 0)
+    np.testing.assert_array_equal(binned, cross_validated_quality(*arguments))

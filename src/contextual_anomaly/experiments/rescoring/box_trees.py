@@ -58,6 +58,7 @@ def cross_validated_quality(
     quality = np.divide(correct, counted, out=np.zeros(len(correct)), where=counted > 0)
     weight = counted * class_weights(column)
     result = np.zeros(len(correct))
+    order = np.argsort(features, axis=0)
     with threadpool_limits(1):  # sums of several threads round differently
         for k in range(int(fold.max(initial=-1)) + 1):
             own, others = fold == k, (fold != k) & (weight > 0)
@@ -76,44 +77,42 @@ def cross_validated_quality(
                 random_state=seed,
             )
             known = np.isfinite(features[others]).any(0)  # scikit-learn takes no column without a value
-            taught, asked = features[others][:, known], features[own][:, known]
-            if len(taught) <= DRAWN:
-                taught, asked = _binned(taught, asked, weight[others])
-            trees.fit(taught, quality[others], sample_weight=weight[others])
-            result[own] = trees.predict(asked)
+            inputs = features[:, known]
+            if others.sum() <= DRAWN:
+                inputs = _binned(inputs, order[:, known], weight * others)
+            trees.fit(inputs[others], quality[others], sample_weight=weight[others])
+            result[own] = trees.predict(inputs[own])
     return result
 
 
 def _binned(
-    taught: Float[np.ndarray, "T F"], asked: Float[np.ndarray, "D F"], weight: Float[np.ndarray, " T"]
-) -> tuple[Float[np.ndarray, "T F"], Float[np.ndarray, "D F"]]:
-    """Return the numbers of the bins of weighted quantiles, of features with more than `BINS` values.
+    features: Real[np.ndarray, "D F"], order: Int[np.ndarray, "D F"], weight: Float[np.ndarray, " D"]
+) -> Float[np.ndarray, "D F"]:
+    """Return the features, and of those with more than `BINS` values the numbers of their bins of weighted quantiles.
 
     Those are scikit-learn's own bins, and the trees the same. It sorts a feature anew for each of its bins, which takes ten
     times as long as the trees; of so few values it takes each for a bin.
 
     Args:
-        taught: features that the trees are fitted to; NaN where something is not known.
-        asked: features that they are applied to.
-        weight: of those that are taught, all above 0.
+        features: [D, F]; NaN where something is not known.
+        order: [D, F] rows by rising feature.
+        weight: [D] of the boxes that the trees are fitted to, 0 of the others.
     """
-    taught, asked = taught.copy(), asked.copy()
-    for column in range(taught.shape[1]):
-        known = np.flatnonzero(~np.isnan(taught[:, column]))
-        known = known[np.argsort(taught[known, column])]
-        values = taught[known, column]
+    result = np.array(features, np.float64)
+    for column in range(features.shape[1]):
+        rows = order[:, column]
+        rows = rows[(weight[rows] > 0) & ~np.isnan(features[rows, column])]
+        values, mass = features[rows, column], weight[rows].cumsum()
         if np.count_nonzero(np.diff(values)) < BINS:
             continue
-        mass = weight[known].cumsum()
         wanted = np.linspace(0, 100, BINS + 1)[1:-1] / 100 * mass[-1]
         place = np.minimum(np.searchsorted(mass, wanted), len(values) - 1)
         after = np.minimum(place + 1, len(values) - 1)
         between = mass[place] - wanted <= np.finfo(np.float64).eps
         edges = np.unique(np.where(between, (values[place] + values[after]) / 2, values[place]))
-        for table in (taught, asked):
-            there = ~np.isnan(table[:, column])
-            table[there, column] = np.searchsorted(edges, table[there, column])
-    return taught, asked
+        there = ~np.isnan(features[:, column])
+        result[there, column] = np.searchsorted(edges, features[there, column])
+    return result
 
 
 def as_score(quality: Float[np.ndarray, " D"], score: Real[np.ndarray, " D"]) -> Float[np.ndarray, " D"]:
