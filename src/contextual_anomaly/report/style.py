@@ -64,7 +64,11 @@ def svg(figure: Figure, alt: str) -> Markup:
     """Return the figure as an image element that scales with the page."""
     buffer = io.BytesIO()
     with mpl.rc_context(RC):  # the salt of the ids is read when the figure is written
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        if (layout := figure.get_layout_engine()) is not None:
+            # Now, and not again: Matplotlib would draw the figure once to lay it out, and once more to write it.
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return embedded("image/svg+xml", buffer.getvalue(), alt)
 
 

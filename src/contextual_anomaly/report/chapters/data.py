@@ -90,7 +90,7 @@ def class_counts(counts: pd.DataFrame) -> Figure:
     """Draw how many images hold each class, in both splits, the commonest class first."""
     train = counts[counts["split"] == "train"].sort_values("images", ascending=False, kind="stable")
     val = counts[counts["split"] == "val"].set_index("name")["images"].reindex(train["name"])
-    figure = Figure(figsize=(9, 3.2))
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(train))
     axes.bar(place, train["images"], color=COLOURS[0], label="train")

@@ -177,6 +177,7 @@ def calibration(curves: dict[str, pd.DataFrame], labels: dict[str, str]) -> Figu
         axes.plot(enough["probability"], enough["present"], marker=".", color=COLOURS[0])
         axes.set(title=labels[model], xscale="log", yscale="log", xlim=(lowest / 3, 1.3), ylim=(lowest / 3, 1.3))
         plain_powers_of_ten(axes.xaxis, axes.yaxis)
+        axes.minorticks_off()  # hundreds of marks, which take most of the time of the figure
     for axes in list(panels)[len(curves) :]:
         axes.set_visible(False)
     figure.supxlabel("probability", fontsize=9)
