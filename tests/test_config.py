@@ -202,6 +202,8 @@ def test_the_coco_configuration_is_valid(tmp_path):
     assert settings.models["published"].weight_seeds == [0, 1, 2, 3, 4]
     assert settings.models["longer"].epochs == 1500
     assert settings.models["published"].epochs == 150
+    assert (settings.models["denoising"].weight_seeds, settings.models["denoising"].epochs) == ([0, 1, 2], 30)
+    assert settings.experiments.n_resamples == 1000
     assert [detector.weights for detector in settings.detection.detectors] == ["yolox-nano"]
     assert (settings.downloads.images, settings.downloads.subset) == ("subset", 400)
     alone = yaml.safe_load((ROOT / "workflow/config/coco2017_annotations.yaml").read_text())

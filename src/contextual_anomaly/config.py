@@ -176,7 +176,7 @@ class Experiments(Section):
     n_draws_published: Count = 20
     n_draws_corrected: Count = 3
     changed_objects: Annotated[float, Field(gt=0, le=0.5)] = 0.05
-    n_resamples: Count = 1_000
+    n_resamples: Count = 500
     out_of_context: InputPath = ""
 
 
@@ -305,12 +305,13 @@ def _default_models() -> dict[str, Section]:
     alone = ("frequency", "naive_bayes", "chow_liu", "ease", "pairwise", "mixture")
     return {
         **{name: family(name).Settings(family=name) for name in alone},
-        "published": autoencoder.Settings(family="autoencoder", objective="published"),
+        "published": autoencoder.Settings(family="autoencoder", objective="published", weight_seeds=[0, 1], epochs=100),
         "denoising": autoencoder.Settings(
             family="autoencoder",
             objective="denoising",
             bottlenecks=[10, 64],
-            epochs=30,
+            weight_seeds=[0, 1],
+            epochs=20,
             single_class_images=True,
             chosen_bottleneck=64,
         ),
