@@ -21,6 +21,8 @@ from contextual_anomaly.models.training.schedule import log_epoch_times, run_int
 from contextual_anomaly.runtime.progress import track
 
 LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
+RUN_ONCE = {"xla_backend_optimization_level": 1}
+"""How a program is compiled that runs once for each seed: to optimise the first weights takes longer than to make them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def _run_in_threads(
     Returns:
         Parameters with the seeds as first axis, and losses [epochs, S, 2, d].
     """
-    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
+    start = jax.jit(program.start, compiler_options=RUN_ONCE)
+    epoch = jax.jit(program.epoch, donate_argnums=0)
     states, losses = run_interleaved(epoch, [start(key) for key in keys], program.data, epochs, threads, title)
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *[params for params, *_ in states])
     shape = len(keys), epochs, 2, program.bottlenecks
