@@ -95,3 +95,31 @@ def test_auditing_a_data_set_finds_the_labels_that_were_swapped(example, tmp_pat
     text = example("audit_a_dataset.py", tmp_path / "mine.json")
     found = [int(number) for number in re.findall(r"^0\.\d+ swapped, \d+\.jpg, annotation (\d+): ", text, re.MULTILINE)]
     assert sorted(found[:8]) == sorted(wrong)
+
+
+def test_an_elephant_on_the_table_is_the_oddest_object(example, tmp_path):
+    names = ("elephant", "fork", "knife", "cup", "dining table")
+    places = {"fork": (100, 200, 60, 90), "knife": (330, 200, 60, 90), "cup": (420, 150, 60, 70)}
+    of_image = {7: [*places], 8: [*places], 9: ["fork", "knife", "elephant"]}
+    boxes = places | {"elephant": places["cup"], "dining table": (0, 100, 640, 380)}
+    annotations = [
+        {"image_id": image, "category_id": names.index(name) + 1, "bbox": boxes[name]}
+        for image, objects in of_image.items()
+        for name in (*objects, "dining table")
+    ]
+    content = {
+        "images": [{"id": image, "file_name": f"{image}.jpg", "width": 640, "height": 480} for image in of_image],
+        "annotations": [annotation | {"id": number} for number, annotation in enumerate(annotations, 1)],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
+    }
+    (tmp_path / "tables.json").write_text(json.dumps(content))
+    drawings = [tmp_path / name for name in ("first.svg", "second.svg")]
+    for drawing in drawings:
+        text = example("odd_objects.py", tmp_path / "tables.json", "--show", "2", "--output", drawing)
+        assert re.match(r"image 9: elephant \S+, \S+ times less likely than common; likeliest: cup ", text)
+        assert len(text.splitlines()) == 2
+    first, second = (drawing.read_bytes() for drawing in drawings)
+    assert first == second
+    # The odd object has a colour of its own, and its company stands below.
+    assert first.count(b"stroke: #d55e00") >= 1
+    assert example("odd_objects.py", tmp_path / "tables.json", "--images", "7").startswith("image 7: ")
