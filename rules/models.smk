@@ -1,5 +1,8 @@
 # Context models: what says how strongly each class is expected.
 
+# Fitted in one piece; the others train their seeds and sizes side by side.
+ON_ONE_CORE = ("frequency", "naive_bayes", "chow_liu", "ease", "pairwise", "ensemble")
+
 
 rule fit:
     """Fit a context model, and see what held-out scenes look like to it."""
@@ -33,7 +36,7 @@ rule fit:
     cache: SHARED
     conda:
         "../envs/models.yaml"
-    threads: 2
+    threads: lambda wildcards: 1 if FAMILY[wildcards.model] in ON_ONE_CORE else 2
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),

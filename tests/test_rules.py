@@ -25,7 +25,8 @@ def test_every_rule_says_what_it_does_and_needs(rules):
         assert re.match(r"[A-Z].+\.$", rule.docstring.strip(), re.DOTALL), name
         assert list(rule.output), name
         assert rule.conda_env, name
-        assert rule.resources["_cores"].value >= 1, name
+        cores = rule.resources["_cores"]
+        assert cores.is_evaluable() or cores.value >= 1, name
 
 
 def test_a_job_that_was_killed_for_want_of_memory_or_time_gets_more(rules):
