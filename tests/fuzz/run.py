@@ -56,7 +56,7 @@ def run_one(name: str, number: int) -> str:
         signal.signal(signal.SIGALRM, before)
 
 
-def run(name: str, inputs: int, seconds: float = float("inf"), at_least: int = 5) -> Outcome:
+def run(name: str, inputs: int, seconds: float = float("inf"), at_least: int = 25) -> Outcome:
     """Run the first inputs of a target.
 
     Args:
