@@ -74,7 +74,8 @@ The metadata `exhaustive` is "true" where every class was looked for in every im
 """
 
 CALIBRATION = pa.schema({"kind": pa.string(), "log_odds": pa.float32()})
-"""One held-out (image, class) a row: "unexpected" of those present, "missing" of the most expected absent; rising."""
+"""One held-out (image, class) a row: "unexpected" of those present, "missing" of the most expected absent, "explained" of those
+present behind a detector whose confusions are known; rising."""
 
 TRACK_CALIBRATION = pa.schema({"kind": pa.string(), "score": pa.float64()})
 """One ordinary visit ("unexpected") or settled scene ("missing") of a camera a row; rising, lower is odder."""

@@ -90,6 +90,20 @@ def test_a_calibration_says_what_it_was_made_of(model, tmp_path):
     read = read_calibration(tmp_path / "c.parquet", model)
     assert (read.detector, read.images, read.score_curve) == ("d", made.images, made.score_curve)
     assert 0 < read.images <= 300
+    assert read.explained == pytest.approx(made.explained, rel=1e-5)
+    assert len(read.explained) == len(read.present)
+    assert read.confusions.rate == pytest.approx(made.confusions.rate, abs=1e-6)
+    assert read.confusions.stray == pytest.approx(made.confusions.stray, abs=1e-6)
+    assert read.absent == pytest.approx(made.absent, rel=1e-5)
+
+
+def test_ordinary_reports_are_as_odd_as_the_calibration_says(model):
+    calibration = behind.calibrate_detections(model, None, detected(4000, 0), 2, "d")
+    evidence = behind.detected_evidence(model, None, detected(4000, 50), calibration.score_curve)
+    explained = calibration.confusions.explained(evidence.log_odds)[evidence.judged(2)[0]]
+    for rate in (0.01, 0.05, 0.1):
+        flagged = explained <= np.quantile(calibration.explained, rate)
+        assert binomtest(int(flagged.sum()), flagged.size, rate).pvalue > 1e-3
 
 
 def test_the_score_curve_is_found_again():

@@ -1,6 +1,7 @@
 """What is promised holds: tests under dependence, shares of an hour, the camera's own calibration, the martingale."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import norm, poisson
 
@@ -104,6 +105,11 @@ def test_calibration_of_a_camera_is_kept_in_a_file(tmp_path):
     assert read.with_score("missing", 0.1).missing.scores.tolist() == [0.1, 0.5]
     with pytest.raises(UserError, match=r"camera\.parquet: made with another model"):
         read_track_calibration(tmp_path / "camera.parquet", other)
+    table = pq.read_table(tmp_path / "camera.parquet")
+    about = {key: value for key, value in table.schema.metadata.items() if key != b"scores"}
+    pq.write_table(table.replace_schema_metadata(about), tmp_path / "old.parquet")
+    with pytest.raises(UserError, match=r"old\.parquet: made by an earlier version"):
+        read_track_calibration(tmp_path / "old.parquet", model)
 
 
 def test_capital_against_uniform_p_values_stays_small():

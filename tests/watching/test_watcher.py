@@ -1,5 +1,7 @@
 """Whole watches of scenes made by hand, with a model of two places whose probabilities are exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from contextual_anomaly.checking.checker import Checker
 from contextual_anomaly.checking.detectors import ChosenDetector
 from contextual_anomaly.checking.objects import ImageObjects
 from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.models.confusions import Confusions
 from contextual_anomaly.models.families.oracle import Oracle
 from contextual_anomaly.models.score_curve import AS_IT_IS
+from contextual_anomaly.watching.context import Context
 from contextual_anomaly.watching.events import EventKind
 from contextual_anomaly.watching.frames import Frame
 from contextual_anomaly.watching.track_calibration import TrackCalibration
@@ -75,6 +79,29 @@ def test_an_object_that_does_not_belong_is_told_once_and_ends():
     promise = steps[-1].scene.promise
     assert (promise.per_hour, promise.seen) == (1.0, 1)
     assert promise.hours == pytest.approx(69.5 / 3600)
+
+
+def test_an_object_that_may_bear_a_wrong_name_is_not_told():
+    rate = np.zeros((6, 6))
+    rate[CLASSES.index("plate"), CLASSES.index("surfboard")] = 0.05
+    known = checker().behind_detector
+    assert known is not None
+    knows = replace(known, confusions=Confusions(rate, np.zeros(6)), explained=known.present)
+    watcher = Watcher(replace(checker(), behind_detector=knows), WatchSettings(), "test")
+    steps = watch(watcher, [(20, KITCHEN), (50, [*KITCHEN, "surfboard"]), (70, [*KITCHEN, "kite"])])
+    assert [(kind, name) for kind, name, _ in told(steps, EventKind.UNEXPECTED)] == [("new", "kite")]
+
+
+def test_p_values_of_images_are_raised_where_confusions_are_not_known():
+    known = checker().behind_detector
+    assert known is not None
+    knows = replace(known, confusions=Confusions(np.zeros((6, 6)), np.zeros(6)), explained=known.present)
+    found = [
+        Context(replace(checker(), behind_detector=one), True, False).p_unexpected(np.array([-5.0, -1.0, 9.0]))
+        for one in (known, knows)
+    ]
+    assert found[1] == pytest.approx(known.unexpected(np.array([-5.0, -1.0, 9.0])))
+    assert found[0] == pytest.approx(np.minimum(1, 3 * found[1]))
 
 
 def test_a_glimpse_is_no_event():

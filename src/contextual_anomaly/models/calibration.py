@@ -16,6 +16,7 @@ from contextual_anomaly.array_types import Float, Shaped
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel, variant_index
+from contextual_anomaly.models.confusions import Confusions
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.score_curve import DetectionRates, ScoreCurve
 from contextual_anomaly.runtime.arrow import to_numpy
@@ -38,6 +39,9 @@ class Calibration:
         detector: name of the detector that reported the objects; "" where people annotated them.
         score_curve: what the detector's scores mean; None where objects are certain.
         rates: how often the detector is right; None where objects are certain, and in files of earlier versions.
+        confusions: what the detector takes for something else; None as for `rates`.
+        explained: [n] log-odds that the reported classes have an ordinary cause (`Confusions.explained`), ascending; None
+            where there are no confusions.
     """
 
     present: Float[np.ndarray, " n"]
@@ -49,6 +53,8 @@ class Calibration:
     detector: str = ""
     score_curve: ScoreCurve | None = None
     rates: DetectionRates | None = None
+    confusions: Confusions | None = None
+    explained: Float[np.ndarray, " n"] | None = None
 
     @property
     def smallest(self) -> float:
@@ -112,6 +118,8 @@ def conformal(
     detector: str = "",
     score_curve: ScoreCurve | None = None,
     rates: DetectionRates | None = None,
+    confusions: Confusions | None = None,
+    explained: Float[np.ndarray, " n"] | None = None,
 ) -> Calibration:
     """Return the calibration of some log-odds of held-out images.
 
@@ -124,6 +132,8 @@ def conformal(
         detector: name of the detector that reported the objects.
         score_curve: what its scores mean.
         rates: how often it is right.
+        confusions: what it takes for something else.
+        explained: [n] of present classes, that they have an ordinary cause.
     """
     kept = max(1, int(TAIL * len(absent)))
     return Calibration(
@@ -136,6 +146,8 @@ def conformal(
         detector=detector,
         score_curve=score_curve,
         rates=rates,
+        confusions=confusions,
+        explained=None if explained is None else np.sort(explained),
     )
 
 
@@ -146,8 +158,10 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
         calibration: what to write.
         path: the Parquet file.
     """
-    kind = ["unexpected"] * len(calibration.present) + ["missing"] * len(calibration.absent)
-    log_odds = np.concatenate([calibration.present, calibration.absent]).astype(np.float32)
+    parts = {"unexpected": calibration.present, "missing": calibration.absent, "explained": calibration.explained}
+    known = {kind: values for kind, values in parts.items() if values is not None}
+    kind = [kind for kind, values in known.items() for _ in values]
+    log_odds = np.concatenate(list(known.values())).astype(np.float32)
     table = pa.table([pa.array(kind), pa.array(log_odds)], schema=tables.CALIBRATION)
     about = {
         "absent_count": str(calibration.absent_count),
@@ -161,6 +175,8 @@ def write_calibration(calibration: Calibration, path: str | Path) -> None:
         about["score_curve"] = json.dumps(asdict(calibration.score_curve))
     if calibration.rates:
         about["detection_rates"] = json.dumps(asdict(calibration.rates))
+    if calibration.confusions:
+        about["confusions"] = json.dumps(_rounded(calibration.confusions))
     tables.write_table(table, tables.CALIBRATION, path, about)
 
 
@@ -182,7 +198,7 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
         UserError: the file is missing, damaged, of another schema, or the calibration of another model.
     """
     table = tables.read_table(path, tables.CALIBRATION)
-    log_odds, present = to_numpy(table["log_odds"]), np.array(table["kind"].to_pylist()) == "unexpected"
+    log_odds, kind = to_numpy(table["log_odds"]), np.array(table["kind"].to_pylist(), object)
     about = tables.metadata_of(table)
     made_for = about.get("model_digest")  # files of earlier versions do not say
     if model is not None and made_for is not None and made_for != registry.digest(model):
@@ -191,8 +207,8 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
             "was written with the model, or fit the model again."
         )
     return Calibration(
-        log_odds[present],
-        log_odds[~present],
+        log_odds[kind == "unexpected"],
+        log_odds[kind == "missing"],
         int(about["absent_count"]),
         int(about.get("minimum_classes", 1)),
         made_for,
@@ -200,4 +216,16 @@ def read_calibration(path: str | Path, model: ContextModel | None = None) -> Cal
         about.get("detector", ""),
         ScoreCurve(**json.loads(about["score_curve"])) if "score_curve" in about else None,
         DetectionRates(**json.loads(about["detection_rates"])) if "detection_rates" in about else None,
+        confusions=_confusions(about.get("confusions")),
+        explained=log_odds[kind == "explained"] if "confusions" in about else None,
     )
+
+
+def _rounded(known: Confusions) -> dict[str, list]:
+    """Return confusions as JSON has them; the rates are given in millionths."""
+    return {name: np.rint(1e6 * value).astype(int).tolist() for name, value in vars(known).items()}
+
+
+def _confusions(text: str | None) -> Confusions | None:
+    """Return what `_rounded` made of confusions."""
+    return None if text is None else Confusions(**{name: np.array(v) / 1e6 for name, v in json.loads(text).items()})

@@ -17,6 +17,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.array_types import Bool, Float, Int
 from contextual_anomaly.models.base import ContextModel, variant_index
 from contextual_anomaly.models.calibration import Calibration, conformal
+from contextual_anomaly.models.confusions import confusions, explained_elsewhere
 from contextual_anomaly.models.evidence import scene_evidence, stack_geometry
 from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT, DetectionRates, ScoreCurve, fit_score_curve
 from contextual_anomaly.stats.boxes import BOX
@@ -200,7 +201,9 @@ def calibrate_detections(
     curve = curve or score_curve(scenes)
     evidence = detected_evidence(model, bottleneck, scenes, curve)
     present, absent = evidence.judged(minimum_classes)
+    explained = explained_elsewhere(evidence.log_odds, evidence.annotated, evidence.reported)
     return conformal(
         model, evidence.log_odds[present], evidence.log_odds[absent], minimum_classes,
         images=int(present.any(1).sum()), detector=detector, score_curve=curve, rates=detection_rates(scenes),
+        confusions=confusions(evidence.annotated, evidence.reported), explained=explained[present],
     )  # fmt: skip

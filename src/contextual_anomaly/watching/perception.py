@@ -7,6 +7,7 @@ import numpy as np
 from contextual_anomaly.checking.checker import Checker
 from contextual_anomaly.checking.objects import ImageObjects
 from contextual_anomaly.watching.context import Answer, Context
+from contextual_anomaly.watching.expectation import Expectation
 from contextual_anomaly.watching.following import Followed
 from contextual_anomaly.watching.frames import Frame
 from contextual_anomaly.watching.tracking import Track
@@ -35,6 +36,8 @@ class Percept:
         classes: theirs.
         absent: [C] classes that were looked for long enough, and are not there.
         answer: what the model says; None before it was asked.
+        explained: [C] log-odds that a report of each class has an ordinary cause, by this moment and the last minutes; None
+            where nothing is compared.
     """
 
     frame: Frame
@@ -47,6 +50,7 @@ class Percept:
     classes: frozenset[str]
     absent: np.ndarray
     answer: Answer | None
+    explained: np.ndarray | None
 
 
 class Perception:
@@ -64,6 +68,7 @@ class Perception:
         self.detected = self.own = False
         self.context: Context | None = None
         self.followed: Followed
+        self._expectation: Expectation
         self._blind_after = blind_after
         self._visibility = Visibility()
         self._answer: Answer | None = None
@@ -94,7 +99,9 @@ class Perception:
         self.detected = objects is not None and objects.detected
         self.own = frame.objects is None and frame.pixels is not None
         self.context = Context(self.checker, self.detected, self.own)
-        self.followed = Followed(self.checker.model.classes, self.context.curves)
+        classes = self.checker.model.classes
+        self.followed = Followed(classes, self.context.curves)
+        self._expectation = Expectation(len(classes), self.context.confusions)
 
     def _look(self, frame: Frame, objects: ImageObjects, was_blind: bool) -> Percept:
         passed = 0.0 if self._looked is None or was_blind else max(0.0, frame.seconds - self._looked)
@@ -109,8 +116,11 @@ class Perception:
         on = self.followed.on
         classes = frozenset(track.category for track in on)
         answer = self._answer if bad else self._ask(classes, frame.seconds)
+        explained = None
+        if answer is not None and answer.compared and not bad:
+            explained = self._expectation.step(answer.log_odds, passed)
         absent = self.followed.absent
-        return Percept(frame, self.context, bad, blind, recovered, passed, on, classes, absent, answer)
+        return Percept(frame, self.context, bad, blind, recovered, passed, on, classes, absent, answer, explained)
 
     def _ask(self, classes: frozenset[str], seconds: float) -> Answer:
         """Return what the model says; asked anew where classes came or left, or objects had time to move."""

@@ -22,6 +22,8 @@ from contextual_anomaly.runtime.arrow import to_numpy
 SECOND = 1.0
 """Seconds for which something has to last before it counts."""
 UNEXPECTED, MISSING = "unexpected", "missing"
+SCORES = "explained"
+"""What the scores of visits are: log-odds of an ordinary cause. Those of earlier versions were of the class alone."""
 
 
 class WorstSecond:
@@ -78,7 +80,7 @@ class TrackCalibration:
     """What is ordinary for one camera, behind one model and one detector.
 
     Attributes:
-        unexpected: of visits: the lowest log-odds that lasted for a second.
+        unexpected: of visits: the lowest log-odds of an ordinary cause that lasted for a second.
         missing: of settled scenes: the highest log-odds of a class that was looked for and not there, negated.
         seconds: that were watched for it.
         model_digest: of the model.
@@ -143,6 +145,7 @@ def write_track_calibration(calibration: TrackCalibration, path: str | Path) -> 
         "seconds": repr(calibration.seconds),
         "model_digest": calibration.model_digest,
         "detector": calibration.detector,
+        "scores": SCORES,
     }
     tables.write_table(table, tables.TRACK_CALIBRATION, path, about)
 
@@ -161,6 +164,8 @@ def read_track_calibration(path: str | Path, model: ContextModel) -> TrackCalibr
     about = tables.metadata_of(table)
     if about.get("model_digest") != registry.digest(model):
         raise UserError(f"{path}: made with another model than {model.name!r}. Calibrate this camera again.")
+    if about.get("scores") != SCORES:
+        raise UserError(f"{path}: made by an earlier version, whose scores were others. Calibrate this camera again.")
     score, first = to_numpy(table["score"]), np.array(table["kind"].to_pylist(), object) == UNEXPECTED
     try:
         return TrackCalibration(

@@ -12,11 +12,6 @@ from contextual_anomaly.watching.track_calibration import TrackCalibration, Wors
 from contextual_anomaly.watching.track_tests import RepeatedTest
 from contextual_anomaly.watching.tracking import Track
 
-VISITS_TO_IMAGES = 3.0
-"""By how much p-values from single images are raised for visits. What is brief, and what a detector takes for something else,
-is a larger share of visits than of what stands in an image at some moment: in the synthetic world, visits are some two to
-three times as often odd as their p-values say. A calibration of the camera, which is one of visits, needs no such factor."""
-
 
 @dataclass
 class Visit:
@@ -28,7 +23,7 @@ class Visit:
         since: seconds of the source when the first came on.
         last: when one was on the last time.
         test: of this visit; None before there is anything to compare.
-        worst: the lowest log-odds that lasted for a second.
+        worst: the lowest log-odds of an ordinary cause that lasted for a second.
         event: id of the event that was raised; None without.
         calibrated: the p-value by the camera's own calibration; None without.
     """
@@ -80,7 +75,7 @@ def look(
     visit: Visit,
     passed: float,
     p_value: float,
-    log_odds: float,
+    explained: float,
     budget: Budget,
     hours: float,
     calibration: TrackCalibration | None,
@@ -91,7 +86,7 @@ def look(
         visit: whose class is there.
         passed: seconds since the last moment.
         p_value: of this moment.
-        log_odds: of this moment.
+        explained: log-odds of this moment that the visit has an ordinary cause.
         budget: of false alarms.
         hours: watched so far.
         calibration: of this camera; None without.
@@ -99,7 +94,7 @@ def look(
     if visit.test is None:
         visit.test = RepeatedTest(budget.grant(hours))
         passed = 0.0
-    visit.worst.step(log_odds, passed)
+    visit.worst.step(explained, passed)
     test = visit.test
     test.evidence += passed
     if calibration is not None and calibration.unexpected.can_promise(float(test.alpha)):
@@ -111,4 +106,4 @@ def look(
         return raised, before != visit.calibrated
     if not test.due:
         return False, False
-    return bool(test.look(min(1.0, VISITS_TO_IMAGES * p_value))), True
+    return bool(test.look(p_value)), True

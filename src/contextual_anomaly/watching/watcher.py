@@ -28,8 +28,9 @@ __all__ = ["Step", "WatchSettings", "Watcher"]
 
 EXPECTED_NO_MORE = 0.05
 """P-value above which a class that was flagged as missing is not expected any more."""
-SHARE_OF_UNEXPECTED = 0.75
-"""Of the promised false alarms, those that may be unexpected objects; the others may be missing classes."""
+SHARE_OF_UNEXPECTED = 0.9
+"""Of the promised false alarms, those that may be unexpected objects; the others may be missing classes. Few classes are so
+sure to be in view that their absence says anything, so that more would find no more of them."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class Watcher:
         if self.calibration is not None:
             ordinary = self.calibration.unexpected
         elif context.calibration is not None:
-            ordinary = OrdinaryScores(context.calibration.present.astype(np.float64))
+            ordinary = OrdinaryScores(context.ordinary.astype(np.float64))
         self._drift = Drift(ordinary) if ordinary is not None else None
         name = "camera" if self.calibration else context.calibration_name
         self._messages.answerer = {"detector": context.detector, "calibration": name}
@@ -199,16 +200,18 @@ class Watcher:
 
     def _unexpected(self, percept: Percept, answer: Answer) -> list[Event]:
         frame, context = percept.frame, percept.context
+        assert percept.explained is not None
+        p_values = context.p_unexpected(percept.explained)
         events = []
         for visit in self._visits.current.values():
             column = context.place.get(visit.category)
             if column is None or visit.last < frame.seconds or not answer.seen[column]:
                 continue
-            log_odds, p_value = float(answer.log_odds[column]), float(answer.p_value[column])
+            explained, p_value = float(percept.explained[column]), float(p_values[column])
             hours = self._seconds_watched / HOUR
-            raised, looked = look(visit, percept.passed, p_value, log_odds, self._budgets[0], hours, self.calibration)
+            raised, looked = look(visit, percept.passed, p_value, explained, self._budgets[0], hours, self.calibration)
             if self.calibration is None and looked and visit.test is not None and visit.test.looks == 1:
-                self._notice(log_odds)
+                self._notice(explained)
             if (EventKind.UNEXPECTED, visit.category) in self._fixtures:
                 continue
             told: dict[str, Any] = {
