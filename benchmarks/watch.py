@@ -1,8 +1,10 @@
-"""`python benchmarks/watch.py VIDEO --detector FILE [--frames N] [--lines N]`: what a watch costs beside its detector.
+"""`python benchmarks/watch.py [VIDEO] [--detector NAME] [--frames N] [--lines N]`: what a watch costs beside its detector.
 
 A video is decoded and detected alone, and then watched, by turns, with as many networks; what context, tracking and drawing
-take of a frame, and how long after its frame an event can come, is measured inside the watch. Then detections go through
-`watch` as lines, as fast as possible, and the memory of the process is looked at all the while.
+take of a frame, and how long after its frame an event can come, is measured inside the watch. Beside it runs supervision's
+own loop over the same frames and network: OpenCV, a tracker, drawing. Ultralytics' loop has no place here: it runs networks of
+its own layouts, and none of YOLOX. Without a video it is the kitchen that benchmarks/workflow.py has made.
+Then detections go through `watch` as lines, as fast as possible, and the memory of the process is looked at all the while.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # as the command line does
 
-from measure import by_turns, report
+from measure import WORK, Lacking, by_turns, main_of, optional, peer_python, report, run
 
 import contextual_anomaly as ca
 from contextual_anomaly.checking.checker import Checker
@@ -26,6 +28,8 @@ from contextual_anomaly.watching.pictures import ScenePicture
 from contextual_anomaly.watching.sources.files import VideoFile
 from contextual_anomaly.watching.watcher import Watcher, WatchSettings
 
+PEER = Path(__file__).parent / "peers" / "supervision_watch.py"
+KITCHEN = WORK / "workflow" / "results" / "world" / "kitchen.mp4"
 WARM_UP = 10  # frames
 
 
@@ -79,10 +83,19 @@ def of_a_video(path: Path, detector: str, frames: int, runs: int, threads: int) 
             delays.append(time.perf_counter() - source.given[item.frame.number])
         return time.perf_counter() - start
 
-    alone, ours = by_turns(runs, bare, watched)
+    python = optional(lambda: peer_python("supervision"))
+
+    def of_supervision() -> float:
+        return float(run(python, PEER, path, loaded.networks[0].path, frames).output.split()[-1])
+
+    alone, ours, *loops = by_turns(runs, bare, watched, *([of_supervision] if python else []))
+    for seconds in loops:
+        report(
+            f"watch of {frames} frames", "supervision's loop: OpenCV, ByteTrack, annotators", ours, peer_seconds=seconds,
+            bound_seconds=median(alone), work=f"{frames} frames of {path.name}",
+        )  # fmt: skip
     report(
-        f"watch of {frames} frames", "the same detector without a watch", median(ours), runs=runs,
-        peer_seconds=median(alone),
+        f"watch of {frames} frames", "the same detector without a watch", ours, peer_seconds=alone, bound_seconds=median(alone),
         work=f"{median(alone) / median(ours):.3f} of the bare rate of {frames / median(alone):.3g} frames a second; "
         f"{1000 * median(work[WARM_UP:]):.2f} ms of processor a frame for tracking, context and drawing; from frame to "
         f"answer {1000 * median(delays):.0f} ms, {median(delays) / median(detections):.2f} of that of the bare detector",
@@ -134,18 +147,22 @@ def resident() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("video", type=Path)
+    parser.add_argument("video", type=Path, nargs="?", default=KITCHEN)
     parser.add_argument("--detector", default="yolox-nano")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--lines", type=int, default=36_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
-    if options.frames:
-        of_a_video(options.video, options.detector, options.frames, options.runs, options.threads)
     if options.lines:
         of_lines(options.lines)
+    if options.frames:
+        if not options.video.is_file():
+            raise Lacking(
+                f"{options.video}: no such video; benchmarks/workflow.py makes one, and an argument names another"
+            )
+        of_a_video(options.video, options.detector, options.frames, options.runs, options.threads)
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)
