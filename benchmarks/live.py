@@ -18,7 +18,7 @@ from statistics import median
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import numpy as np
-from measure import WORK, Lacking, by_turns, coco, command, main_of, middle, optional, report, run
+from measure import WORK, Lacking, by_turns, coco, command, detector_file, main_of, middle, optional, report, run
 from measure import seconds_of as seconds_of_runs
 
 import contextual_anomaly as ca
@@ -90,11 +90,12 @@ def of_images(folder: Path, detector: str, runs: int) -> None:
     if not folder.is_dir():
         raise Lacking(f"{folder}: no folder of images; --images names one")
     images = [source for source in find_sources([str(folder)]) if source.kind is Kind.image]
+    name, detector = detector, detector_file(detector)
     photo = ["check", images[0].path, "--detector", detector, "--exit-zero"]
     first = [run(*command(*photo)) for _ in range(runs)]
     report(
         "command line to the first answer, check of a photo", "", seconds_of_runs(first), peak_mb=middle(first)[1],
-        work=f"{Path(images[0].path).name} through {detector}",
+        work=f"{Path(images[0].path).name} through {name}",
     )  # fmt: skip
     from contextual_anomaly.checking.run import Frame
     from contextual_anomaly.detection.image_reading import read_image

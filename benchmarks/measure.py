@@ -43,11 +43,11 @@ def main_of(stage: Callable[[], None]) -> None:
 
 
 def optional(task: Callable):
-    """What a task gives, or None after saying what is lacking: for one peer of several."""
+    """What a task gives, or None after saying what is lacking: for one part or peer of several."""
     try:
         return task()
     except Lacking as lacking:
-        print(f"one peer is skipped: {lacking}", flush=True)
+        print(f"a part is skipped: {lacking}", flush=True)
         return None
 
 
@@ -168,6 +168,24 @@ def coco() -> Path:
             "annotations by CONTEXTUAL_ANOMALY_DATA."
         )
     return folder
+
+
+def detector_file(name: str) -> str:
+    """A detector by its name, fetched once, or the file that is given.
+
+    Raises:
+        Lacking: it is not here and cannot be fetched.
+    """
+    # Other stages start without it.
+    from contextual_anomaly.errors import UserError
+    from contextual_anomaly.pretrained.detectors import fetch
+
+    if Path(name).is_file():
+        return name
+    try:
+        return str(fetch(name))
+    except UserError as error:
+        raise Lacking(f"{error} Or --detector names a file.") from error
 
 
 def machine() -> str:

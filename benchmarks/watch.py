@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # as the command line does
 
-from measure import WORK, Lacking, by_turns, main_of, optional, peer_python, report, run
+from measure import WORK, Lacking, by_turns, detector_file, main_of, optional, peer_python, report, run
 
 import contextual_anomaly as ca
 from contextual_anomaly.checking.checker import Checker
@@ -58,7 +58,7 @@ class FirstFrames(VideoFile):
 
 def of_a_video(path: Path, detector: str, frames: int, runs: int, threads: int) -> None:
     """Measure the rate beside that of the bare detector, the work in between, and the delay."""
-    checker = Checker.load(detector=detector)
+    checker = Checker.load(detector=detector_file(detector))
     assert checker.detector is not None
     loaded = checker.detector.loaded(threads)
     work: list[float] = []
