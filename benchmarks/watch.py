@@ -2,7 +2,7 @@
 
 A video is decoded and detected alone, and then watched, by turns, with as many networks; what context, tracking and drawing
 take of a frame, and how long after its frame an event can come, is measured inside the watch. Beside it runs supervision's
-own loop over the same frames and network: OpenCV, a tracker, drawing. Ultralytics' loop has no place here: it runs networks of
+own loop over the same frames and network: detect and draw. Ultralytics' loop has no place here: it runs networks of
 its own layouts, and none of YOLOX. Without a video it is the kitchen that benchmarks/workflow.py has made.
 Then detections go through `watch` as lines, as fast as possible, and the memory of the process is looked at all the while.
 """
@@ -91,7 +91,7 @@ def of_a_video(path: Path, detector: str, frames: int, runs: int, threads: int) 
     alone, ours, *loops = by_turns(runs, bare, watched, *([of_supervision] if python else []))
     for seconds in loops:
         report(
-            f"watch of {frames} frames", "supervision's loop: OpenCV, ByteTrack, annotators", ours, peer_seconds=seconds,
+            f"watch of {frames} frames", "supervision's loop: detect and draw", ours, peer_seconds=seconds,
             bound_seconds=median(alone), work=f"{frames} frames of {path.name}",
         )  # fmt: skip
     report(

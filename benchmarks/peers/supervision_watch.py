@@ -1,7 +1,8 @@
-"""Peer: supervision's own loop over a video, with its tracker and annotators, around a YOLOX in OpenCV DNN.
+"""Peer: supervision's own loop over a video, with its annotators, around a YOLOX in OpenCV DNN.
 
 python supervision_watch.py VIDEO NETWORK FRAMES. Prints the seconds for so many frames; a shorter video is begun anew.
-Nothing is said of context: each frame is detected, tracked and drawn.
+Each frame is detected and drawn. Nothing is followed, as supervision has no tracker any more: it went to another package, which
+needs another OpenCV than the other peers. Nothing is said of context either.
 """
 
 import sys
@@ -38,15 +39,15 @@ def detect(network: cv2.dnn.Net, frame: np.ndarray) -> sv.Detections:
 def main() -> None:
     """Watch the frames."""
     video, weights, frames = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    network, tracker = cv2.dnn.readNetFromONNX(weights), sv.ByteTrack()
+    network = cv2.dnn.readNetFromONNX(weights)
     boxes, labels = sv.BoxAnnotator(), sv.LabelAnnotator()
     again = chain.from_iterable(sv.get_video_frames_generator(path) for path in repeat(video))
     detect(network, next(sv.get_video_frames_generator(video)))  # the first pass prepares the network
     start = time.perf_counter()
     for frame in islice(again, frames):
-        tracked = tracker.update_with_detections(detect(network, frame))
-        names = [f"{number} {score:.2f}" for number, score in zip(tracked.class_id, tracked.confidence, strict=True)]
-        labels.annotate(boxes.annotate(frame, tracked), tracked, names)
+        found = detect(network, frame)
+        names = [f"{number} {score:.2f}" for number, score in zip(found.class_id, found.confidence, strict=True)]
+        labels.annotate(boxes.annotate(frame, found), found, names)
     print(time.perf_counter() - start)
 
 
