@@ -38,7 +38,9 @@ def _table(rows: pd.DataFrame) -> pd.DataFrame:
                 "rule": row.rule,
                 "promised an hour": f"≤ {row.promised:g}" if row.promised > 0 else "–",
                 "false alarms an hour": f"{row.false_alarms_per_hour:.2f} [{low:.2f}, {high:.2f}]",
-                "recall": f"{_share(row.recall)} [{_share(row.recall_low)}, {_share(row.recall_high)}]",
+                "recall": f"{_share(row.recall)} [{_share(row.recall_low)}, {_share(row.recall_high)}]"
+                if row.planted
+                else "–",
                 **recall,
                 "delay": f"{row.delay:.1f} s [{row.delay_low:.1f}, {row.delay_high:.1f}]" if row.found else "–",
             }
