@@ -85,7 +85,7 @@ def fit(data: DataSet) -> list:
 
 def audit(data: DataSet) -> list:
     data.judge()
-    return [run(*command("audit", *_audit(data)))]
+    return [run(*command("audit", *_audit(data, data.folder)))]
 
 
 def _audited(data: DataSet) -> list:
@@ -94,8 +94,8 @@ def _audited(data: DataSet) -> list:
     return [*sources, f"--model={data.judge()}", f"--train-scenes={data.file('scenes', 'train')}"]
 
 
-def _audit(data: DataSet) -> list:
-    out = data.folder / "audit"
+def _audit(data: DataSet, folder: Path) -> list:
+    out = folder / "audit"
     targets = [f"--output={out}/context.parquet", f"--csv={out}/context.csv", f"--coco={out}/context.json"]
     targets += [f"--selection-table={out}/context.selection.csv"]
     return [*_audited(data), *targets]
@@ -110,7 +110,7 @@ def check(data: DataSet) -> list:
 
 
 def report(data: DataSet) -> list:
-    """All that reads the validation images on the way to the report; experiments are made on few of them, as of COCO."""
+    """All that reads the validation images on the way to the report; experiments and audit are made on few."""
     folder, models = data.folder, data.folder / "models"
     data.fit("frequency", {"family": "frequency"}, "train")
     few = DataSet(1_000, data.classes) if data.images > 1_000 else data
@@ -131,7 +131,7 @@ def report(data: DataSet) -> list:
     run(*command("compare-models", *trials, f"--output={folder}/experiments/differences.csv"))
     (folder / "configuration.yaml").write_text("results: results\n")
     if not (folder / "audit" / "context.parquet").exists():
-        run(*command("audit", *_audit(data)))
+        run(*command("audit", *_audit(few, folder)))
     evaluation = folder / "audit" / "context.evaluation.csv"
     run(*command("evaluate-audit", *_audited(few), f"--output={evaluation}", "--n-resamples=20"))
     listing = [f"--{a}={folder}/anomalies/frequency.{b}" for a, b in (
