@@ -22,8 +22,7 @@ from matplotlib.patheffects import withStroke
 import contextual_anomaly as ca
 from contextual_anomaly.models.base import mean_log_probability
 from contextual_anomaly.pretrained import find
-from contextual_anomaly.scene_objects import SceneObjects, objects_of_rows
-from contextual_anomaly.stats.boxes import BOX
+from contextual_anomaly.scene_objects import SceneObjects, objects_of_tables
 
 GREY, ORANGE = "#7d8790", "#d55e00"
 HALO = [withStroke(linewidth=1, foreground="white")]
@@ -72,11 +71,8 @@ def main() -> None:
 
 def read(path: Path) -> tuple[np.ndarray, SceneObjects]:
     """Return the ids of the images of a file, and their objects."""
-    annotations, images, categories = ca.read_coco(path)
-    rows = {name: annotations[name].to_numpy() for name in ("image_id", "category_id", "iscrowd", *BOX)}
-    sizes = np.stack([images[side].to_numpy() for side in ("width", "height")], 1)
-    ids, names = images["image_id"].to_numpy(), tuple(categories["name"].to_pylist())
-    return ids, objects_of_rows(rows, ids, sizes, categories["category_id"].to_numpy(), names)
+    read = objects_of_tables(*ca.read_coco(path))
+    return read.image_ids, read.objects
 
 
 def ask(ids: np.ndarray, objects: SceneObjects) -> list[Found]:

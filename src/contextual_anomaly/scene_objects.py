@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from contextual_anomaly import tables
 from contextual_anomaly.array_types import Bool, Float32, Int, Shaped
@@ -259,14 +260,21 @@ def read_image_objects(annotations: str | Path, images: str | Path, categories: 
     Raises:
         UserError: a file is missing or of another schema.
     """
-    objects, known = tables.read_table(annotations, tables.ANNOTATIONS), tables.read_table(images, tables.IMAGES)
-    classes = tables.read_table(categories, tables.CATEGORIES)
-    image_ids = to_numpy(known["image_id"])
-    sizes = np.stack([to_numpy(known[side]) for side in ("width", "height")], axis=1)
+    return objects_of_tables(
+        tables.read_table(annotations, tables.ANNOTATIONS),
+        tables.read_table(images, tables.IMAGES),
+        tables.read_table(categories, tables.CATEGORIES),
+    )
+
+
+def objects_of_tables(annotations: pa.Table, images: pa.Table, categories: pa.Table) -> ImageObjects:
+    """Return the objects of the tables of a split, as `read_coco` gives them and `read_image_objects` reads them."""
+    image_ids = to_numpy(images["image_id"])
+    sizes = np.stack([to_numpy(images[side]) for side in ("width", "height")], axis=1)
     columns = ("image_id", "category_id", "iscrowd", *BOX)
-    rows = {name: objects[name].to_numpy() for name in columns}  # a box that is null is NaN
-    names = tuple(classes["name"].to_pylist())
-    return ImageObjects(image_ids, objects_of_rows(rows, image_ids, sizes, to_numpy(classes["category_id"]), names))
+    rows = {name: annotations[name].to_numpy() for name in columns}  # a box that is null is NaN
+    names = tuple(categories["name"].to_pylist())
+    return ImageObjects(image_ids, objects_of_rows(rows, image_ids, sizes, to_numpy(categories["category_id"]), names))
 
 
 def read_geometry(

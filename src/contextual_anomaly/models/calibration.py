@@ -63,8 +63,7 @@ class Calibration:
 
     def unexpected(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return p-values of present classes: the share of genuine objects with log-odds as low or lower."""
-        as_low = np.searchsorted(self.present, log_odds, side="right")
-        return (1 + as_low) / (1 + len(self.present))
+        return rank_p_value(self.present, log_odds)
 
     def missing(self, log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return p-values of absent classes: the share of rightly absent ones with log-odds as high or higher.
@@ -89,6 +88,16 @@ class Calibration:
         p_value[present] = self.unexpected(log_odds[present])
         p_value[absent] = self.missing(log_odds[absent])
         return p_value
+
+
+def rank_p_value(ordinary: Float[np.ndarray, " n"], value: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the share of ordinary values that are as low or lower, this one counted.
+
+    Args:
+        ordinary: [n] ascending; lower is odder.
+        value: what is ranked among them.
+    """
+    return (1 + np.searchsorted(ordinary, value, side="right")) / (1 + len(ordinary))
 
 
 def calibrate(model: ContextModel, bottleneck: int | None, data: TrainingData, minimum_classes: int) -> Calibration:

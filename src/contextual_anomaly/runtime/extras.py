@@ -25,14 +25,10 @@ def installation_advice(module: str | None) -> str:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:  # the source alone is on the path
         return ""
-    size, found = Counter(), []
-    for requirement in requirements:
-        name = re.match(r"[\w.-]+", requirement)
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-        if name and extra:
-            size[extra[1]] += 1
-            found += [extra[1]] * (name[0].lower() == wanted)
-    if not found:
+    parts = [re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement) for requirement in requirements]
+    packages = [(part[1].lower(), part[2]) for part in parts if part]
+    size = Counter(extra for _, extra in packages)
+    smallest = min((extra for package, extra in packages if package == wanted), key=size.__getitem__, default=None)
+    if smallest is None:
         return ""
-    smallest = min(found, key=size.__getitem__)
     return f"this needs the package {wanted}, which is not installed: pip install '{DISTRIBUTION}[{smallest}]'."

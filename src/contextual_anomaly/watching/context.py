@@ -9,7 +9,7 @@ import numpy as np
 from contextual_anomaly.checking.checker import FEWEST_CLASSES, Checker
 from contextual_anomaly.checking.objects import Box
 from contextual_anomaly.checking.results import Attribution
-from contextual_anomaly.models.calibration import Calibration
+from contextual_anomaly.models.calibration import Calibration, rank_p_value
 from contextual_anomaly.models.confusions import Confusions
 from contextual_anomaly.models.evidence import SceneEvidence, scene_evidence
 from contextual_anomaly.models.score_curve import MIN_SCORE, PRESENT
@@ -134,8 +134,7 @@ class Context:
         Args:
             explained: [C] log-odds that a report of each class has an ordinary cause.
         """
-        ordinary = self.ordinary
-        p_value = (1 + np.searchsorted(ordinary, explained, side="right")) / (1 + len(ordinary))
+        p_value = rank_p_value(self.ordinary, explained)
         return p_value if self.confusions is not None else np.minimum(1.0, UNKNOWN_CONFUSIONS * p_value)
 
     def reasons(self, answer: Answer, category: str) -> tuple[Attribution, ...]:

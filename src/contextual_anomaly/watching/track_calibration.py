@@ -17,6 +17,7 @@ from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.models import registry
 from contextual_anomaly.models.base import ContextModel
+from contextual_anomaly.models.calibration import rank_p_value
 from contextual_anomaly.runtime.arrow import to_numpy
 
 SECOND = 1.0
@@ -68,7 +69,7 @@ class OrdinaryScores:
 
     def p_value(self, score: float) -> float:
         """Return the share of ordinary scores that are as low or lower, this one counted."""
-        return float(1 + np.searchsorted(self.scores, score, side="right")) / (1 + len(self.scores))
+        return float(rank_p_value(self.scores, np.array([score]))[0])
 
     def with_score(self, score: float) -> "OrdinaryScores":
         """Return these and one more."""
