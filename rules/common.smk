@@ -224,11 +224,13 @@ def uses_objects(model):
     )
 
 
-# Who is asked about single objects: models of objects, and as a comparison the first listing model if it is a conditional one.
+# Who is asked about single objects: models of objects, beside them the exact answer where it is known, and as a comparison
+# the first listing model if it is a conditional one.
 OBJECT_JUDGES = [
     name
     for name in MODELS
     if name in OBJECT_MODELS
+    or (name == "oracle_with_boxes" and OBJECT_MODELS)
     or (name == LISTING_MODELS[0] and FAMILY[name] != "autoencoder")
 ]
 

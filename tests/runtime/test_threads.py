@@ -69,6 +69,17 @@ def test_what_the_user_has_set_stays(monkeypatch, tmp_path):
     assert limit_threads(lambda **_: [os.environ[name] for name in kept])(threads=2) == ["7", str(tmp_path)]
 
 
+@pytest.mark.parametrize(("platforms", "told"), [("", None), ("cuda,cpu", None), ("cpu", "2")])
+def test_where_jax_runs_on_a_gpu_all_cores_compile(monkeypatch, tmp_path, platforms, told):
+    (tmp_path / "jax_cuda13_plugin").mkdir()
+    (tmp_path / "jax_cuda13_plugin/__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    monkeypatch.setenv("PJRT_NPROC", "")
+    monkeypatch.delenv("PJRT_NPROC")
+    assert limit_threads(lambda **_: os.environ.get("PJRT_NPROC"))() == told
+
+
 def fitted(folder: Path, settings: dict, images: int, classes: int = 12, seed: int = 0, threads: int = 1) -> str:
     """The digest of a model of random scenes, fitted by a process of its own whose cache is in the folder."""
     counts = (np.random.default_rng(seed).random((images, classes)) < 0.3).astype(np.uint16)

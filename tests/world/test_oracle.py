@@ -88,6 +88,20 @@ def test_class_of_an_object_by_enumeration(small):
             row += 1
 
 
+def test_class_of_an_object_of_unknown_box_by_enumeration(small):
+    scenes = enumerate_scenes(small)
+    found, row = oracle_of(small, SCENES).class_probability(own_box=False), 0
+    for scene in SCENES:
+        for own in range(len(scene)):
+            others = scene[:own] + scene[own + 1 :]
+            chances = np.zeros(3)
+            for column, box in itertools.product(range(3), range(3)):
+                full = tuple(sorted((*others, (column, box))))
+                chances[column] += scenes[full] * full.count((column, box))
+            np.testing.assert_allclose(found[row], chances / chances.sum(), rtol=1e-9)
+            row += 1
+
+
 def test_presence_of_a_class_by_enumeration(small):
     scenes = enumerate_scenes(replace(small, mean_instances=np.array([1.0, 1.0, 1.0]) + 1e-12))
     single = [scene for scene in SCENES if len({c for c, _ in scene}) == len(scene)]

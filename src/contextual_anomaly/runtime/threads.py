@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 from contextual_anomaly.runtime.cache import cache_folder
@@ -13,6 +14,9 @@ ONE_CORE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLI
 
 JAX_CORES = "2"
 """Threads that JAX divides the work of one program among, on a processor."""
+
+GPU_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin", "jax_rocm7_plugin")
+"""Packages through which JAX runs programs on a GPU."""
 
 
 def limit_threads(command: Callable) -> Callable:
@@ -27,13 +31,19 @@ def limit_threads(command: Callable) -> Callable:
     def run(**options):
         for variable in ONE_CORE:
             os.environ.setdefault(variable, "1")
-        os.environ.setdefault("PJRT_NPROC", JAX_CORES)
+        if not runs_on_gpu():
+            os.environ.setdefault("PJRT_NPROC", JAX_CORES)
         if kept := compiled_programs():
             os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         return command(**options)
 
     return run
+
+
+def runs_on_gpu() -> bool:
+    """Whether JAX is made for a GPU here, where its threads compile programs and add nothing up."""
+    return "cpu" not in os.environ.get("JAX_PLATFORMS", "").split(",")[0] and any(map(find_spec, GPU_PLUGINS))
 
 
 def compiled_programs() -> Path | None:

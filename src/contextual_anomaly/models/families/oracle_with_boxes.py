@@ -94,11 +94,16 @@ class OracleWithBoxes(Conditional):
         result[scene, place[column]] = np.log((weight * share).sum(1)) - np.log((weight * (1 - share)).sum(1))
         return result
 
-    def object_log_probabilities(self, objects: SceneObjects) -> Float32[np.ndarray, "1 K A"]:
-        """Return log P(class of an object | its box, the other objects and their boxes), [1, K, A]."""
+    def object_log_probabilities(self, objects: SceneObjects, own_box: bool = True) -> Float32[np.ndarray, "1 K A"]:
+        """Return log P(class of an object | its box, the other objects and their boxes), [1, K, A].
+
+        Args:
+            objects: K objects, each with a box.
+            own_box: whether the object's own box is known.
+        """
         oracle = SceneOracle(self.scene_types, objects.scene, objects.column, _pixels(objects), len(objects))
         with np.errstate(divide="ignore"):
-            log = np.log(oracle.class_probability())
+            log = np.log(oracle.class_probability(own_box))
         return np.maximum(log, np.finfo(np.float32).min).astype(np.float32)[None]
 
     def state(self) -> tuple[dict[str, str], dict[str, np.ndarray]]:

@@ -65,14 +65,18 @@ class SceneOracle:
         self.joint = np.log(world.weight) + there @ present.T + (1 - there) @ absent.T + number[:, None]
         np.add.at(self.joint, image, self.own)
 
-    def class_probability(self) -> np.ndarray:
-        """Return P(class of an object | its box, the other objects and theirs), [M, C]; rows sum to 1."""
+    def class_probability(self, own_box: bool = True) -> np.ndarray:
+        """Return P(class of an object | its box, the other objects and theirs), [M, C]; rows sum to 1.
+
+        Args:
+            own_box: whether the object's own box is known; without, it is P(class | the other objects and their boxes).
+        """
         result = np.empty((len(self.image), len(self.world.classes)))
         for rows in _chunks(len(self.image)):
-            result[rows] = self._class_probability(rows)
+            result[rows] = self._class_probability(rows, own_box)
         return result
 
-    def _class_probability(self, rows: np.ndarray) -> np.ndarray:
+    def _class_probability(self, rows: np.ndarray, own_box: bool) -> np.ndarray:
         world, column, each = self.world, self.column[rows], np.arange(len(rows))
         others = self.counts[self.image[rows]]
         others[each, column] -= 1
@@ -91,7 +95,8 @@ class SceneOracle:
             weight = np.exp(without[:, types] - largest)
             factor = np.where(others > 0, weight.sum(1, keepdims=True), weight @ odds[types])
             at_place[:, place] = np.log(factor) + largest
-        log = logsumexp(at_place + self.log_density(rows), axis=1) + more
+        # Over all boxes that it could have, the density of an object's box integrates to 1, at each place.
+        log = logsumexp(at_place + self.log_density(rows) if own_box else at_place, axis=1) + more
         return np.exp(log - logsumexp(log, axis=1, keepdims=True))
 
     def _log_added(self, others: np.ndarray, column: np.ndarray) -> np.ndarray:
