@@ -100,7 +100,7 @@ def theirs(program: str, audited: Audited, objects: pd.DataFrame) -> dict[str, n
         detected_image=audited.rows_of(detections), detected_label=label(detections), detected_box=corners(detections),
         detected_score=detections["score"], images=len(audited.image_ids), classes=len(audited.categories),
     )  # fmt: skip
-    python = peer_python() if program == PEERS["ObjectLab"] else sys.executable
+    python = peer_python("cleanlab") if program == PEERS["ObjectLab"] else sys.executable
     run_process(python, ROOT / "benchmarks/peers" / program, WORK / "boxes.npz", WORK / "scores.npz")
     return dict(np.load(WORK / "scores.npz"))
 
