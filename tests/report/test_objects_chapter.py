@@ -85,7 +85,7 @@ def test_the_oddest_of_three_images_are_shown_those_with_a_photograph_first(run)
 
 def test_plain_sentences_say_what_is_odd(run):
     text = shown(objects.chapter(run, run.folder / "pictures"))
-    assert "by the model good. " in text  # the one that genuine objects surprise least
+    assert "by the model <code>good</code>. Images" in text  # the one that genuine objects surprise least
     assert (
         "Image 1: annotated as elephant; box and company make cow 94 % likely, "
         "and elephant 1,200 times less likely than it is common." in text
@@ -130,7 +130,7 @@ def test_without_boxes_and_without_judges_there_is_nothing_to_draw(run):
     tables.write_frame(odd, tables.ODD_OBJECTS, path, {"given": "company"})
     chapter = objects.chapter(run, run.folder / "pictures")
     assert chapter["examples"] == []
-    assert "Nothing was changed here" not in shown(chapter)
+    assert "just as they are annotated" not in shown(chapter)
     assert objects.chapter(FinishedRun(run.folder, {}, [], [], None), None) is None
 
 

@@ -37,6 +37,7 @@ def draw_boxes(axes: Axes, boxes: np.ndarray, names: Sequence[str], odd: int, si
             at, side = ((x + 4, y + 3), "top") if inside else ((x, y - 6), "bottom")
             axes.text(*at, names[row], va=side, color=colour, fontsize=7.5, path_effects=HALO)
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
+    axes.spines[:].set(visible=True, color=GREY, linewidth=0.6)  # the edge of the image, in any style of figures
 
 
 def company(names: Sequence[str], odd: int) -> str:
