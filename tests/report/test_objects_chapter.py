@@ -37,18 +37,17 @@ def run(tmp_path) -> FinishedRun:
         probability=0.001, times_less_likely=[1234.0, 100, 50, 20, 9.46, 5], likeliest="cow",
         likeliest_probability=[0.94, 0.9, 0.8, 0.7, 0.9999, 0.004], original_image_id=None, original_annotation_id=None,
     )  # fmt: skip
-    summary = pd.DataFrame(
-        {
-            "protocol": "objects", "experiment": "objects", "model": ["poor", "good"], "bottleneck": None,
-            "weight_seed": None, "metric": "nats", "value": [2.0, 1.0], "low": 0.9, "high": 2.1, "std": None, "trials": 15, "images": 5,
-        }
+    summary = pd.DataFrame({"model": ["poor", "good"] * 2, "metric": ["nats"] * 2 + ["accuracy"] * 2})
+    summary = summary.assign(
+        protocol="objects", experiment="objects", bottleneck=None, weight_seed=None, value=[2.0, 1.0, 0.4, 0.6], std=None,
+        low=0.3, high=2.1, trials=15, images=5,
     )  # fmt: skip
     for name, frame, schema in (
         ("annotations/val", annotations, tables.ANNOTATIONS),
         ("images/val", images, tables.IMAGES),
         ("categories/val", categories, tables.CATEGORIES),
-        ("experiments/objects/poor.summary", summary[:1], tables.SUMMARY),
-        ("experiments/objects/good.summary", summary[1:], tables.SUMMARY),
+        ("experiments/objects/poor.summary", summary[::2], tables.SUMMARY),
+        ("experiments/objects/good.summary", summary[1::2], tables.SUMMARY),
     ):
         tables.write_frame(frame[schema.names], schema, tmp_path / f"{name}.parquet")
     for model, given in (("poor", "company"), ("good", "box and company")):
