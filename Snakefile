@@ -91,6 +91,7 @@ rule experiment1:
         expand(rules.experiment_published.output.csv, model=PUBLISHED_MODELS),
         expand(rules.experiment_corrected.output.csv, model=MODELS),
         expand(rules.experiment_objects.output.csv, model=OBJECT_JUDGES),
+        expand(rules.experiment_objects.output.odd_csv, model=OBJECT_JUDGES),
         rules.compare_models.output,
 
 

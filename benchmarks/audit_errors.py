@@ -1,9 +1,9 @@
 """The audit beside ObjectLab and FiftyOne Brain's mistakenness: the same planted errors, the same detections.
 
-    python benchmarks/audit_errors.py --run RESULTS --object-model FILE --context-model FILE --detections FOLDER [--images IDS.json]
+    python benchmarks/audit_errors.py --run RESULTS --detections FOLDER [--images IDS.json]
 
 RESULTS is a finished run on COCO; FOLDER holds tables of detections (image_id, category_id, x, y, w, h, score), all of which are
-taken in turn. Printed is the average precision of each kind of error, and how much larger ours is than the peer's, with 95 %
+taken in turn. The models are those of the package, unless others are named. Printed is the average precision of each kind of error, and how much larger ours is than the peer's, with 95 %
 intervals over images. ObjectLab runs in the environment of the benchmarks (BENCHMARK_PYTHON).
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measure import ROOT, WORK, peer_python
+from measure import ROOT, WORK, main_of, peer_python
 from measure import run as run_process
 
 from contextual_anomaly import tables
@@ -23,7 +23,9 @@ from contextual_anomaly.audit.company import Company
 from contextual_anomaly.audit.findings import Audited, audit
 from contextual_anomaly.audit.inputs import AuditTables, prepare
 from contextual_anomaly.audit.planting import DUPLICATE, KINDS, OVERLOOKED, Planted, plant
+from contextual_anomaly.models.base import ContextModel, WithObjects
 from contextual_anomaly.models.registry import load_model
+from contextual_anomaly.pretrained import find
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
 from contextual_anomaly.stats.box_pairs import box_pairs
 from contextual_anomaly.stats.boxes import BOX, SAME_OBJECT
@@ -50,8 +52,14 @@ def read(args: argparse.Namespace, detector: Path) -> Audited:
     boxes = boxes.sort_values(["image_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
     objects = objects[objects["image_id"].isin(ids)].reset_index(drop=True)
     data = AuditTables(objects, categories, images.assign(split="val"), ids, boxes)
-    company = Company(load_model(args.object_model), categories)
+    company = Company(model_of_objects(args.object_model), categories)
     return prepare(data, load_model(args.context_model), None, None, FOLDS, SEED, RATE, None, company)
+
+
+def model_of_objects(path: Path) -> ContextModel:
+    """The model of a file that answers for objects: itself, or an estimator of an ensemble."""
+    model = load_model(path)
+    return next(part for part in getattr(model, "estimators", [model]) if isinstance(part, WithObjects))
 
 
 def errors(audited: Audited) -> Planted:
@@ -100,7 +108,7 @@ def theirs(program: str, audited: Audited, objects: pd.DataFrame) -> dict[str, n
         detected_image=audited.rows_of(detections), detected_label=label(detections), detected_box=corners(detections),
         detected_score=detections["score"], images=len(audited.image_ids), classes=len(audited.categories),
     )  # fmt: skip
-    python = peer_python() if program == PEERS["ObjectLab"] else sys.executable
+    python = peer_python("cleanlab") if program == PEERS["ObjectLab"] else sys.executable
     run_process(python, ROOT / "benchmarks/peers" / program, WORK / "boxes.npz", WORK / "scores.npz")
     return dict(np.load(WORK / "scores.npz"))
 
@@ -126,8 +134,10 @@ def planted_among(audited: Audited, planted: Planted, candidates: pd.DataFrame, 
 def main() -> None:
     """Read, plant, score, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--run", "--object-model", "--context-model", "--detections"):
+    for name in ("--run", "--detections"):
         parser.add_argument(name, type=Path, required=True)
+    parser.add_argument("--object-model", type=Path, default=find("coco"), help="or an ensemble that has one")
+    parser.add_argument("--context-model", type=Path, default=find("coco-small"))
     parser.add_argument("--images", type=Path, help="a list of image ids (JSON); all without")
     parser.add_argument("--output", type=Path, default=WORK / "audit_errors.csv")
     parser.add_argument("--n-resamples", type=int, default=500)
@@ -171,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main_of(main)

@@ -141,6 +141,13 @@ rule experiment_objects:
             category="Experiment 1",
             labels={"model": "{model}", "protocol": "objects"},
         ),
+        odd=f"{R}/experiments/objects/{{model}}.odd.parquet",
+        odd_csv=report(
+            f"{R}/experiments/objects/{{model}}.odd.csv",
+            caption="../workflow/report/odd_objects.rst",
+            category="Experiment 1",
+            labels={"model": "{model}", "protocol": "objects", "table": "odd objects"},
+        ),
     log:
         text=f"{R}/logs/experiment_objects.{{model}}.log",
         usage=f"{R}/logs/experiment_objects.{{model}}.usage.json",
@@ -160,7 +167,7 @@ rule experiment_objects:
         " --model {input.model} --annotations {input.annotations} --images {input.images}"
         " --categories {input.categories} --train-annotations {input.train_annotations} --train-images {input.train_images}"
         " --share {params.share} --n-resamples {params.bootstrap} --seed {params.seed}"
-        " --summary {output.summary} --csv {output.csv} > {log.text} 2>&1"
+        " --summary {output.summary} --csv {output.csv} --odd {output.odd} --odd-csv {output.odd_csv} > {log.text} 2>&1"
 
 
 rule compare_models:

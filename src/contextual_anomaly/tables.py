@@ -123,6 +123,30 @@ ANOMALIES = pa.schema(
 )
 """One flagged (image, class) a row, the most surprising first."""
 
+ODD_OBJECTS = pa.schema(
+    {
+        "image_id": pa.int64(),
+        "annotation_id": pa.int64(),
+        "category": pa.string(),  # the class as annotated
+        "probability": pa.float32(),  # of that class, given what the model knows of the object and of the others
+        "times_less_likely": pa.float64(),  # than the class is common
+        "likeliest": pa.string(),  # the class that the model finds the likeliest
+        "likeliest_probability": pa.float32(),
+        "x": pa.float32(),  # null where the object has no box
+        "y": pa.float32(),
+        "width": pa.float32(),
+        "height": pa.float32(),
+        "file_name": pa.string(),
+        "link": pa.string(),
+        "original_image_id": pa.string(),  # as in `FINDINGS`
+        "original_annotation_id": pa.string(),
+    }
+)
+"""One object whose class is unlikely a row, the oddest first; boxes in pixels.
+
+The metadata `given` says what the model is told: "box and company", or "company" where it knows no boxes.
+"""
+
 FINDINGS = pa.schema(
     {
         "image_id": pa.int64(),

@@ -90,7 +90,7 @@ class Given(Alone):
 def test_measures_are_those_of_scikit_learn(objects):
     model = Given()
     model.truth = objects.column
-    table = of_objects.run(model, objects, objects, SUPERCATEGORY, 0.1, 50, 3)
+    table = of_objects.run(model, objects, objects, SUPERCATEGORY, 0.1, 50, 3).summary
     judged = ~objects.crowd
     clean = model.answers[0][1]
     rows = table.set_index(["experiment", "metric"])
@@ -138,5 +138,5 @@ def test_a_model_of_classes_is_told_the_others_alone(objects):
     own = answer[rows, objects.column]
     assert own[beside].min() > own[~beside].max() - 1.5
     assert own[beside].mean() > own[~beside].mean() + 2
-    table = of_objects.run(ByCompany(), objects, objects, SUPERCATEGORY, n_resamples=20)
+    table = of_objects.run(ByCompany(), objects, objects, SUPERCATEGORY, n_resamples=20).summary
     assert set(table["experiment"]) == {"objects", *of_objects.EXCHANGED}  # it knows nothing of boxes

@@ -82,10 +82,8 @@ def results(tmp_path_factory) -> Path:
     )  # fmt: skip
     tables = [f"--{name}={folder}/{name}/val.parquet" for name in ("annotations", "images", "categories")]
     tables += [f"--train-{name}={folder}/{name}/train.parquet" for name in ("annotations", "images")]
-    out = [
-        f"--{end}={folder}/experiments/objects/mixture.summary.{kind}"
-        for end, kind in (("summary", "parquet"), ("csv", "csv"))
-    ]
+    written = {"summary": "summary.parquet", "csv": "summary.csv", "odd": "odd.parquet", "odd-csv": "odd.csv"}
+    out = [f"--{option}={folder}/experiments/objects/mixture.{end}" for option, end in written.items()]
     run("experiment-objects", f"--model={models}/mixture.safetensors", *tables, "--n-resamples=20", *out)
     (folder / "logs").mkdir()
     usage = {"command": "fit", "seconds": 12.34, "peak_memory_mb": 512}

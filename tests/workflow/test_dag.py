@@ -98,6 +98,7 @@ def test_a_setting_reruns_what_reads_it_and_what_follows(pretended, setting, exp
         ("models/training/masked.py",
          {"fit": 3, "list_anomalies": 1, "calibrate_detections": 1, "evaluate_watch": 1, "experiment_objects": 1}
          | CORRECTED | {"experiment_corrected": 3} | BY_MASKED | REPORT),
+        ("experiments/odd_objects.py", {"experiment_objects": 1} | REPORT),
         ("commands/evaluate_detector.py", {"evaluate_detector": 1} | REPORT),
         ("report/page.py", REPORT),
         ("download/transfer.py", {}),

@@ -8,7 +8,7 @@ model of objects and a density of boxes say together.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 
 from contextual_anomaly.array_types import Bool, Float, Int, Real
 from contextual_anomaly.experiments.summary import Measure, summarise
-from contextual_anomaly.models.base import ContextModel, WithObjects
+from contextual_anomaly.models.base import ContextModel, WithObjects, mean_log_probability
 from contextual_anomaly.models.box_density import BoxDensity, fit_box_density
 from contextual_anomaly.scene_objects import SceneObjects, rows_of_scenes
 from contextual_anomaly.stats.bootstrap import Bootstrap, interval
@@ -185,6 +185,24 @@ def _known(values: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
     return np.where(known, values, values[known].mean() if known.any() else 0.0)
 
 
+class Judged(NamedTuple):
+    """What a model says about objects.
+
+    Attributes:
+        summary: rows of `tables.SUMMARY`.
+        log_probability: [K, A] log P(class of an object) of the objects as they were given, the mean over the variants.
+    """
+
+    summary: pd.DataFrame
+    log_probability: Float[np.ndarray, "K A"]
+
+
+def log_frequency(train: SceneObjects) -> Float[np.ndarray, " A"]:
+    """Return [A] the logarithm of how common each class is among objects that are no crowds, half an object added to each."""
+    frequency = np.bincount(train.column[~train.crowd], minlength=len(train.classes)) + 0.5
+    return np.log(frequency / frequency.sum())
+
+
 def run(
     model: ContextModel,
     objects: SceneObjects,
@@ -193,7 +211,7 @@ def run(
     share: float = 0.05,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> Judged:
     """Measure how well a model predicts the classes of objects, and whether it tells changed objects from genuine ones.
 
     Args:
@@ -206,19 +224,19 @@ def run(
         seed: of changes and bootstrap.
 
     Returns:
-        Rows of `tables.SUMMARY`. Of the experiment "objects", without changes: nats (mean surprise) and accuracy. Of each kind
-        of change: auroc, average_precision, and precision_at_k with k changed objects; of labels by the lift, and by the
-        surprise alone with "surprise_" before the names. Of changed boxes the measures by the density of boxes given the
-        class alone begin with "habit_".
+        The measures, and what the model says of the unchanged objects. Of the experiment "objects", without changes: nats
+        (mean surprise) and accuracy. Of each kind of change: auroc, average_precision, and precision_at_k with k changed
+        objects; of labels by the lift, and by the surprise alone with "surprise_" before the names. Of changed boxes the
+        measures by the density of boxes given the class alone begin with "habit_".
     """
     answer = _answering(model)
     judged = np.flatnonzero(~objects.crowd)
     measured = _Measured(objects, judged, n_resamples, seed)
-    frequency = np.bincount(train.column[~train.crowd], minlength=len(train.classes)) + 0.5
-    prior = np.log(frequency / frequency.sum())
+    prior = log_frequency(train)
     measures: list[Measure] = []
     own = objects.column[judged]
-    for m, log_p in enumerate(answer(objects, True)[:, judged]):
+    genuine = answer(objects, True)
+    for m, log_p in enumerate(genuine[:, judged]):
         of_own = log_p[np.arange(len(own)), own]
         values = {"nats": measured.mean(-of_own), "accuracy": measured.mean(log_p.argmax(1) == own)}
         measures += measured.rows("objects", m, values)
@@ -243,7 +261,7 @@ def run(
                 measures += measured.rows(
                     changed.experiment, m, {f"{prefix}{name}": value for name, value in values.items()}
                 )
-    return summarise("objects", model, measures)
+    return Judged(summarise("objects", model, measures), mean_log_probability(genuine))
 
 
 def _answering(model: ContextModel) -> Callable[[SceneObjects, bool], Float[np.ndarray, "M K A"]]:

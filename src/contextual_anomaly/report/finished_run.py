@@ -126,6 +126,11 @@ class FinishedRun:
         """Return `tables.ANOMALIES` of a model."""
         return tables.read_table(self.folder / "anomalies" / f"{model}.parquet", tables.ANOMALIES).to_pandas()
 
+    def odd_objects(self, model: str) -> tuple[pd.DataFrame, str]:
+        """Return `tables.ODD_OBJECTS` of a model, and what it is told of an object: "box and company" or "company"."""
+        table = tables.read_table(self.folder / f"experiments/objects/{model}.odd.parquet", tables.ODD_OBJECTS)
+        return table.to_pandas(), tables.metadata_of(table)["given"]
+
     def history(self, model: str) -> pd.DataFrame:
         """Return the losses of a sweep, in columns bottleneck, seed, epoch, loss and val_loss."""
         return self.csv(f"models/{model}.history.csv")

@@ -98,6 +98,14 @@ def open_image(folder: Path, name: str, size: tuple[int, int] | None) -> ReadIma
         return None
 
 
+def at_gallery_width(image: ReadImage) -> tuple[np.ndarray, float]:
+    """Return the pixels of an image as wide as those of the gallery, and by how much its boxes shrink."""
+    scale = WIDTH / image.width  # the pixels of a very large image are fewer than its size
+    size = (WIDTH, max(1, round(image.height * scale)))
+    method = cv2.INTER_AREA if image.pixels.shape[1] > WIDTH else cv2.INTER_LINEAR
+    return cv2.resize(image.pixels, size, interpolation=method), scale
+
+
 def encode_jpeg(image: np.ndarray) -> bytes:
     """Return the image [height, width, 3] as the bytes of a JPEG file."""
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
@@ -131,22 +139,20 @@ def _with_findings(
         unexpected: Classes whose objects stand out, with their probabilities.
         missing: Classes that are missing, with their probabilities; the first has its usual box in the image.
     """
-    scale = WIDTH / image.width  # the pixels of a very large image are fewer than its size
-    size = (WIDTH, max(1, round(image.height * scale)))
-    method = cv2.INTER_AREA if image.pixels.shape[1] > WIDTH else cv2.INTER_LINEAR
+    resized, scale = at_gallery_width(image)
+    size = resized.shape[1::-1]
     flagged, others = [], []
-    said = {name: f"{name} {_percent(probability)}" for name, probability in unexpected}
+    said = {name: f"{name} {percent(probability)}" for name, probability in unexpected}
     for row in rows_of(objects[objects["width"].notna()]):
         box = Box(row.x, row.y, row.width, row.height, said.get(row.name, "")).scaled(scale)
         (flagged if row.name in said else others).append(box)
     gaps = [Box(*(usual[name] * np.tile(size, 2))) for name, _ in missing[:1] if name in usual]
-    resized = cv2.resize(image.pixels, size, interpolation=method)
     return annotated_image(
-        resized, flagged, others, [f"{name} {_percent(probability)}" for name, probability in missing], gaps
+        resized, flagged, others, [f"{name} {percent(probability)}" for name, probability in missing], gaps
     )
 
 
-def _percent(probability: float) -> str:
+def percent(probability: float) -> str:
     """Return a probability in per cent: two digits of a small one, else whole ones."""
     return f"{100 * probability:.2g} %" if probability < 0.01 else f"{100 * probability:.0f} %"
 

@@ -85,7 +85,7 @@ def render(
         ],
         "corrected": experiment_1.corrected(run, corrected),
         "out_of_context": out_of_context.chapter(run) if run.out_of_context else None,
-        "objects": objects.chapter(run),
+        "objects": objects.chapter(run, images),
         "reproduction": reproduction(run, published, corrected) if coco else None,
         "detectors": [rescoring.chapter(run, name) for name in run.detectors],
         "watch": watch.chapter(run) if run.watch else None,
