@@ -82,6 +82,16 @@ def test_the_oddest_of_three_images_are_shown_those_with_a_photograph_first(run)
     assert white == objects.chapter(run, None)  # the same bytes again
 
 
+def test_what_is_shown_is_a_fitted_model_s_not_the_exact_answer_s(run):
+    table = tables.read_table(run.folder / "experiments/objects/good.summary.parquet", tables.SUMMARY).to_pandas()
+    exact = table.assign(model="oracle_with_boxes", value=0.1)
+    tables.write_frame(exact, tables.SUMMARY, run.folder / "experiments/objects/oracle_with_boxes.summary.parquet")
+    run.object_judges.append("oracle_with_boxes")
+    found = objects.chapter(run, None)
+    assert found["judge"] == "good"
+    assert [row[0] for row in found["classes"]["rows"]] == ["poor", "good", "oracle_with_boxes"]
+
+
 def test_plain_sentences_say_what_is_odd(run):
     text = shown(objects.chapter(run, run.folder / "pictures"))
     assert "by the model <code>good</code>. Images" in text  # the one that genuine objects surprise least

@@ -152,6 +152,17 @@ def test_what_a_person_asks_for_is_a_target(fresh):
     assert [planned[target] for target in targets] == [1] * len(targets)
 
 
+def test_models_of_objects_are_measured_beside_the_exact_answer(fresh):
+    """In the synthetic world; without such a model it is not asked about single objects, which takes a while."""
+    (fresh.folder / "objects.yaml").write_text(
+        yaml.safe_dump({"models": {"objects": {"family": "object_transformer", "epochs": 1}}})
+    )
+    of_objects = ("--configfile", "small.yaml", "objects.yaml")
+    planned = fresh.snakemake("--dry-run", "experiment1", *of_objects, small=False).stdout
+    assert re.search(r"^experiment_objects +3$", planned, re.MULTILINE)
+    assert fresh.planned("experiment1")["experiment_objects"] == 1
+
+
 OWN = {"dataset": {"name": "mine", "kind": "own"}, "detection": {"detectors": []}}
 
 

@@ -16,6 +16,7 @@ from contextual_anomaly.report.frames import groups_of, rows_of, with_interval
 from contextual_anomaly.report.gallery import at_gallery_width, encode_jpeg, open_image, percent
 from contextual_anomaly.report.html_tables import html_table
 from contextual_anomaly.report.style import embedded, styled, svg
+from contextual_anomaly.runtime.choices import ORACLES
 from contextual_anomaly.stats.boxes import BOX
 
 CHANGES = {
@@ -60,8 +61,9 @@ def chapter(run: FinishedRun, images: Path | None) -> dict | None:
 
 
 def _least_surprised(summary: pd.DataFrame) -> str:
-    """Return the model that genuine objects surprise least."""
-    of_genuine = summary[(summary["experiment"] == "objects") & (summary["metric"] == "nats")]
+    """Return the fitted model that genuine objects surprise least."""
+    fitted = summary[~summary["model"].isin(ORACLES)]
+    of_genuine = fitted[(fitted["experiment"] == "objects") & (fitted["metric"] == "nats")]
     return str(of_genuine.groupby("model", sort=False)["value"].mean().idxmin())
 
 
