@@ -29,6 +29,8 @@ from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, 
 from contextual_anomaly.scene_objects import BOX_FEATURES, SceneObjects
 
 MAX_HELD_OUT = 4_000  # held-out scenes that measure the fit
+Answer = Literal["presence", "further_class"]
+CERTAIN = 1 - 1e-6  # the largest probability of a class of an object, of which log-odds are taken
 CELLS_AT_ONCE = 20_000  # tokens with their padding, which bounds the arrays of a prediction
 FAR, LEAST_WEIGHT, MASKED = 4.0, 1e-9, -1e9  # as in `training.object_net`, which this repeats without JAX
 
@@ -60,6 +62,11 @@ class Settings(Section):
         description="Objects in a row of the training program, in which several images share a row. Of an image with more "
         "objects, as many are drawn.",
     )
+    answer: Answer = Field(
+        "presence",
+        description="What the log-odds of a class say. presence: that the image has the class. further_class: that the next "
+        "class to join the image would be this one. They tell what is out of context, and are no probabilities of presence.",
+    )
 
     objects: ClassVar[bool] = True
     """The model learns from the objects of images one by one."""
@@ -78,6 +85,7 @@ class ObjectTransformer(Conditional):
         input_classes: tuple[str, ...],
         heads: int,
         tensors: dict[str, np.ndarray],
+        answer: Answer = "presence",
     ) -> None:
         """Make the model.
 
@@ -89,12 +97,14 @@ class ObjectTransformer(Conditional):
             heads: of each attention.
             tensors: feature_mean [8] and feature_scale [8] of the box features, and the parameters of
                 `training.object_net.ObjectNet` by name, stacked over the M networks.
+            answer: what the log-odds of a class say, see `Settings`.
         """
         self.name = name
         self.classes = classes
         self.variants = tuple(Variant(seed=seed) for seed in seeds)
         self.input_classes = input_classes
         self.heads = heads
+        self.answer = answer
         self.tensors = {key: np.asarray(tensor, np.float32) for key, tensor in tensors.items()}
         place = {known: a for a, known in enumerate(input_classes)}
         self.targets = np.array([place[predicted] for predicted in classes])
@@ -124,9 +134,9 @@ class ObjectTransformer(Conditional):
             hidden = np.full((len(rows), number.max(initial=0) + 1), -1)
             hidden[scene, number] = column
             visible = batch.weight[:, None] * (hidden[..., None] != batch.column[:, None])
-            state = self._networks.read(said, self._networks.image_queries(batch, visible), visible, None)
-            found = self._networks.class_present(state[:, :, 0])
-            found[:, scene, target[column]] = self._networks.one_class_present(state[:, scene, number], target[column])
+            state = self._read(batch, said, visible)
+            found = self._classes(state[:, :, 0])
+            found[:, scene, target[column]] = self._one_class(state[:, scene, number], target[column])
             result[:, rows] = found
         return result
 
@@ -168,8 +178,25 @@ class ObjectTransformer(Conditional):
         kept = np.ones((len(subsets), len(self.input_classes) + 1), np.float32)  # what is not predicted stays
         kept[:, self.targets] = subsets
         visible = (batch.weight[0] * kept[:, batch.column[0]])[None]
-        state = self._networks.read(said, self._networks.image_queries(batch, visible), visible, None)
-        return self._networks.class_present(state[:, 0])[..., targets]
+        return self._classes(self._read(batch, said, visible)[:, 0])[..., targets]
+
+    def _read(self, batch: "_Batch", said: "list[_Said]", visible: np.ndarray) -> np.ndarray:
+        """Return [M, N, U, D], what the questions about classes have read."""
+        ask = self._networks.image_queries if self.answer == "presence" else self._networks.further_class_queries
+        return self._networks.read(said, ask(batch, visible), visible, None)
+
+    def _classes(self, state: np.ndarray) -> np.ndarray:
+        """Return [M, ..., C] log-odds of all classes."""
+        if self.answer == "presence":
+            return self._networks.class_present(state)
+        log_share = _log_softmax(self._networks.class_of_object(state))[..., self.targets]
+        return log_share - np.log1p(-np.minimum(np.exp(log_share), np.float32(CERTAIN)))
+
+    def _one_class(self, state: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the log-odds of one class for each of some states, [M, n]."""
+        if self.answer == "presence":
+            return self._networks.one_class_present(state, target)
+        return self._classes(state)[:, np.arange(len(target)), target]
 
     def _batches(
         self, presence: np.ndarray, geometry: Geometry | None
@@ -212,6 +239,8 @@ class ObjectTransformer(Conditional):
         """Return the weights, the seeds and the classes of objects."""
         seeds = [variant.seed for variant in self.variants]
         text = {"seeds": seeds, "input_classes": self.input_classes, "heads": self.heads}
+        if self.answer != "presence":  # files of presence say what they have always said, so that their digest stays
+            text["answer"] = self.answer
         return {name: json.dumps(value) for name, value in text.items()}, self.tensors
 
 
@@ -269,6 +298,15 @@ class _Networks:
         number = np.log1p(visible.sum(-1, keepdims=True))
         aspect = np.broadcast_to(batch.aspect[:, None, None], number.shape)
         return self._dense("query_image", np.concatenate([aspect, number], -1)[None])
+
+    def further_class_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
+        """Return [M, N, U, D], of one more object, without a box.
+
+        In training, the objects of a class lose their boxes together. So it is of a class that no object with a box has.
+        """
+        number = np.log1p(visible.sum(-1, keepdims=True))
+        unknown = np.zeros((*number.shape[:2], batch.objects.shape[-1]), np.float32)
+        return self._dense("query_object", np.concatenate([unknown, number], -1)[None])
 
     def pair_bias(self, boxes: np.ndarray, boxed: np.ndarray) -> np.ndarray:
         """Return [M, N, T, T, L, H]."""
@@ -401,11 +439,14 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
         raise ValueError(f"units {settings.units} is no multiple of heads {settings.heads}")
     inputs, input_classes = training_inputs(data, settings.row_length)
     config = ObjectTrainConfig(
-        **settings.model_dump(exclude={"family", "min_steps", "row_length"}), min_steps=settings.min_steps or 0
+        **settings.model_dump(exclude={"family", "min_steps", "row_length", "answer"}),
+        min_steps=settings.min_steps or 0,
     )
     weights, history = train_objects(inputs, config, threads, f"training {name}, {len(settings.seeds)} seeds")
     tensors = {"feature_mean": inputs.mean, "feature_scale": inputs.scale, **weights}
-    model = ObjectTransformer(name, data.classes, settings.seeds, input_classes, settings.heads, tensors)
+    model = ObjectTransformer(
+        name, data.classes, settings.seeds, input_classes, settings.heads, tensors, settings.answer
+    )
     return Fitted(model, history)
 
 
@@ -467,4 +508,5 @@ def load(metadata: dict[str, str], tensors: dict[str, np.ndarray]) -> ObjectTran
         tuple(json.loads(metadata["input_classes"])),
         json.loads(metadata["heads"]),
         tensors,
+        json.loads(metadata.get("answer", '"presence"')),
     )
