@@ -286,14 +286,14 @@ def test_subsets_and_explanations_agree_with_scenes(random_model, scenes):
     np.testing.assert_allclose(explained.base + explained.attributions.sum(1) + explained.rest, expected, atol=2e-4)
 
 
-def of_further_classes(model: ObjectTransformer) -> ObjectTransformer:
-    return ObjectTransformer("further", PREDICTED, [0, 1], CLASSES, 2, model.tensors, "further_class")
+def of_next_classes(model: ObjectTransformer) -> ObjectTransformer:
+    return ObjectTransformer("next", PREDICTED, [0, 1], CLASSES, 2, model.tensors, "next_class")
 
 
-def test_a_further_class_is_that_of_an_object_that_is_added_without_a_box(random_model, scenes):
+def test_a_next_class_is_that_of_an_object_that_is_added_without_a_box(random_model, scenes):
     """By hand: the class's own objects are taken out, one without a box is put in, and its class is asked for."""
     presence = presence_of(scenes)
-    answer = of_further_classes(random_model).log_odds(presence, scenes)
+    answer = of_next_classes(random_model).log_odds(presence, scenes)
     for n in range(len(scenes)):
         for c in range(4):
             one = scenes[[n]]
@@ -307,18 +307,16 @@ def test_a_further_class_is_that_of_an_object_that_is_added_without_a_box(random
             np.testing.assert_allclose(answer[:, n, c], np.log(share / (1 - share)), atol=1e-3)
 
 
-def test_a_further_class_is_kept_in_the_file_and_explained(random_model, scenes, tmp_path):
-    further, presence = of_further_classes(random_model), presence_of(scenes)
-    answer = further.log_odds(presence, scenes)
+def test_a_next_class_is_kept_in_the_file_and_explained(random_model, scenes, tmp_path):
+    next_class, presence = of_next_classes(random_model), presence_of(scenes)
+    answer = next_class.log_odds(presence, scenes)
     assert np.abs(answer - random_model.log_odds(presence, scenes)).max() > 0.1
-    registry.save(further, tmp_path / "further.safetensors")
-    np.testing.assert_array_equal(
-        registry.load_model(tmp_path / "further.safetensors").log_odds(presence, scenes), answer
-    )
+    registry.save(next_class, tmp_path / "next.safetensors")
+    np.testing.assert_array_equal(registry.load_model(tmp_path / "next.safetensors").log_odds(presence, scenes), answer)
     subsets = np.array([[True, False, True, False], [False, True, True, True]])
-    found = further.log_odds_of_subsets(presence[4], subsets, np.arange(4), scenes[[4]])
+    found = next_class.log_odds_of_subsets(presence[4], subsets, np.arange(4), scenes[[4]])
     for s, kept in enumerate(subsets):
-        expected, absent = further.log_odds(presence[[4]] * kept, scenes[[4]])[:, 0], ~(kept & (presence[4] > 0))
+        expected, absent = next_class.log_odds(presence[[4]] * kept, scenes[[4]])[:, 0], ~(kept & (presence[4] > 0))
         np.testing.assert_allclose(found[:, s, absent], expected[:, absent], atol=2e-4)
 
 
@@ -415,9 +413,9 @@ def test_classes_are_nearly_as_probable_as_they_are(model, unseen):
     assert surprise(truth) < 0.97 * surprise(frequency)
 
 
-def test_a_further_class_is_about_as_probable_as_it_is(model, unseen):
+def test_a_next_class_is_about_as_probable_as_it_is(model, unseen):
     """By the share of each class in a scene type, and how likely the types are; the next class is none that is there."""
-    further = ObjectTransformer("further", PREDICTED, [0], CLASSES, 2, model.tensors, "further_class")
+    next_class = ObjectTransformer("next", PREDICTED, [0], CLASSES, 2, model.tensors, "next_class")
     presence = presence_of(unseen)
     place = np.array([np.abs(BOXES - box).sum(1).argmin() for box in unseen.boxes])
     of_object = np.log(CLASS_OF_TYPE[:, unseen.column] * PLACE_OF_CLASS[unseen.column, place])
@@ -427,7 +425,7 @@ def test_a_further_class_is_about_as_probable_as_it_is(model, unseen):
     truth = (share / share.sum(1, keepdims=True))[:, 1:]
     objects = np.diff(unseen.offsets)[:, None]
     asked = (presence == 0) & (objects > 0) & (objects < 3)  # with more objects, training has seen no further one
-    answer = further.predict_proba(presence, unseen)[0]
+    answer = next_class.predict_proba(presence, unseen)[0]
     assert np.corrcoef(answer[asked], truth[asked])[0, 1] > 0.8
     assert np.abs(answer - truth)[asked].mean() < 0.06
 

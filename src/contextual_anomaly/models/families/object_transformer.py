@@ -29,7 +29,7 @@ from contextual_anomaly.models.settings import Count, Positive, Section, Seeds, 
 from contextual_anomaly.scene_objects import BOX_FEATURES, SceneObjects
 
 MAX_HELD_OUT = 4_000  # held-out scenes that measure the fit
-Answer = Literal["presence", "further_class"]
+Answer = Literal["presence", "next_class"]
 CERTAIN = 1 - 1e-6  # the largest probability of a class of an object, of which log-odds are taken
 CELLS_AT_ONCE = 20_000  # tokens with their padding, which bounds the arrays of a prediction
 FAR, LEAST_WEIGHT, MASKED = 4.0, 1e-9, -1e9  # as in `training.object_net`, which this repeats without JAX
@@ -64,7 +64,7 @@ class Settings(Section):
     )
     answer: Answer = Field(
         "presence",
-        description="What the log-odds of a class say. presence: that the image has the class. further_class: that the next "
+        description="What the log-odds of a class say. presence: that the image has the class. next_class: that the next "
         "class to join the image would be this one. They tell what is out of context, and are no probabilities of presence.",
     )
 
@@ -182,7 +182,7 @@ class ObjectTransformer(Conditional):
 
     def _read(self, batch: "_Batch", said: "list[_Said]", visible: np.ndarray) -> np.ndarray:
         """Return [M, N, U, D], what the questions about classes have read."""
-        ask = self._networks.image_queries if self.answer == "presence" else self._networks.further_class_queries
+        ask = self._networks.image_queries if self.answer == "presence" else self._networks.next_class_queries
         return self._networks.read(said, ask(batch, visible), visible, None)
 
     def _classes(self, state: np.ndarray) -> np.ndarray:
@@ -299,7 +299,7 @@ class _Networks:
         aspect = np.broadcast_to(batch.aspect[:, None, None], number.shape)
         return self._dense("query_image", np.concatenate([aspect, number], -1)[None])
 
-    def further_class_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
+    def next_class_queries(self, batch: _Batch, visible: np.ndarray) -> np.ndarray:
         """Return [M, N, U, D], of one more object, without a box.
 
         In training, the objects of a class lose their boxes together. So it is of a class that no object with a box has.
