@@ -175,6 +175,7 @@ rule scenes:
             else "--exclude-person"
         ),
         minimum_classes=SETTINGS.scenes.minimum_classes,
+        held_out_every=SETTINGS.scenes.held_out_every,
         pictures=verbatim(
             optional("--image-folder", local(SETTINGS.dataset.val_images))
         ),
@@ -182,7 +183,7 @@ rule scenes:
     shell:
         "contextual-anomaly --usage {log.usage} scenes"
         " --dataset {params.dataset:q} {params.person}"
-        " --minimum-classes {params.minimum_classes}"
+        " --minimum-classes {params.minimum_classes} --held-out-every {params.held_out_every}"
         " --train-annotations {input.train_annotations} --val-annotations {input.val_annotations}"
         " --train-categories {input.train_categories} --val-categories {input.val_categories}"
         " --train-scenes {output.train} --val-scenes {output.val} --train-scenes-unfiltered {output.train_unfiltered}"

@@ -9,6 +9,7 @@ import pytest
 
 from contextual_anomaly import scenes, tables
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.models.data import TrainingData
 
 
 def annotation_table(image_ids, category_ids):
@@ -48,6 +49,20 @@ def test_counts_by_hand(tmp_path):
     np.testing.assert_array_equal(back.counts, encoded.counts)
     np.testing.assert_array_equal(back.image_ids, encoded.image_ids)
     assert (back.classes, back.category_ids, back.dataset) == (encoded.classes, encoded.category_ids, "toy")
+
+
+def test_what_is_held_out_stays_with_the_scenes(tmp_path):
+    annotations = annotation_table(np.repeat(np.arange(12), 2), np.tile([5, 9], 12))
+    encoded = scenes.encode_split("train", annotations, CATEGORIES, "toy", False, 2, held_out_every=4)
+    scenes.write_scenes(encoded.filtered, tmp_path / "s.parquet")
+    back = scenes.read_scenes(tmp_path / "s.parquet")
+    assert back.held_out_every == back.where(np.arange(8)).held_out_every == back.without("fork").held_out_every == 4
+    assert np.flatnonzero(TrainingData(back).held_out).tolist() == [0, 4, 8]
+    # Files of earlier versions do not say: the original's fifth.
+    table = pq.read_table(tmp_path / "s.parquet")
+    about = {key: value for key, value in table.schema.metadata.items() if key != b"held_out_every"}
+    pq.write_table(table.replace_schema_metadata(about), tmp_path / "old.parquet")
+    assert np.flatnonzero(TrainingData(scenes.read_scenes(tmp_path / "old.parquet")).held_out).tolist() == [0, 5, 10]
 
 
 def test_no_image_left():

@@ -22,6 +22,7 @@ from contextual_anomaly.runtime.choices import ORACLES, Backend, DatasetKind, De
 from contextual_anomaly.runtime.renamed import renamed_settings
 from contextual_anomaly.runtime.safe_text import short_repr
 from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml
+from contextual_anomaly.scenes import HELD_OUT_EVERY
 
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""
@@ -157,6 +158,7 @@ class SceneSettings(Section):
 
     include_person: bool | None = None
     minimum_classes: Count = 2
+    held_out_every: Annotated[int, Field(ge=2)] = HELD_OUT_EVERY
 
 
 class Anomalies(Section):

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from contextual_anomaly.runtime.arrow import from_numpy, to_numpy
 
 logger = logging.getLogger(__name__)
 
+HELD_OUT_EVERY = 5
+"""The original's split: of the training images, every fifth one validates."""
+
 
 @dataclass(frozen=True)
 class Scenes:
@@ -24,6 +27,7 @@ class Scenes:
     classes: tuple[str, ...]
     category_ids: tuple[int, ...]
     dataset: str
+    held_out_every: int = HELD_OUT_EVERY  # for training scenes, see `models.data.TrainingData`
 
     @property
     def presence(self) -> np.ndarray:
@@ -37,7 +41,7 @@ class Scenes:
 
     def where(self, rows: np.ndarray) -> "Scenes":
         """The scenes of a boolean mask or an index array."""
-        return Scenes(self.image_ids[rows], self.counts[rows], self.classes, self.category_ids, self.dataset)
+        return replace(self, image_ids=self.image_ids[rows], counts=self.counts[rows])
 
     def without(self, name: str) -> "Scenes":
         """The same images without that class."""
@@ -45,7 +49,7 @@ class Scenes:
         classes, category_ids = tuple(self.classes[i] for i in kept), tuple(self.category_ids[i] for i in kept)
         left_out = [i for i, known in enumerate(self.classes) if known == name]
         counts = np.delete(self.counts, left_out, axis=1)
-        return Scenes(self.image_ids, counts, classes, category_ids, self.dataset)
+        return replace(self, counts=counts, classes=classes, category_ids=category_ids)
 
     def of_at_least(self, minimum_classes: int) -> "Scenes":
         """Those of so many different classes.
@@ -99,7 +103,7 @@ def count_instances(annotations: pa.Table, categories: pa.Table, dataset: str) -
 
 
 def write_scenes(scenes: Scenes, path: str | Path) -> None:
-    """Write the scenes table; class list, ids and data set name go into its metadata."""
+    """Write the scenes table; class list, ids, data set name and what is held out go into its metadata."""
     width = len(scenes.classes)
     counts = pa.FixedSizeListArray.from_arrays(from_numpy(scenes.counts.ravel(), pa.uint16()), width)
     table = pa.table([from_numpy(scenes.image_ids, pa.int64()), counts], schema=tables.scenes_schema(width))
@@ -107,6 +111,7 @@ def write_scenes(scenes: Scenes, path: str | Path) -> None:
         "classes": json.dumps(scenes.classes),
         "category_ids": json.dumps(scenes.category_ids),
         "dataset": scenes.dataset,
+        "held_out_every": str(scenes.held_out_every),
     }
     tables.write_table(table, tables.scenes_schema(width), path, metadata)
 
@@ -140,6 +145,7 @@ def read_scenes(path: str | Path) -> Scenes:
         classes=tuple(json.loads(metadata["classes"])),
         category_ids=tuple(json.loads(metadata["category_ids"])),
         dataset=metadata["dataset"],
+        held_out_every=int(metadata.get("held_out_every", HELD_OUT_EVERY)),  # earlier versions do not say
     )
 
 
@@ -235,6 +241,7 @@ def encode_split(
     dataset: str,
     include_person: bool,
     minimum_classes: int,
+    held_out_every: int = HELD_OUT_EVERY,
 ) -> EncodedSplit:
     """Encode each image of a split as the number of instances of each class.
 
@@ -245,11 +252,12 @@ def encode_split(
         dataset: the data set's name.
         include_person: whether the class person counts.
         minimum_classes: images of fewer different classes are left out of what is filtered.
+        held_out_every: every so many-th image is held out where models are fitted.
 
     Raises:
         UserError: no image is left.
     """
-    counted = count_instances(annotations, categories, dataset)
+    counted = replace(count_instances(annotations, categories, dataset), held_out_every=held_out_every)
     unfiltered = (counted if include_person else counted.without("person")).of_at_least(1)
     filtered = unfiltered.of_at_least(minimum_classes)
     logger.info(

@@ -35,8 +35,9 @@ def fit(
 ) -> None:
     """Fit a context model: how probable each class is, given the others.
 
-    Every fifth image is held out, for model selection and for calibration. Families: frequency, naive_bayes, chow_liu,
-    ease, pairwise, mixture, autoencoder, masked, object_transformer, ensemble; config.yaml lists their settings.
+    Every fifth image, or as `scenes --held-out-every` says, is held out, for model selection and for calibration. Families:
+    frequency, naive_bayes, chow_liu, ease, pairwise, mixture, autoencoder, masked, object_transformer, ensemble; config.yaml
+    lists their settings.
 
     Example: `contextual-anomaly fit --scenes results/scenes/train.parquet --name mixture
     --settings '{"family": "mixture", "components": [40, 64]}' --output mixture.safetensors

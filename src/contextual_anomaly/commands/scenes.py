@@ -33,6 +33,9 @@ def scenes(
         bool, typer.Option("--include-person/--exclude-person", help="Whether 'person' is one of the classes.")
     ] = False,
     minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
+    held_out_every: Annotated[
+        int, typer.Option(min=2, help="Of the training images, hold out every so many-th where models are fitted.")
+    ] = 5,
     threads: Threads = 1,
 ) -> None:
     """Encode each image as the number of instances of each class, and count the classes.
@@ -63,7 +66,9 @@ def scenes(
             ("val", val_annotations, val_scenes, val_scenes_unfiltered),
         ):
             objects = tables.read_table(source, tables.ANNOTATIONS, ("image_id", "category_id", "width"))
-            encoded = encoding.encode_split(split, objects, categories, dataset, include_person, minimum_classes)
+            encoded = encoding.encode_split(
+                split, objects, categories, dataset, include_person, minimum_classes, held_out_every
+            )
             written.append(pool.submit(encoding.write_scenes, encoded.unfiltered, unfiltered))
             written.append(pool.submit(encoding.write_scenes, encoded.filtered, target))
             splits.append(encoded)

@@ -15,14 +15,13 @@ from contextual_anomaly.scenes import Scenes
 if TYPE_CHECKING:
     import pandas as pd
 
-HELD_OUT_EVERY = 5  # the original's split: every fifth training image validates
-
 
 @dataclass(frozen=True)
 class TrainingData:
     """The N scenes of the training split, over C classes.
 
-    Every fifth scene is held out for model selection and calibration; no family fits its weights on it.
+    Every fifth scene, or as the scenes have it, is held out for model selection and calibration; no family fits its weights
+    on it.
 
     Attributes:
         scenes: the scenes.
@@ -45,7 +44,7 @@ class TrainingData:
     @property
     def held_out(self) -> Bool[np.ndarray, " N"]:
         """[N] which scenes are held out."""
-        return np.arange(len(self.scenes.image_ids)) % HELD_OUT_EVERY == 0
+        return np.arange(len(self.scenes.image_ids)) % self.scenes.held_out_every == 0
 
     @property
     def presence(self) -> Float32[np.ndarray, "n C"]:
