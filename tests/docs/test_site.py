@@ -158,7 +158,7 @@ def test_the_readmes_table_is_that_of_the_results_page():
     assert len(rows) == 7
     lines = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", results).splitlines()  # names without their links
     for model, cells in rows:
-        found = next(line for line in lines if line.startswith(f"| {model.split(' of six')[0]}"))
+        found = next(line for line in lines if line.startswith(f"| {model.split(' of three')[0]}"))
         columns = [cell.strip() for cell in found.strip("|").split("|")][1:]
         # first when injected, AUROC, first when removed, MRR
         assert [cell.strip() for cell in cells.split("|")] == [columns[0], columns[1], columns[4], columns[6]]
