@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -90,6 +91,8 @@ def test_what_is_shown_is_a_fitted_model_s_not_the_exact_answer_s(run):
     found = objects.chapter(run, None)
     assert found["judge"] == "good"
     assert [row[0] for row in found["classes"]["rows"]] == ["poor", "good", "oracle_with_boxes"]
+    assert "The oracle is left out" in shown(found)
+    assert "The oracle" not in shown(objects.chapter(replace(run, object_judges=["poor", "good"]), None))
 
 
 def test_plain_sentences_say_what_is_odd(run):

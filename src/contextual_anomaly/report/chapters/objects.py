@@ -47,23 +47,24 @@ def chapter(run: FinishedRun, images: Path | None) -> dict | None:
     summary = run.summary("objects")
     if summary.empty:
         return None
-    judge = _least_surprised(summary)
+    fitted = summary[~summary["model"].isin(ORACLES)]
+    judge = _least_surprised(fitted)
     odd, given = run.odd_objects(judge)
     return {
         "judge": judge,
         "by_box": given == "box and company",
         "examples": _examples(run, odd, given, images),
         "classes": html_table(_of_classes(summary)),
-        "changes": html_table(_of_changes(summary)),
+        "changes": html_table(_of_changes(fitted)),
+        "exact": len(fitted) < len(summary),
         "trials": int(summary["trials"].max()),
         "images": int(summary["images"].max()),
     }
 
 
 def _least_surprised(summary: pd.DataFrame) -> str:
-    """Return the fitted model that genuine objects surprise least."""
-    fitted = summary[~summary["model"].isin(ORACLES)]
-    of_genuine = fitted[(fitted["experiment"] == "objects") & (fitted["metric"] == "nats")]
+    """Return the model that genuine objects surprise least."""
+    of_genuine = summary[(summary["experiment"] == "objects") & (summary["metric"] == "nats")]
     return str(of_genuine.groupby("model", sort=False)["value"].mean().idxmin())
 
 
