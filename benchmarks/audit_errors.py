@@ -4,7 +4,8 @@
 
 RESULTS is a finished run on COCO; FOLDER holds tables of detections (image_id, category_id, x, y, w, h, score), all of which are
 taken in turn. The models are those of the package, unless others are named. Printed is the average precision of each kind of
-error, and how much larger ours is than the peer's, with 95 % intervals over images. ObjectLab runs in the environment of the benchmarks (BENCHMARK_PYTHON).
+error, and how much larger ours is than the peer's, with 95 % intervals over images. ObjectLab runs in the environment of the
+benchmarks (BENCHMARK_PYTHON).
 """
 
 import argparse

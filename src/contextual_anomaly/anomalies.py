@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.array_types import Bool, Float
-from contextual_anomaly.coco.links import explorer_links
+from contextual_anomaly.coco.links import ways_to_images
 from contextual_anomaly.models.base import ContextModel, Geometry
 from contextual_anomaly.models.calibration import Calibration
 from contextual_anomaly.models.explanation import Explanation, explain
@@ -155,9 +155,7 @@ def list_anomalies(
     order = np.argsort(surprise, kind="stable")
     row, column = row[order], column[order]
     explanation = explain(model, variant, presence[row], column, None if geometry is None else geometry[row])
-    about = (IMAGES.empty_table() if images is None else images).to_pandas().set_index("image_id")
-    about = about.reindex(scenes.image_ids[row])
-    links = explorer_links(about.index, about["coco_url"].fillna(""))
+    about = ways_to_images(IMAGES.empty_table() if images is None else images, scenes.image_ids[row])
     table = pd.DataFrame(
         {
             "image_id": about.index.to_numpy(),
@@ -166,9 +164,7 @@ def list_anomalies(
             "probability": probability[row, column],
             "p_value": p_value[row, column],
             "explanation": [explanation.text(number, scenes.classes) for number in range(len(row))],
-            "file_name": about["file_name"].fillna("").to_numpy(),
-            "link": links,
-            "original_id": [value if isinstance(value, str) else None for value in about["original_id"]],
+            **{name: about[name].to_numpy() for name in ("file_name", "link", "original_id")},
         }
     ).astype({"category": object, "kind": object, "explanation": object, "original_id": object})
     return Listing(table, explanation, scenes.classes)

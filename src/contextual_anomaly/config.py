@@ -18,11 +18,18 @@ from contextual_anomaly.models.families import autoencoder, ensemble, masked, ob
 from contextual_anomaly.models.registry import configurable_families, family, family_names
 from contextual_anomaly.models.settings import Count, Name, Section, Seed, Share
 from contextual_anomaly.pretrained.detectors import DETECTORS as NAMED_DETECTORS
-from contextual_anomaly.runtime.choices import ORACLES, Backend, DatasetKind, DetectorFamily, ImageDownload, Resize
+from contextual_anomaly.runtime.choices import (
+    HELD_OUT_EVERY,
+    ORACLES,
+    Backend,
+    DatasetKind,
+    DetectorFamily,
+    ImageDownload,
+    Resize,
+)
 from contextual_anomaly.runtime.renamed import renamed_settings
 from contextual_anomaly.runtime.safe_text import short_repr
 from contextual_anomaly.runtime.yaml_text import NotYaml, read_yaml
-from contextual_anomaly.scenes import HELD_OUT_EVERY
 
 LOCAL_COPY_VARIABLE = "CONTEXTUAL_ANOMALY_DATA"
 """The environment variable that gives `dataset.local_copy` where the configuration leaves it empty."""

@@ -11,11 +11,9 @@ import pyarrow as pa
 from contextual_anomaly import tables
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.runtime.arrow import from_numpy, to_numpy
+from contextual_anomaly.runtime.choices import HELD_OUT_EVERY
 
 logger = logging.getLogger(__name__)
-
-HELD_OUT_EVERY = 5
-"""The original's split: of the training images, every fifth one validates."""
 
 
 @dataclass(frozen=True)

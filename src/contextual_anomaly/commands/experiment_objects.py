@@ -59,24 +59,30 @@ def experiment_objects(
     from contextual_anomaly.models.base import WithObjects, require_conditional
     from contextual_anomaly.models.registry import load_model
     from contextual_anomaly.runtime.atomic import write_csv
-    from contextual_anomaly.scene_objects import read_image_objects
+    from contextual_anomaly.scene_objects import objects_of_tables, read_image_objects
 
     context_model = load_model(model)
     require_conditional(context_model, 0, "--model")
-    val = read_image_objects(annotations, images, categories).objects
+    of_val, images_of_val, classes = (
+        tables.read_table(path, schema)
+        for path, schema in (
+            (annotations, tables.ANNOTATIONS),
+            (images, tables.IMAGES),
+            (categories, tables.CATEGORIES),
+        )
+    )
+    val = objects_of_tables(of_val, images_of_val, classes).objects
     train = read_image_objects(train_annotations, train_images, categories).objects
     known = context_model.input_classes if isinstance(context_model, WithObjects) else context_model.classes
     if unknown := sorted(set(known) - set(val.classes)):
         raise UserError(f"{categories}: lacks classes of model {context_model.name!r}: {', '.join(unknown[:5])}.")
     if isinstance(context_model, WithObjects) and known != val.classes:
         raise UserError(f"{categories}: has other classes of objects than model {context_model.name!r}.")
-    above = tables.read_table(categories, tables.CATEGORIES).to_pandas()["supercategory"]
+    above = classes.to_pandas()["supercategory"]
     _, supercategory = np.unique(above.fillna(""), return_inverse=True)
     judged = of_objects.run(context_model, val, train, supercategory, share, n_resamples, seed)
     write_summary(judged.summary, summary, csv)
     given = "box and company" if isinstance(context_model, WithObjects) else "company"
-    of_val = tables.read_table(annotations, tables.ANNOTATIONS)
-    images_of_val = tables.read_table(images, tables.IMAGES)
     oddest = list_odd_objects(judged.log_probability, of_objects.log_frequency(train), val, of_val, images_of_val)
     tables.write_frame(oddest, tables.ODD_OBJECTS, odd, {"model": context_model.name, "given": given})
     write_csv(oddest, odd_csv)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contextual_anomaly.commands._options import Threads
+from contextual_anomaly.runtime.choices import HELD_OUT_EVERY
 
 
 def scenes(
@@ -35,7 +36,7 @@ def scenes(
     minimum_classes: Annotated[int, typer.Option(min=1, help="Leave out images of fewer different classes.")] = 2,
     held_out_every: Annotated[
         int, typer.Option(min=2, help="Of the training images, hold out every so many-th where models are fitted.")
-    ] = 5,
+    ] = HELD_OUT_EVERY,
     threads: Threads = 1,
 ) -> None:
     """Encode each image as the number of instances of each class, and count the classes.

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from contextual_anomaly.array_types import Float
-from contextual_anomaly.coco.links import explorer_links
+from contextual_anomaly.coco.links import ways_to_images
 from contextual_anomaly.scene_objects import SceneObjects
 from contextual_anomaly.stats.boxes import BOX
 
@@ -45,8 +45,7 @@ def list_odd_objects(
     names = np.array(objects.classes, object)
     given = annotations.take(rows)
     image_ids = given["image_id"].to_numpy()
-    about = images.select(["image_id", "file_name", "coco_url", "original_id"]).to_pandas()
-    about = about.set_index("image_id").reindex(image_ids)
+    about = ways_to_images(images, image_ids)
     return pd.DataFrame(
         {
             "image_id": image_ids,
@@ -57,14 +56,9 @@ def list_odd_objects(
             "likeliest": names[likeliest[rows]],
             "likeliest_probability": np.exp(log_probability[rows, likeliest[rows]]),
             **dict(zip(BOX, objects.boxes[rows].T, strict=True)),
-            "file_name": about["file_name"].fillna("").to_numpy(),
-            "link": explorer_links(image_ids, about["coco_url"].fillna("")),
-            "original_image_id": _texts(about["original_id"]),
-            "original_annotation_id": _texts(given["original_id"].to_pandas()),
+            "file_name": about["file_name"].to_numpy(),
+            "link": about["link"].to_numpy(),
+            "original_image_id": about["original_id"].to_numpy(),
+            "original_annotation_id": given["original_id"].to_pylist(),
         }
     )
-
-
-def _texts(column: pd.Series) -> list[str | None]:
-    """Return the ids that are text; None of others."""
-    return [value if isinstance(value, str) else None for value in column]

@@ -59,5 +59,9 @@ class AnswerFormat(StrEnum):
     cvat = "cvat"
 
 
+HELD_OUT_EVERY = 5
+"""Of the training images, every fifth one is held out where models are fitted, unless the scenes say otherwise; it is the
+original's split."""
+
 ORACLES = ("oracle", "oracle_with_boxes")
 """Families and names of the exact models of the synthetic world, which `world-oracle` writes."""

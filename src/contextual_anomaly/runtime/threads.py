@@ -43,7 +43,7 @@ def limit_threads(command: Callable) -> Callable:
 
 def runs_on_gpu() -> bool:
     """Whether JAX is made for a GPU here, where its threads compile programs and add nothing up."""
-    return "cpu" not in os.environ.get("JAX_PLATFORMS", "").split(",")[0] and any(map(find_spec, GPU_PLUGINS))
+    return os.environ.get("JAX_PLATFORMS", "").split(",")[0] != "cpu" and any(map(find_spec, GPU_PLUGINS))
 
 
 def compiled_programs() -> Path | None:
