@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from contextual_anomaly import tables
 from contextual_anomaly.experiments.rescoring.curves import precision_recall_curves, risk_coverage_curves
 from contextual_anomaly.experiments.rescoring.metrics import COLUMNS, presence_metrics
 from contextual_anomaly.report.chapters import audit, context_gain
 from contextual_anomaly.report.finished_run import FinishedRun
+from contextual_anomaly.report.page import template_environment
 
 
 @pytest.fixture
@@ -114,10 +114,7 @@ def test_without_a_folder_there_are_tables_alone(results):
 
 def shown(section: dict) -> str:
     """Return the text of the audit's chapter."""
-    environment = Environment(
-        loader=PackageLoader("contextual_anomaly.report"), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("audit.html").render(audits=[section])
+    return template_environment().get_template("audit.html").render(audits=[section])
 
 
 def test_how_the_model_was_chosen_and_whether_it_was_cross_fitted_is_said(results):

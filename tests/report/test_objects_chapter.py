@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from contextual_anomaly import tables
@@ -17,6 +16,7 @@ from contextual_anomaly.report.boxes_on_white import ORANGE, company, draw_boxes
 from contextual_anomaly.report.chapters import objects
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.gallery import WIDTH
+from contextual_anomaly.report.page import template_environment
 
 GREY = 128
 NAMES = ["cow", "elephant", "boat", "<b>kite"]
@@ -63,10 +63,7 @@ def run(tmp_path) -> FinishedRun:
 
 def shown(chapter: dict) -> str:
     """Return the text of the chapter, spaces and line breaks as one."""
-    environment = Environment(
-        loader=PackageLoader("contextual_anomaly.report"), autoescape=True, undefined=StrictUndefined
-    )
-    return " ".join(environment.get_template("objects.html").render(objects=chapter).split())
+    return " ".join(template_environment().get_template("objects.html").render(objects=chapter).split())
 
 
 def test_the_oddest_of_three_images_are_shown_those_with_a_photograph_first(run):

@@ -116,9 +116,10 @@ def test_time_and_memory_come_from_files_that_measure_them(page):
     assert fit < scene
     cells = [text for text in page.text[scene:] if text.strip()]
     published = cells.index("published, d = 10")
-    assert cells[published + 4 : published + 6] == ["11.9", "0.46"]
+    # After the name: AUROC, log-likelihood, each with its interval where there is one, and the calibration error.
+    assert cells[published + 5 : published + 7] == ["11.9", "0.46"]
     frequency = cells.index("frequency")
-    assert cells[frequency + 4 : frequency + 6] == ["–", "–"]  # not measured
+    assert cells[frequency + 6 : frequency + 8] == ["–", "–"]  # not measured
 
 
 def test_the_same_results_give_the_same_bytes(results, embedded, tmp_path):

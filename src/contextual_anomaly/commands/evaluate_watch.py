@@ -96,9 +96,14 @@ def evaluate_watch(
     write_csv(table, output)
     for row in table[table["kind"] == "all"].to_dict("records"):
         promised = f" ≤ {row['promised']:g}/h" if row["promised"] > 0 else ""
-        found = f", median delay {row['delay']:.1f} s" if row["found"] else ""
+        found = "no anomaly was planted"
+        if row["planted"]:
+            found = (
+                f"recall {row['recall']:.2f} [{row['recall_low']:.2f}, {row['recall_high']:.2f}] of {row['planted']}"
+            )
+        if row["found"]:
+            found += f", median delay {row['delay']:.1f} s"
         logger.info(
             f"{row['footage']}, {row['rule']}{promised}: {row['false_alarms_per_hour']:.2f} false alarms an hour "
-            f"[{row['false_alarms_low']:.2f}, {row['false_alarms_high']:.2f}], recall {row['recall']:.2f} "
-            f"[{row['recall_low']:.2f}, {row['recall_high']:.2f}] of {row['planted']}{found}"
+            f"[{row['false_alarms_low']:.2f}, {row['false_alarms_high']:.2f}], {found}"
         )

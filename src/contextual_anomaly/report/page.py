@@ -29,6 +29,7 @@ from contextual_anomaly.report.chapters import (
 from contextual_anomaly.report.finished_run import FinishedRun
 from contextual_anomaly.report.frames import rows_of
 from contextual_anomaly.report.gallery import GalleryImage
+from contextual_anomaly.report.html_tables import set_apart
 from contextual_anomaly.report.reproduction.chapter import chapter as reproduction
 from contextual_anomaly.report.reproduction.claims import PUBLISHED
 from contextual_anomaly.report.reproduction.published_figures import EXPERIMENT_1, SOURCE
@@ -38,6 +39,19 @@ LIBRARIES = (
     "numpy", "pandas", "pyarrow", "scikit-learn", "jax", "flax", "optax", "onnx", "opencv-python-headless",
     "pycocotools", "matplotlib", "snakemake",
 )  # fmt: skip
+
+
+def template_environment() -> Environment:
+    """Return Jinja's environment of the report's templates: text is escaped, and an unknown name is an error."""
+    environment = Environment(
+        loader=PackageLoader("contextual_anomaly.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["set_apart"] = set_apart
+    return environment
 
 
 def render(
@@ -61,13 +75,6 @@ def render(
         configuration: All settings as YAML.
     """
     coco = dataset_kind == "coco"
-    environment = Environment(
-        loader=PackageLoader("contextual_anomaly.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     published, corrected = run.summary("published"), run.summary("corrected")
     context = {
         "dataset": dataset_name,
@@ -101,7 +108,7 @@ def render(
         "configuration": configuration,
         "digest": sha256(configuration.encode()).hexdigest(),
     }
-    return environment.get_template("report.html").render(context)
+    return template_environment().get_template("report.html").render(context)
 
 
 def installed_versions(libraries: Iterable[str]) -> list[tuple[str, str]]:
