@@ -1,11 +1,12 @@
 """`python benchmarks/gpu.py [--epochs N] [--masked-epochs N]`: what a GPU is for, whole fits on COCO.
 
-75 autoencoders (15 bottlenecks × 5 seeds) of the published objective over 1,500 epochs, the masked networks of the COCO
-configuration, and the object transformer. It runs on whatever device JAX sees and names it in the table; on processor cores the defaults take long. The
-rounds' own time is that of the device, as the command's log tells it, without start and compilation.
+The object transformer, the masked networks of the COCO configuration, and 75 autoencoders (15 bottlenecks × 5 seeds) of the
+published objective over 1,500 epochs, each reported as soon as it is fitted. It runs on whatever device JAX sees and names it
+in the table; on processor cores the defaults take long. The rounds' own time is that of the device, as the command's log tells
+it, without start and compilation.
 
-The bound of the first two is their matrix products at the device's own speed. For the object transformer, operations and bytes
-of a training step are what XLA counts in the compiled program; its bound is the longer of the two times.
+For the object transformer, operations and bytes of a training step are what XLA counts in the compiled program; its bound is
+the longer of the two times. The bound of the others is their matrix products at the device's own speed.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import re
 import time
 
 import numpy as np
-from measure import main_of, report
+from measure import Run, main_of, report
 from sweep import OPERATIONS_OF_IMAGE_AND_UNIT, fit, objects_of_coco, presence_file, published, scenes_of_coco
 
 BOTTLENECKS, SEEDS = range(1, 16), range(5)
@@ -56,15 +57,15 @@ def object_steps(settings: dict) -> tuple[int, float, float]:
 
     from contextual_anomaly.models import registry
     from contextual_anomaly.models.data import TrainingData
-    from contextual_anomaly.models.families.object_transformer import training_inputs
-    from contextual_anomaly.models.training.objects import ObjectTrainConfig, _Program
+    from contextual_anomaly.models.families.object_transformer import train_config, training_inputs
+    from contextual_anomaly.models.training.objects import _Program
     from contextual_anomaly.scene_objects import read_image_objects
     from contextual_anomaly.scenes import read_scenes
 
     chosen = registry.read_settings(json.dumps(settings))
     objects = read_image_objects(*(option.partition("=")[2] for option in objects_of_coco()))
     inputs, _ = training_inputs(TrainingData(read_scenes(scenes_of_coco()[0]), None, [], objects), chosen.row_length)
-    config = ObjectTrainConfig(**chosen.model_dump(exclude={"family", "min_steps", "row_length"}), min_steps=0)
+    config = train_config(chosen)
     program = _Program(inputs, config)
     batch = {name: value[: program.batch] for name, value in vars(inputs.train).items()}
     params = program.net.init(jax.random.key(0), *program._inputs(batch, None))
@@ -83,33 +84,37 @@ def main() -> None:
     parser.add_argument("--object-epochs", type=int, default=8)
     how = parser.parse_args()
     scenes, _ = scenes_of_coco()
+    of_objects = {"family": "object_transformer", "epochs": how.object_epochs}
+    done = fit(scenes, "gpu", of_objects, *objects_of_coco())
+    speed = operations_a_second()
+    steps, operations, moved = object_steps(of_objects)
+    say(
+        f"object transformer, {how.object_epochs} epochs", done, steps * max(operations / speed, moved / bytes_a_second()),
+        f"{steps:,} steps of {operations / 1e9:.2f}·10⁹ operations and {moved / 1e6:.0f} MB",
+    )  # fmt: skip
+
     images = len(np.load(presence_file(), mmap_mode="r"))
     trained, classes = images - -(-images // 5), 79
     masked = {"family": "masked", "units": UNITS, "seeds": list(MASKED_SEEDS), "epochs": how.masked_epochs}
-    units = sum(BOTTLENECKS) * len(SEEDS)
     # Of each network two passes a scene: encoder, one block and decoder, forward and twice backward, 2 operations each.
     of_masked = 2 * 6 * (classes * UNITS + UNITS**2 + UNITS * classes) * len(MASKED_SEEDS)
-    stages = (
-        (f"75 autoencoders, {how.epochs} epochs", published(BOTTLENECKS, SEEDS, how.epochs), how.epochs * trained * units * classes * OPERATIONS_OF_IMAGE_AND_UNIT),
+    units = sum(BOTTLENECKS) * len(SEEDS)
+    for stage, settings, operations in (
         (f"3 masked networks, {how.masked_epochs} epochs", masked, how.masked_epochs * trained * of_masked),
+        (f"75 autoencoders, {how.epochs} epochs", published(BOTTLENECKS, SEEDS, how.epochs), how.epochs * trained * units * classes * OPERATIONS_OF_IMAGE_AND_UNIT),
+    ):  # fmt: skip
+        work = f"{operations / 1e12:.2f}·10¹² operations in matrix products"
+        say(stage, fit(scenes, "gpu", settings), operations / speed, work)
+
+
+def say(stage: str, done: Run, bound: float, work: str) -> None:
+    """Report a fit, with what its log says of device and rounds."""
+    said = DEVICE.search(done.output)
+    rounds = f"{said['epoch']} s an epoch, {said['compiling']} s to compile" if said else "a single epoch"
+    report(
+        f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, peak_mb=done.peak_mb,
+        work=f"{work}; {rounds}", bound_seconds=bound,
     )  # fmt: skip
-    of_objects = {"family": "object_transformer", "epochs": how.object_epochs}
-    fits = [fit(scenes, "gpu", settings) for _, settings, _ in stages]
-    fits.append(fit(scenes, "gpu", of_objects, *objects_of_coco()))
-    speed = operations_a_second()
-    work = [f"{operations / 1e12:.2f}·10¹² operations in matrix products" for _, _, operations in stages]
-    bounds = [operations / speed for _, _, operations in stages]
-    steps, operations, moved = object_steps(of_objects)
-    work.append(f"{steps:,} steps of {operations / 1e9:.2f}·10⁹ operations and {moved / 1e6:.0f} MB")
-    bounds.append(steps * max(operations / speed, moved / bytes_a_second()))
-    names = [*(stage for stage, *_ in stages), f"object transformer, {how.object_epochs} epochs"]
-    for stage, what, bound, done in zip(names, work, bounds, fits, strict=True):
-        said = DEVICE.search(done.output)
-        rounds = f"{said['epoch']} s an epoch, {said['compiling']} s to compile" if said else "a single epoch"
-        report(
-            f"{stage}, on {said['device'] if said else 'one device'}", "", done.seconds, peak_mb=done.peak_mb,
-            work=f"{what}; {rounds}", bound_seconds=bound,
-        )  # fmt: skip
 
 
 if __name__ == "__main__":

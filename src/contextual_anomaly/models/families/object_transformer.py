@@ -433,21 +433,27 @@ def fit(data: TrainingData, name: str, settings: Settings, threads: int) -> Fitt
     Without the objects of the images, it learns from presence alone, each class as an object without a box. Images whose
     objects are all of classes that are not predicted teach the classes of objects.
     """
-    from contextual_anomaly.models.training.objects import ObjectTrainConfig, train_objects
+    from contextual_anomaly.models.training.objects import train_objects
 
     if settings.units % settings.heads:
         raise ValueError(f"units {settings.units} is no multiple of heads {settings.heads}")
     inputs, input_classes = training_inputs(data, settings.row_length)
-    config = ObjectTrainConfig(
-        **settings.model_dump(exclude={"family", "min_steps", "row_length", "answer"}),
-        min_steps=settings.min_steps or 0,
+    weights, history = train_objects(
+        inputs, train_config(settings), threads, f"training {name}, {len(settings.seeds)} seeds"
     )
-    weights, history = train_objects(inputs, config, threads, f"training {name}, {len(settings.seeds)} seeds")
     tensors = {"feature_mean": inputs.mean, "feature_scale": inputs.scale, **weights}
     model = ObjectTransformer(
         name, data.classes, settings.seeds, input_classes, settings.heads, tensors, settings.answer
     )
     return Fitted(model, history)
+
+
+def train_config(settings: Settings):
+    """Return size and training of the network, `training.objects.ObjectTrainConfig`, of some settings."""
+    from contextual_anomaly.models.training.objects import ObjectTrainConfig
+
+    own = settings.model_dump(exclude={"family", "min_steps", "row_length", "answer"})
+    return ObjectTrainConfig(**own, min_steps=settings.min_steps or 0)
 
 
 def training_inputs(data: TrainingData, row_length: int):
