@@ -140,8 +140,8 @@ def seconds_of(runs: Sequence[Run]) -> list[float]:
 
 
 def command(*arguments) -> list[str]:
-    """`contextual-anomaly` of the environment that runs this benchmark."""
-    return [str(Path(sys.executable).with_name("contextual-anomaly")), *map(str, arguments)]
+    """`contextual-anomaly` of the interpreter that runs this benchmark."""
+    return [sys.executable, "-m", "contextual_anomaly", *map(str, arguments)]
 
 
 def peer_python(module: str) -> str:

@@ -55,6 +55,17 @@ def test_a_shell_completes_commands():
     assert done.stdout.split() == ["evaluate-detector", "evaluate-rescoring", "evaluate-audit", "evaluate-watch"]
 
 
+def test_the_package_runs_as_a_module_too(tmp_path):
+    """Where scripts are not on the path, as after `pip install --user`."""
+    asked = ["predict", "cup", "fork", "surfboard", "--model", "coco-small", "--json"]
+    module = [sys.executable, "-m", "contextual_anomaly"]
+    done = subprocess.run([*module, *asked], text=True, capture_output=True, check=True)
+    assert done.stdout == run(*asked).stdout
+    mistaken = subprocess.run([*module, "predict", "kup"], text=True, capture_output=True)
+    assert mistaken.returncode == 2
+    assert "did you mean cup" in mistaken.stderr
+
+
 def test_the_old_name_of_predict_still_works(tmp_path):
     done = run("ask", "cup", "--run", tmp_path)
     assert done.returncode == 2
