@@ -17,12 +17,10 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.training.autoencoder_net import AutoencoderNet
-from contextual_anomaly.models.training.schedule import log_epoch_times, run_interleaved
+from contextual_anomaly.models.training.schedule import RUN_ONCE, log_epoch_times, run_interleaved
 from contextual_anomaly.runtime.progress import track
 
 LANES = 8  # bottlenecks are padded to a multiple of the processor's vector width
-RUN_ONCE = {"xla_backend_optimization_level": 1}
-"""How a program is compiled that runs once for each seed: to optimise the first weights takes longer than to make them."""
 
 
 @dataclass(frozen=True)

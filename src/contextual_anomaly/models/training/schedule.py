@@ -14,6 +14,9 @@ from contextual_anomaly.runtime.progress import track
 
 logger = logging.getLogger(__name__)
 
+RUN_ONCE = {"xla_backend_optimization_level": 1}
+"""How a program is compiled that runs once for each seed: to optimise the first weights takes longer than to make them."""
+
 
 @runtime_checkable
 class Program(Protocol):
@@ -46,7 +49,8 @@ def train_seeds(
     Returns:
         The last states, and the history: seed, epoch, and the losses.
     """
-    start, epoch = jax.jit(program.start), jax.jit(program.epoch, donate_argnums=0)
+    start = jax.jit(program.start, compiler_options=RUN_ONCE)
+    epoch = jax.jit(program.epoch, donate_argnums=0)
     states = [start(jax.random.key(seed), data) for seed in seeds]
     states, kept = run_interleaved(epoch, states, data, program.epochs, threads, title)
     rows = [
