@@ -1,4 +1,4 @@
-"""`python benchmarks/gpu.py [--epochs N] [--masked-epochs N]`: what a GPU is for, whole fits on COCO.
+"""`python benchmarks/gpu.py [--object-epochs N] [--masked-epochs N] [--epochs N]`: what a GPU is for, whole fits on COCO.
 
 The object transformer, the masked networks of the COCO configuration, and 75 autoencoders (15 bottlenecks × 5 seeds) of the
 published objective over 1,500 epochs, each reported as soon as it is fitted. It runs on whatever device JAX sees and names it

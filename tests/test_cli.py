@@ -55,7 +55,7 @@ def test_a_shell_completes_commands():
     assert done.stdout.split() == ["evaluate-detector", "evaluate-rescoring", "evaluate-audit", "evaluate-watch"]
 
 
-def test_the_package_runs_as_a_module_too(tmp_path):
+def test_the_package_runs_as_a_module_too():
     """Where scripts are not on the path, as after `pip install --user`."""
     asked = ["predict", "cup", "fork", "surfboard", "--model", "coco-small", "--json"]
     module = [sys.executable, "-m", "contextual_anomaly"]
