@@ -18,6 +18,8 @@ NUMBER = "moment && moment.scene.frame"
 MOVED = """void (window.moved = [], new PerformanceObserver(list => {
     for (const entry of list.getEntries()) for (const {node} of entry.sources) moved.push(node && (node.id || node.parentNode.id));
 }).observe({type: 'layout-shift'}))"""
+CLOCK_STARTS = """new Set(["0:09 · 9.9 frames/s", "1:00:00 · 100.0 frames/s"].map(text => {
+    write($('clock'), text); return $('clock').getBoundingClientRect().left; })).size"""
 UNNAMED = """[...document.querySelectorAll('button, input, [role=img], img, section')].filter(node => node.offsetParent
     && !(node.textContent.trim() || node.ariaLabel || node.alt || node.labels && node.labels.length
          || node.getAttribute('aria-labelledby'))).map(node => node.outerHTML)"""
@@ -76,6 +78,7 @@ def test_it_shows_what_the_watch_sees_and_nothing_moves_but_the_picture(browser,
     page.until(f"{NUMBER} > {number} + 5")
     assert page.evaluate(canvas) != before
     assert set(page.evaluate("moved")) <= {"track"}  # where time goes on
+    assert page.evaluate(CLOCK_STARTS) == 1
     assert page.complaints == []
     assert all(address.startswith((server.address, "data:")) for address in page.requested)
     page.close()
