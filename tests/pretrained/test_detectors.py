@@ -37,10 +37,11 @@ def test_a_detector_is_fetched_once(toy, site, cache):
     assert [requested for requested, _ in site.requests] == ["/toy.onnx"]
 
 
-def test_a_damaged_file_is_fetched_again(toy, cache):
+def test_a_damaged_file_is_fetched_again(toy, cache, caplog):
     cache.mkdir(parents=True)
     (cache / "toy.onnx").write_bytes(CONTENT[:-1] + b"x")
     assert detectors.find("toy") is None
+    assert f"{cache / 'toy.onnx'}: this is not toy" in caplog.text
     assert detectors.fetch("toy").read_bytes() == CONTENT
 
 
@@ -52,6 +53,13 @@ def test_a_local_copy_and_another_export_of_the_network_are_taken(toy, site, cac
     local.write_bytes(b"something else")
     assert detectors.fetch("toy", tmp_path) == cache / "toy.onnx"
     assert f"{local}: this is not toy" in caplog.text
+
+
+def test_another_export_is_taken_from_the_cache_as_well(toy, site, cache):
+    cache.mkdir(parents=True)
+    (cache / "toy.onnx").write_bytes(OTHER_EXPORT)
+    assert detectors.fetch("toy") == cache / "toy.onnx"
+    assert site.requests == []
 
 
 def test_a_file_is_recognised_by_its_content(toy, tmp_path):

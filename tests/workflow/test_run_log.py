@@ -36,6 +36,7 @@ def test_a_step_has_one_line_at_its_start_and_one_at_its_end(handler, tmp_path, 
     )
     emit(handler, LogEvent.RUN_INFO, stats={"fit": 11, "all": 1, "total": 12})
     emit(handler, message="Building DAG of jobs...")
+    emit(handler, message="Cannot restore models/a.safetensors: no backup found.")
     start(handler, 3, [str(tmp_path / "fit.a.log"), "fit.a.usage.json"], model="a")
     emit(handler, LogEvent.JOB_FINISHED, created=90.0, job_id=3)
     assert capsys.readouterr().out.splitlines() == [

@@ -144,22 +144,24 @@ def find(name: str, folder: str | Path | None = None) -> Path | None:
         folder: looked at before the cache, such as the local copy of a data set.
 
     Returns:
-        None where there is none. A file in ``folder`` may be another export of the same network.
+        None where there is none. It may be another export of the same network.
 
     Raises:
         UserError: there is no such detector.
     """
-    detector = named(name)
-    local = None if folder is None else Path(folder) / detector.file_name
-    if local is not None and local.is_file():
-        if identify(local) == name:
-            return local
-        logger.warning(f"{local}: this is not {name}, its SHA-256 checksum differs; it is not used.")
-    if cache_folder() is None:
-        return None
-    path = cache_path(name)
-    there = path.is_file() and path.stat().st_size == detector.size and digest(path) == detector.sha256
-    return path if there else None
+    file_name = named(name).file_name
+    places = [] if folder is None else [Path(folder) / file_name]
+    places += [] if cache_folder() is None else [cache_path(name)]
+    for path in places:
+        if _holds(path, name):
+            return path
+        if path.is_file():
+            logger.warning(f"{path}: this is not {name}, its SHA-256 checksum differs; it is not used.")
+    return None
+
+
+def _holds(path: Path, name: str) -> bool:
+    return path.is_file() and identify(path) == name
 
 
 def fetch(name: str, folder: str | Path | None = None, output: str | Path | None = None) -> Path:
@@ -189,7 +191,7 @@ def _fetch(name: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with only_one(path):
-            if find(name) is None:  # another process may have fetched it meanwhile
+            if not _holds(path, name):  # another process may have fetched it meanwhile
                 _download(detector, path)
     except UserError as error:
         raise UserError(f"{error}\n{how_to_fetch(name)}") from error

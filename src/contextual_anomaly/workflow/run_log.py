@@ -20,6 +20,7 @@ from contextual_anomaly.runtime.safe_text import printable
 NOISE = re.compile(
     r"Building DAG|Assuming unrestricted|Using shell|Provided |Conda environments: ignored|Singularity containers"
     r"|Group jobs: inactive|Select jobs to execute|Execute \d+ jobs|Removing output files of failed job"
+    r"|Cannot restore "
     r"|Exiting because a job execution failed|Shutting down, this might|At least one job did not complete"
     r"|Reasons:|RuleException:\nCalledProcessError|WorkflowError:\nAt least one job did not complete|Elapsed time"
     r"|Complete log\(s\)|Updating |localrules directive|Storing output in cache|Will exit after finishing|host: |None$|\s*$"
