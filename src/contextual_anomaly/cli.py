@@ -23,7 +23,7 @@ from contextual_anomaly.runtime.usage import peak_memory_mb, write_usage
 
 logger = logging.getLogger(__name__)
 
-FOR_PEOPLE = ("check", "watch", "predict", "models", "audit", "summary_table")
+FOR_PEOPLE = ("check", "watch", "predict", "find_label_issues", "models", "summary_table")
 """What a person uses, in the order of --help."""
 STAGES = (
     "world_annotations",
@@ -56,6 +56,7 @@ STAGES = (
     "fuse",
     "rescore_boxes",
     "evaluate_rescoring",
+    "audit",
     "evaluate_audit",
     "evaluate_watch",
     "configuration",

@@ -208,9 +208,11 @@ def test_the_page_shows_what_is_flagged_and_lists_the_rest(results, photo):
     assert shown[65:85, 155:195].std() > 1.5 * shown[60:90, 80:140].std()
 
 
-def test_without_pixels_boxes_are_on_white(results, photo):
+def test_without_pixels_boxes_are_on_white_and_bear_their_names(results, photo):
+    assert "<span aria-hidden" not in page_of(results)[0]
     photo.unlink()
-    _, page = page_of(results)
+    text, page = page_of(results)
+    assert '<span aria-hidden="true" style="left:75.0%;top:60.0%">surfboard</span>' in text
     (image,) = page.images
     shown = cv2.imdecode(np.frombuffer(base64.b64decode(image["src"].partition(",")[2]), np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (100, 200, 3)

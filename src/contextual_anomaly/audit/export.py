@@ -20,7 +20,7 @@ def write_for_reviewers(
     images: pd.DataFrame,
     categories: pd.DataFrame,
     judged_by: str,
-    coco: Path,
+    coco: Path | None = None,
     label_studio: Path | None = None,
     cvat: Path | None = None,
 ) -> None:
@@ -31,7 +31,7 @@ def write_for_reviewers(
         images: columns of `tables.IMAGES`; only those with a finding are written.
         categories: columns of `tables.CATEGORIES`.
         judged_by: the context model and the detector.
-        coco: the COCO file.
+        coco: the COCO file; None for none.
         label_studio: tasks with predictions (JSON); None for none.
         cvat: annotations (XML); None for none.
     """
@@ -42,7 +42,8 @@ def write_for_reviewers(
             *(categories[c].tolist() for c in ("category_id", "name", "supercategory")), strict=True
         )
     ]
-    write_json(coco_document(reviewed, classes, {"contributor": judged_by}), coco)
+    if coco is not None:
+        write_json(coco_document(reviewed, classes, {"contributor": judged_by}), coco)
     if label_studio is not None:
         write_label_studio(reviewed, f"contextual-anomaly, {judged_by}", label_studio, categories["name"].tolist())
     if cvat is not None:

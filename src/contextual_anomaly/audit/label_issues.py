@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from contextual_anomaly import tables
+from contextual_anomaly import pretrained, tables
 from contextual_anomaly.audit.findings import audit, explained, listed
 from contextual_anomaly.audit.inputs import AuditTables, prepare, require_classes, require_images
 from contextual_anomaly.errors import UserError
@@ -18,7 +18,7 @@ from contextual_anomaly.models.data import TrainingData
 from contextual_anomaly.models.registry import load_model
 from contextual_anomaly.models.selection import fit_best
 from contextual_anomaly.models.settings import Section
-from contextual_anomaly.scenes import count_instances
+from contextual_anomaly.scenes import Scenes, count_instances
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,8 @@ def find_label_issues(
     Args:
         annotations: a file or folder in any format that is read: COCO, YOLO, Pascal VOC, CVAT, Label Studio, LVIS, Open
             Images, or labels of whole images.
-        model: a context model, or its file, that has not seen these images; it judges the classes that it knows.
+        model: a context model that has not seen these images, its file, or the name of one that comes with the package;
+            it judges the classes that it knows.
         detections: boxes of a detector that has run on all the images: a data frame with the columns of
             `tables.DETECTIONS`, a table that `detect` wrote, or a result file of COCO (JSON). Ids are those of the
             annotations. Without them, an overlooked object is known by its image and class alone.
@@ -86,16 +87,56 @@ def find_label_issues(
     Raises:
         UserError: a file cannot be read, files do not belong together, or there are too few images.
     """
-    data, scenes = _read(Path(annotations), detections, image_folder, n_jobs)
+    data, scenes = read_own(annotations, detections, image_folder, n_jobs)
+    return issues_of(
+        data, scenes, str(annotations), model, bottleneck=bottleneck, error_rate=error_rate, min_score=min_score,
+        max_issues=max_issues, folds=folds, seed=seed, n_jobs=n_jobs,
+    )  # fmt: skip
+
+
+def issues_of(
+    data: AuditTables,
+    scenes: Scenes,
+    name: str,
+    model: str | Path | ContextModel | None,
+    *,
+    bottleneck: int | None = None,
+    error_rate: float = 0.02,
+    min_score: float = 0.2,
+    max_issues: int = 500,
+    folds: int = 5,
+    seed: int = 0,
+    n_jobs: int = 1,
+) -> pd.DataFrame:
+    """Return the issues of a data set that is read; see `find_label_issues` for what is not said here.
+
+    Args:
+        data: what `read_own` returned.
+        scenes: the same.
+        name: of the annotations, for errors.
+        model: a context model, its file, or the name of one of the package.
+        bottleneck: of a model with several, the one that judges.
+        error_rate: share of objects believed to be wrong.
+        min_score: the least probability.
+        max_issues: their largest number.
+        folds: parts of the images.
+        seed: of the division into folds.
+        n_jobs: processor cores to use.
+
+    Raises:
+        UserError: the model cannot be read or knows none of the classes, or there are too few images.
+    """
     settings: Section | None = None
     selection = pd.DataFrame()
     if model is None:
         if len(scenes.image_ids) < 2:
-            raise UserError(f"{annotations}: {len(scenes.image_ids)} image with objects; an audit needs two or more.")
+            raise UserError(f"{name}: {len(scenes.image_ids)} image with objects; an audit needs two or more.")
         chosen, settings, selection = fit_best(TrainingData(scenes), n_jobs)
+    elif isinstance(model, str | Path):
+        chosen = load_model(model if Path(model).suffix else pretrained.find(str(model)))
     else:
-        chosen = load_model(model) if isinstance(model, str | Path) else model
-    require_classes(data.categories, chosen, str(annotations))
+        chosen = model
+    require_classes(data.categories, chosen, name)
     audited = prepare(data, chosen, bottleneck, None, folds, seed, error_rate, settings)
     issues = explained(audited, listed(audit(audited, min_score), max_issues))
     issues.attrs = {
@@ -107,8 +148,27 @@ def find_label_issues(
     return issues
 
 
-def _read(path: Path, detections: str | Path | pd.DataFrame | None, image_folder: str | Path | None, n_jobs: int):
-    """Return the tables of the audit, and the scenes."""
+def read_own(
+    annotations: str | Path,
+    detections: str | Path | pd.DataFrame | None = None,
+    image_folder: str | Path | None = None,
+    n_jobs: int = 1,
+) -> tuple[AuditTables, Scenes]:
+    """Read a data set of one's own in any format that is read.
+
+    Args:
+        annotations: a file or folder.
+        detections: boxes of a detector that has run on all the images, or none.
+        image_folder: where sizes of images are looked up that the annotations do not give.
+        n_jobs: processor cores to use.
+
+    Returns:
+        The tables of an audit, and the scenes.
+
+    Raises:
+        UserError: a file cannot be read, or files do not belong together.
+    """
+    path = Path(annotations)
     options = Options(image_folder=Path(image_folder) if image_folder else None, processes=n_jobs)
     reading = read_annotations(path, options).reading
     reading = unite_classes(reading, reading, reading)

@@ -19,6 +19,7 @@ from contextual_anomaly.checking.terminal import Summary, TerminalText
 from contextual_anomaly.runtime.atomic import naming
 from contextual_anomaly.runtime.choices import AnswerFormat
 from contextual_anomaly.runtime.progress import track
+from contextual_anomaly.runtime.threads import available_cores
 
 if TYPE_CHECKING:
     from contextual_anomaly.review.verdicts import Reviewed
@@ -121,11 +122,6 @@ def run_check(
     if summary.images > 1 and not streamed:
         logger.info(str(summary))
     return summary.exit_status(exit_zero)
-
-
-def available_cores() -> int:
-    """Return the number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_order(

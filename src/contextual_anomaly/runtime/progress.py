@@ -34,6 +34,24 @@ def configure_logging() -> None:
     package.setLevel(logging.INFO)
 
 
+@contextmanager
+def only_warnings(*modules: str) -> Iterator[None]:
+    """Keep modules from saying less than warnings meanwhile.
+
+    Args:
+        modules: their names, or those of folders.
+    """
+    loggers = [logging.getLogger(name) for name in modules]
+    before = [one.level for one in loggers]
+    for one in loggers:
+        one.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for one, level in zip(loggers, before, strict=True):
+            one.setLevel(level)
+
+
 def track(items: Iterable[T], description: str, total: int | None, unit: str = "") -> Iterator[T]:
     """Yield ``items``, showing how many of ``total`` are done and how fast they go; None if their number is not known."""
     if sys.stderr.isatty():

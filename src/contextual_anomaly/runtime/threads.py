@@ -41,6 +41,11 @@ def limit_threads(command: Callable) -> Callable:
     return run
 
 
+def available_cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def runs_on_gpu() -> bool:
     """Whether JAX is made for a GPU here, where its threads compile programs and add nothing up."""
     return os.environ.get("JAX_PLATFORMS", "").split(",")[0] != "cpu" and any(map(find_spec, GPU_PLUGINS))

@@ -12,8 +12,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from contextual_anomaly.checking.checker import Checker
-from contextual_anomaly.checking.output import available_cores
 from contextual_anomaly.errors import UserError
+from contextual_anomaly.runtime.threads import available_cores
 from contextual_anomaly.watching.events import Event
 from contextual_anomaly.watching.frames import Source
 from contextual_anomaly.watching.loop import WatchLoop
