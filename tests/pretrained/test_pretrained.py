@@ -76,6 +76,19 @@ def test_calibrations_are_of_their_model_and_promise_what_held(name, detector, m
         assert held_out["low"] <= held_out["promised"] <= held_out["high"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_behind_a_detector_a_watch_knows_its_recall_and_its_confusions(name, models):
+    calibration = read_calibration(pretrained.find_calibration(name, "yolox-nano"), models[name])
+    assert calibration.rates is not None
+    assert 0.9 < calibration.rates.recall["person"] < 1  # at a score of 0.05
+    assert calibration.confusions is not None
+    assert calibration.explained is not None
+    assert len(calibration.explained) == len(calibration.present)
+    # That another class may cause a report adds to the chance that it has an ordinary cause, and takes nothing away.
+    odd = np.full(79, -20.0)
+    assert (calibration.confusions.explained(odd) > odd).all()
+
+
 def test_the_calibration_of_another_model_is_refused(models):
     with pytest.raises(UserError, match="calibration of another model than 'coco'"):
         read_calibration(pretrained.find_calibration("coco-small", "yolox-nano"), models["coco"])
