@@ -100,13 +100,13 @@ def issues_of(
     name: str,
     model: str | Path | ContextModel | None,
     *,
-    bottleneck: int | None = None,
-    error_rate: float = 0.02,
-    min_score: float = 0.2,
-    max_issues: int = 500,
-    folds: int = 5,
-    seed: int = 0,
-    n_jobs: int = 1,
+    bottleneck: int | None,
+    error_rate: float,
+    min_score: float,
+    max_issues: int,
+    folds: int,
+    seed: int,
+    n_jobs: int,
 ) -> pd.DataFrame:
     """Return the issues of a data set that is read; see `find_label_issues` for what is not said here.
 

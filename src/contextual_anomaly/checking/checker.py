@@ -15,6 +15,7 @@ from contextual_anomaly.checking.detectors import ChosenDetector, choose_detecto
 from contextual_anomaly.checking.files import ModelFiles, model_files
 from contextual_anomaly.checking.objects import BadObjects, ImageObjects, detected_objects
 from contextual_anomaly.checking.results import (
+    NOT_JUDGED,
     NOTHING_TO_COMPARE,
     Attribution,
     CheckedObject,
@@ -203,7 +204,7 @@ class Checker:
         seen = evidence.presence[0]
         judged = np.flatnonzero(seen >= PRESENT)
         if ignored:
-            remarks.append(f"not judged: {', '.join(ignored)}")
+            remarks.append(NOT_JUDGED + ", ".join(ignored))
         about = {
             "source": source,
             "ignored": ignored,

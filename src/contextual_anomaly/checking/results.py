@@ -44,6 +44,8 @@ from contextual_anomaly.runtime.input_problems import InputProblem
 SCHEMA = "contextual-anomaly.check/1"
 NOTHING_TO_COMPARE = "nothing to compare"
 """How the note of an image begins that has too few classes for an answer."""
+NOT_JUDGED = "not judged: "
+"""How a note begins that names classes that the model does not know."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TextIO
 
-from contextual_anomaly.checking.results import NOTHING_TO_COMPARE, CheckedObject, CheckResult, MissingClass
+from contextual_anomaly.checking.results import NOT_JUDGED, NOTHING_TO_COMPARE, CheckedObject, CheckResult, MissingClass
+from contextual_anomaly.coco.classes import LEFT_OUT
 from contextual_anomaly.runtime.safe_text import printable
 
 CLASS_WIDTH = 16
 MOST_NOTES = 5
+OWN_CLASSES = "contextual-anomaly find-label-issues fits a model to annotations of any classes"
+"""Where a model does not know the classes of a data set."""
 RED, BLUE, YELLOW, DIM, BOLD = "31", "34", "33", "2", "1"
 """Codes of ANSI escape sequences (ECMA-48, select graphic rendition)."""
 
@@ -109,13 +112,25 @@ def shown(share: float | None) -> str:
     return f"{share:.4f}" if share >= 0.0001 or share == 0 else f"{share:.0e}"
 
 
+def _times(number: int) -> str:
+    return f" ({number:,})" if number > 1 else ""
+
+
+def _more(number: int, one: str, several: str = "") -> list[str]:
+    """Return how many of a list are not named, nothing if all are."""
+    left = number - MOST_NOTES
+    return [f"{left:,} other {one if left == 1 else several or one + 's'}"] if left > 0 else []
+
+
 class Summary:
     """Counts answers, for the last line and for the exit status."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self.images = self.flagged = self.unexpected = self.missing = self.errors = self.nothing = 0
-        self.notes: dict[str, int] = {}
+        self.foreign = 0  # images with classes that the model does not know
+        self.notes: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
 
     def add(self, result: CheckResult) -> None:
         """Count one answer."""
@@ -125,9 +140,9 @@ class Summary:
         self.missing += len(result.missing)
         self.errors += result.error is not None
         self.nothing += bool(nothing_to_compare(result))
-        for note in result.notes:
-            if not note.startswith(NOTHING_TO_COMPARE):
-                self.notes[note] = self.notes.get(note, 0) + 1
+        self.foreign += not set(LEFT_OUT).issuperset(result.ignored)
+        self.ignored.update(result.ignored)
+        self.notes.update(note for note in result.notes if not note.startswith((NOTHING_TO_COMPARE, NOT_JUDGED)))
 
     def __str__(self) -> str:
         """Return the counts in words."""
@@ -141,11 +156,15 @@ class Summary:
         return "; ".join(parts)
 
     def remarks(self) -> list[str]:
-        """Return the notes of answers, the most frequent first, each once and with its number."""
-        ordered = sorted(self.notes.items(), key=lambda item: -item[1])
-        more = f"{len(ordered) - MOST_NOTES} other notes"
-        lines = [f"{note} ({number:,})" if number > 1 else note for note, number in ordered[:MOST_NOTES]]
-        return [*lines, more] if len(ordered) > MOST_NOTES else lines
+        """Return the notes of answers and the classes that were not judged, the most frequent first, with their numbers."""
+        lines = [f"{note}{_times(number)}" for note, number in self.notes.most_common(MOST_NOTES)]
+        lines += _more(len(self.notes), "note")
+        if self.ignored:
+            classes = [f"{name}{_times(number)}" for name, number in self.ignored.most_common(MOST_NOTES)]
+            lines.append(NOT_JUDGED + ", ".join([*classes, *_more(len(self.ignored), "class", "classes")]))
+        if self.images > 1 and 2 * self.foreign > self.images:
+            lines.append(f"most images hold classes that the model does not know; {OWN_CLASSES}")
+        return lines
 
     def exit_status(self, exit_zero: bool = False) -> int:
         """Return 2 where something could not be read, else 1 where something is flagged, else 0.

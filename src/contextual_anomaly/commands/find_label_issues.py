@@ -83,8 +83,8 @@ def find_label_issues(
     data, scenes = read_own(annotations, detections, images, n_jobs)
     with only_warnings(*FOR_MODELLERS):
         issues = issues_of(
-            data, scenes, str(annotations), model, error_rate=error_rate, min_score=min_score, max_issues=max_issues,
-            folds=folds, seed=seed, n_jobs=n_jobs,
+            data, scenes, str(annotations), model, bottleneck=None, error_rate=error_rate, min_score=min_score,
+            max_issues=max_issues, folds=folds, seed=seed, n_jobs=n_jobs,
         )  # fmt: skip
     judged_by = issues.attrs["judged_by"]
     if csv is not None:
