@@ -67,6 +67,11 @@ def test_tests_of_each_hour_spend_at_most_what_is_promised(tests_an_hour):
     assert used >= {3: 0.2, 60: 0.6, 2000: 0.7}[tests_an_hour]
 
 
+def test_what_one_ordinary_object_in_five_is_like_is_never_told_however_much_is_allowed():
+    budget = Budget(1000)
+    assert {budget.grant(hours) for hours in np.linspace(0, 1, 5).tolist()} == {0.2}
+
+
 def test_interval_of_a_rate_is_that_of_poisson():
     lower, upper = rate_interval(3, 2.0)
     assert poisson.sf(2, lower * 2) == pytest.approx(0.025)

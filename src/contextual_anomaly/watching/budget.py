@@ -15,6 +15,9 @@ TESTS_AN_HOUR, KNOWN_FOR = 30.0, 0.1
 """Tests that are reckoned with before any were seen, and the hours for which this counts as if they had been."""
 LARGEST_SHARE, TESTS_LEFT = 0.5, 3.0
 """Of what is left of an hour, what one test may spend at most: a half, and 3 / N where N tests are to be reckoned with."""
+LARGEST_CHANCE = 0.2
+"""Of a false alarm in any test. Where many are allowed and little happens, a clock would be told that is as odd as every third
+ordinary object; nobody calls that unexpected."""
 
 
 class Budget:
@@ -35,7 +38,7 @@ class Budget:
         """Return the chance of a false alarm that a test which begins now may have.
 
         It is the rate divided by the number of tests an hour that is to be reckoned with, and never more than a share of
-        what the tests of the last hour left. It depends on when tests begin alone, and not on what they find.
+        what the tests of the last hour left, nor than `LARGEST_CHANCE`. It depends on when tests begin alone, and not on what they find.
 
         Args:
             hours: watched so far; they do not fall.
@@ -46,7 +49,7 @@ class Budget:
             self._total -= self._spent.popleft()[1]
         left = max(0.0, self.per_hour - self._total)
         tests = self._reckoned(hours)
-        alpha = min(self.per_hour / tests, min(LARGEST_SHARE, TESTS_LEFT / tests) * left)
+        alpha = min(self.per_hour / tests, min(LARGEST_SHARE, TESTS_LEFT / tests) * left, LARGEST_CHANCE)
         self._spent.append((hours, alpha))
         self._total += alpha
         return alpha
