@@ -140,13 +140,21 @@ def test_detections_are_taken_as_a_file_of_coco_a_table_or_a_frame_and_by_ids_th
     assert by_name["original_image_id"].iloc[0].startswith("picture ")
 
 
-def test_mistakes_in_detections_are_said(own):
+def test_mistakes_in_detections_are_said(own, tmp_path, caplog):
     path = own(kitchens_and_streets(20, 3))
     one = {"image_id": 0, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}
-    with pytest.raises(ca.UserError, match="image_id 99 is not in the annotations"):
-        ca.find_label_issues(path, detections=own([{**one, "image_id": 99}], "results.json"))
-    with pytest.raises(ca.UserError, match="a list of image_id, category_id, bbox and score"):
+    stray = {**one, "image_id": 99}
+    ca.find_label_issues(path, detections=own([one, stray], "results.json"))
+    assert "image_unknown (1 at record 1): image_id 99: left out" in caplog.text
+    with pytest.raises(ca.UserError, match=r"(?s)no box is left: .*image_id 99: left out"):
+        ca.find_label_issues(path, detections=own([stray], "results.json"))
+    with pytest.raises(ca.UserError, match="a JSON list of image_id, category_id, bbox and score"):
         ca.find_label_issues(path, detections=own({"annotations": []}, "results.json"))
+    (tmp_path / "boxes.csv").write_text("image_id,category_id,x,y\n0,1,2,3\n")
+    with pytest.raises(ca.UserError, match="no width, height, score"):
+        ca.find_label_issues(path, detections=tmp_path / "boxes.csv")
+    with pytest.raises(ca.UserError, match="image_id 99 is not in the annotations"):
+        ca.find_label_issues(path, detections=pd.DataFrame([[99, 1, 0.5, 0, 0, 5, 5]], columns=tables.DETECTIONS.names))
     with pytest.raises(ca.UserError, match="lacks the column score"):
         ca.find_label_issues(path, detections=pd.DataFrame({"image_id": [0], "category_id": 1}))
 

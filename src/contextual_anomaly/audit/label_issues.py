@@ -1,6 +1,5 @@
 """The audit as one function: annotations of any format in, a table of probable errors out."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 from contextual_anomaly import pretrained, tables
 from contextual_anomaly.audit.findings import audit, explained, listed
 from contextual_anomaly.audit.inputs import AuditTables, prepare, require_classes, require_images
+from contextual_anomaly.detection.results import read_results
 from contextual_anomaly.errors import UserError
 from contextual_anomaly.formats.read import Options, read_annotations
 from contextual_anomaly.formats.splits import unite_classes
@@ -67,7 +67,7 @@ def find_label_issues(
         model: a context model that has not seen these images, its file, or the name of one that comes with the package;
             it judges the classes that it knows.
         detections: boxes of a detector that has run on all the images: a data frame with the columns of
-            `tables.DETECTIONS`, a table that `detect` wrote, or a result file of COCO (JSON). Ids are those of the
+            `tables.DETECTIONS`, a result file of COCO (JSON), or a table of such columns (Parquet, CSV). Ids are those of the
             annotations. Without them, an overlooked object is known by its image and class alone.
         image_folder: where sizes of images are looked up that the annotations do not give.
         bottleneck: of a model with several, the one that judges; None takes the first.
@@ -191,38 +191,19 @@ def _name(detections: str | Path | pd.DataFrame) -> str:
 
 def _detections(given: str | Path | pd.DataFrame, images: pd.DataFrame, categories: pd.DataFrame) -> pd.DataFrame:
     """Return detections with the columns of `tables.DETECTIONS`, sorted by image and falling score."""
-    if isinstance(given, pd.DataFrame):
-        frame = given
-    elif str(given).endswith(".json"):
-        frame = _coco_results(Path(given))
-    else:
-        frame = tables.read_table(given, tables.DETECTIONS).to_pandas()
-    lacking = [name for name in tables.DETECTIONS.names if name not in frame]
+    if not isinstance(given, pd.DataFrame):
+        found, report = read_results(given, images, categories)
+        report.log()
+        return found.detections.to_pandas()
+    lacking = [name for name in tables.DETECTIONS.names if name not in given]
     if lacking:
         raise UserError(f"{_name(given)}: lacks the column {', '.join(lacking)}.")
-    frame = frame[tables.DETECTIONS.names].assign(
-        image_id=_numbers(frame["image_id"], images, "image_id", _name(given)),
-        category_id=_numbers(frame["category_id"], categories, "category_id", _name(given)),
+    frame = given[tables.DETECTIONS.names].assign(
+        image_id=_numbers(given["image_id"], images, "image_id", _name(given)),
+        category_id=_numbers(given["category_id"], categories, "category_id", _name(given)),
     )
     frame = frame.astype({field.name: field.type.to_pandas_dtype() for field in tables.DETECTIONS})
     return frame.sort_values(["image_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
-
-
-def _coco_results(path: Path) -> pd.DataFrame:
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        frame = pd.DataFrame([[r["image_id"], r["category_id"], r["score"], *map(float, r["bbox"])] for r in results])
-        return (
-            frame.set_axis(tables.DETECTIONS.names, axis=1)
-            if len(frame)
-            else tables.empty_table(tables.DETECTIONS).to_pandas()
-        )
-    except OSError as error:
-        raise UserError(f"{path}: a result file of COCO was expected ({error.strerror}).") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: a result file of COCO was expected, a list of image_id, category_id, bbox and score ({error!r})."
-        ) from error
 
 
 def _numbers(ids: pd.Series, known: pd.DataFrame, column: str, where: str) -> pd.Series:

@@ -25,7 +25,10 @@ def find_label_issues(
     ],
     detections: Annotated[
         Path | None,
-        typer.Option(help="Boxes of a detector that has run on all the images (results of COCO, or of detect)."),
+        typer.Option(
+            help="Boxes of a detector that has run on all the images: COCO's results (JSON), or a table (Parquet, CSV) of "
+            "image_id, category_id, x, y, width, height and score."
+        ),
     ] = None,
     images: Annotated[
         Path | None,
