@@ -93,3 +93,25 @@ def test_a_model_that_does_not_exist_is_named_and_nothing_is_written(folder):
 def test_a_model_of_other_classes_is_refused_by_name(folder):
     done = run(folder / "instances.json", "--model", "coco-small")
     assert "lacks classes of model 'coco-small'" in str(done.exception)
+
+
+def test_what_reviewers_rejected_is_not_listed_again_and_makes_room_for_others(folder):
+    path, first, second = folder / "instances.json", folder / "first.csv", folder / "second.csv"
+    run(path, "--min-score", 0, "--max-issues", 3, "--csv", first, "--label-studio", folder / "first.json")
+    reviewed = pd.read_csv(first, dtype={"verdict": str})
+    assert reviewed["finding_id"].is_unique
+    tasks = json.loads((folder / "first.json").read_text())
+    assert {one["finding_id"] for task in tasks for one in task["data"]["listed"]} == set(reviewed["finding_id"])
+    reviewed["verdict"] = ["rejected", "confirmed", ""]
+    reviewed.to_csv(folder / "reviewed.csv", index=False)
+    run(path, "--min-score", 0, "--max-issues", 3, "--since", folder / "reviewed.csv", "--csv", second)
+    rest = pd.read_csv(second)
+    assert rest["finding_id"].tolist()[:2] == reviewed["finding_id"].tolist()[1:]
+    assert len(rest) == 3
+    assert reviewed["finding_id"][0] not in set(rest["finding_id"])
+
+
+def test_verdicts_that_are_none_are_an_error_before_anything_is_fitted(folder, caplog):
+    done = run(folder / "instances.json", "--since", folder / "instances.json")
+    assert "verdicts were expected" in str(done.exception)
+    assert "fitting" not in caplog.text

@@ -59,19 +59,39 @@ def reviewed_images(findings: pd.DataFrame, images: pd.DataFrame) -> Iterator[Re
         findings: columns of `tables.FINDINGS`, by falling probability.
         images: columns of `tables.IMAGES`.
     """
+    if "finding_id" not in findings:
+        findings = identified(findings)
     rows: defaultdict[int, list[Any]] = defaultdict(list)
     for row in _rows(findings):
         rows[row.image_id].append(row)
     for image in _rows(images[images["image_id"].isin(findings["image_id"])]):
-        ids = FindingIds(image.file_name)
         yield ReviewedImage(
             image.file_name,
             image.file_name,
             None if pd.isna(image.width) else int(image.width),
             None if pd.isna(image.height) else int(image.height),
-            [_finding(row, ids) for row in rows[image.image_id]],
+            [_finding(row) for row in rows[image.image_id]],
             int(image.image_id),
         )
+
+
+def identified(findings: pd.DataFrame) -> pd.DataFrame:
+    """Return findings with their finding_id, which is the same in every later audit, and the category that it is about.
+
+    Args:
+        findings: columns of `tables.FINDINGS`, by falling probability.
+    """
+    of_image: dict[str, FindingIds] = {}
+    names, categories = [], []
+    for row in _rows(findings):
+        box = _box(row)
+        category = (row.given_label or row.predicted_label) if box else (row.predicted_label or row.given_label)
+        ids = of_image.setdefault(row.file_name, FindingIds(row.file_name))
+        names.append(ids.next(row.kind, category, box))
+        categories.append(category)
+    return findings.assign(
+        finding_id=pd.Series(names, findings.index, str), category=pd.Series(categories, findings.index, str)
+    )
 
 
 def _rows(frame: pd.DataFrame) -> Iterator[Any]:
@@ -79,14 +99,17 @@ def _rows(frame: pd.DataFrame) -> Iterator[Any]:
     return frame.itertuples(index=False)
 
 
-def _finding(row: Any, ids: FindingIds) -> Finding:
-    """Return a row of `tables.FINDINGS` as a reviewer is shown it."""
-    box = None if pd.isna(row.x) else (float(row.x), float(row.y), float(row.width), float(row.height))
+def _box(row: Any) -> tuple[float, float, float, float] | None:
+    return None if pd.isna(row.x) else (float(row.x), float(row.y), float(row.width), float(row.height))
+
+
+def _finding(row: Any) -> Finding:
+    """Return a row of `identified` as a reviewer is shown it."""
+    box = _box(row)
     known = {} if pd.isna(row.annotation_id) else {"annotation_id": int(row.annotation_id)}
-    category = (row.given_label or row.predicted_label) if box else (row.predicted_label or row.given_label)
     return Finding(
         kind=row.kind,
-        category=category,
+        category=row.category,
         box=box,
         score=float(row.probability),
         explanation=row.explanation,
@@ -102,5 +125,5 @@ def _finding(row: Any, ids: FindingIds) -> Finding:
             "split": row.split,
         },
         strength=float(row.probability),
-        id=ids.next(row.kind, category, box),
+        id=row.finding_id,
     )

@@ -42,7 +42,16 @@ def find_label_issues(
             show_default=False,
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="The issues with all columns, as CSV.")] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            help="Verdicts of reviewers (an export of Label Studio or CVAT, or the CSV with its column verdict filled in): "
+            "what they rejected is not listed again."
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="The issues with all columns and an empty one for a verdict, as CSV.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Page of the images with issues, which needs nothing beside it.")
     ] = None,
@@ -74,24 +83,30 @@ def find_label_issues(
     `contextual-anomaly find-label-issues my-yolo-dataset/ --html issues.html --csv issues.csv`
 
     `contextual-anomaly find-label-issues instances_val.json --images val/ --detections results.json --label-studio tasks.json`
+
+    `contextual-anomaly find-label-issues annotations.json --since reviewed.csv --csv rest.csv`
     """
-    from contextual_anomaly.audit.export import write_for_reviewers
+    from contextual_anomaly.audit.export import identified, write_for_reviewers
     from contextual_anomaly.audit.label_issues import issues_of, read_own
     from contextual_anomaly.audit.page import as_lines, summary, write_page
+    from contextual_anomaly.review.verdicts import rejected_in
     from contextual_anomaly.runtime.atomic import write_csv
     from contextual_anomaly.runtime.progress import only_warnings
     from contextual_anomaly.runtime.threads import available_cores
 
+    rejected = rejected_in(since) if since is not None else set()
     n_jobs = threads or available_cores()
     data, scenes = read_own(annotations, detections, images, n_jobs)
     with only_warnings(*FOR_MODELLERS):
         issues = issues_of(
             data, scenes, str(annotations), model, bottleneck=None, error_rate=error_rate, min_score=min_score,
-            max_issues=max_issues, folds=folds, seed=seed, n_jobs=n_jobs,
+            max_issues=max_issues + len(rejected), folds=folds, seed=seed, n_jobs=n_jobs,
         )  # fmt: skip
     judged_by = issues.attrs["judged_by"]
+    issues = identified(issues)
+    issues = issues[~issues["finding_id"].isin(rejected)].head(max_issues)
     if csv is not None:
-        write_csv(issues, csv)
+        write_csv(issues.assign(verdict=""), csv)
     write_for_reviewers(issues, data.images, data.categories, judged_by, coco, label_studio, cvat)
     if html is not None:
         beside = annotations if annotations.is_dir() else annotations.parent

@@ -140,6 +140,18 @@ def read_verdicts(path: str | Path) -> Reviewed:
     return Reviewed(verdicts)
 
 
+def rejected_in(path: str | Path) -> set[str]:
+    """Return the ids of the findings that reviewers rejected.
+
+    Args:
+        path: verdicts, see `read_verdicts`.
+
+    Raises:
+        UserError: the file is none of these.
+    """
+    return {name for name, verdict in read_verdicts(path).verdicts.items() if not verdict.confirmed}
+
+
 def _of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Verdict]:
     """Read one verdict a row; those whose verdict is empty or open are not reviewed yet."""
     found = []
