@@ -1,6 +1,8 @@
 """What a person reads on the screen when a run has ended well: where the report is, what it found, what to try next."""
 
 import csv
+import os
+import sys
 from pathlib import Path
 
 from contextual_anomaly.runtime.safe_text import from_cell
@@ -39,14 +41,42 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
             f"  Likeliest annotation error: {what} in {first['file_name']}, probability "
             f"{float(first['probability']):.2g} ({len(findings):,} listed)"
         )
-    lines.append("Try next:")
+    lines.append(f"Try next{_activation()}:")
     if is_synthetic:
-        lines.append(f"  contextual-anomaly predict --run {results} cup fork knife surfboard")
-        lines.append("  snakemake --cores all --configfile workflow/config/coco2017.yaml    the same on COCO 2017")
+        videos = sorted((results / "world").glob("*.mp4"))[:1]
+        lines += _aligned(
+            (f"contextual-anomaly predict --run {results} cup fork knife surfboard", "ask about a scene"),
+            *(
+                (
+                    f"contextual-anomaly watch {video} --run {results} --false-alarms-per-hour 20",
+                    "watch a video of this world",
+                )
+                for video in videos
+            ),
+            (
+                "contextual-anomaly find-label-issues ANNOTATIONS --html issues.html",
+                "the errors in your own annotations",
+            ),
+            ("snakemake --cores all --configfile workflow/config/coco2017.yaml", "the same on COCO 2017"),
+        )
     else:
         lines.append(f"  contextual-anomaly predict --run {results} CLASS CLASS CLASS")
         lines.append(f"  the list of probable annotation errors: {results / 'audit' / f'{auditor}.csv'}")
     return "\n".join(lines)
+
+
+def _activation() -> str:
+    """Return how to have the commands on the path, where `make` made an environment that is not active."""
+    own = Path(sys.prefix)
+    if "VIRTUAL_ENV" in os.environ or not own.is_relative_to(Path.cwd()) or own == Path.cwd():
+        return ""
+    return f" (after: source {own.relative_to(Path.cwd()) / 'bin/activate'})"
+
+
+def _aligned(*commands: tuple[str, str]) -> list[str]:
+    """Return lines of commands, and beside each what it is for."""
+    width = max(len(command) for command, _ in commands)
+    return [f"  {command:<{width}}    {purpose}" for command, purpose in commands]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
