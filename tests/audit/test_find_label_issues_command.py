@@ -47,10 +47,13 @@ def test_it_prints_what_the_function_returns_the_likeliest_first(folder):
     assert written["probability"].to_numpy() == pytest.approx(issues["probability"].to_numpy(), rel=1e-5)
 
 
-def test_nothing_found_or_asked_for_is_exit_status_0(folder):
+def test_nothing_found_or_asked_for_is_exit_status_0(folder, caplog):
     assert run(folder / "instances.json", "--exit-zero").exit_code == 0
     nothing = run(folder / "instances.json", "--min-score", 1)
     assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert caplog.messages[-1].startswith(
+        "0 probable annotation errors in 0 of 400 images; judged by pairwise; boxes of a"
+    )
 
 
 def test_the_page_shows_the_image_with_its_boxes_and_what_is_beside_them(folder):

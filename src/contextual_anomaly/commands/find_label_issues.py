@@ -113,5 +113,6 @@ def find_label_issues(
         write_page(issues, data, judged_by, images or beside, html)
     for line in as_lines(issues):
         print(line)
-    logger.info(f"{summary(issues, len(data.images))}; judged by {judged_by}")
+    hint = "; boxes of a detector may find some (--detections)" if issues.empty and detections is None else ""
+    logger.info(f"{summary(issues, len(data.images))}; judged by {judged_by}{hint}")
     raise typer.Exit(int(len(issues) > 0 and not exit_zero))
