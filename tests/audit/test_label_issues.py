@@ -98,6 +98,8 @@ def test_a_model_that_is_given_judges_as_it_is(own, tmp_path):
     path = own(kitchens_and_streets(100, 3))
     by_file, by_model = (ca.find_label_issues(path, model=one) for one in (tmp_path / "model.safetensors", model))
     pd.testing.assert_frame_equal(by_file, by_model)
+    (tmp_path / "mine").write_bytes((tmp_path / "model.safetensors").read_bytes())
+    pd.testing.assert_frame_equal(by_file, ca.find_label_issues(path, model=str(tmp_path / "mine")))
     assert not by_model.attrs["cross_fitted"]
     assert by_model.attrs["judged_by"] == "pairwise"
     assert by_model["given_label"].iloc[0] == "bus"

@@ -36,9 +36,10 @@ def test_report_findings_and_what_to_try_next(tmp_path):
     assert len({line.rindex("    ") for line in lines[5:]}) == 1  # what each is for stands aligned
 
 
-def test_nothing_found_is_no_failure():
+def test_nothing_found_is_no_failure(monkeypatch):
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     text = closing_message(Path("nowhere"), "m", "d", is_synthetic=False)
-    assert text.startswith("The report: nowhere/report.html\nTry next")
+    assert text.startswith("The report: nowhere/report.html\nTry next:")
     assert "nowhere/audit/d.csv" in text
 
 

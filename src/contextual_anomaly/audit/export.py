@@ -27,7 +27,7 @@ def write_for_reviewers(
     """Write the findings for the tools in which people correct annotations.
 
     Args:
-        findings: columns of `tables.FINDINGS`.
+        findings: what `identified` returned.
         images: columns of `tables.IMAGES`; only those with a finding are written.
         categories: columns of `tables.CATEGORIES`.
         judged_by: the context model and the detector.
@@ -56,11 +56,9 @@ def reviewed_images(findings: pd.DataFrame, images: pd.DataFrame) -> Iterator[Re
     An overlooked object has the class that was detected, all others the one annotated; the rest stands beside.
 
     Args:
-        findings: columns of `tables.FINDINGS`, by falling probability.
+        findings: what `identified` returned.
         images: columns of `tables.IMAGES`.
     """
-    if "finding_id" not in findings:
-        findings = identified(findings)
     rows: defaultdict[int, list[Any]] = defaultdict(list)
     for row in _rows(findings):
         rows[row.image_id].append(row)

@@ -124,7 +124,7 @@ def issues_of(
         n_jobs: processor cores to use.
 
     Raises:
-        UserError: the model cannot be read or knows none of the classes, or there are too few images.
+        UserError: the model cannot be read or knows other classes, or there are too few images.
     """
     settings: Section | None = None
     selection = pd.DataFrame()
@@ -133,7 +133,8 @@ def issues_of(
             raise UserError(f"{name}: {len(scenes.image_ids)} image with objects; an audit needs two or more.")
         chosen, settings, selection = fit_best(TrainingData(scenes), n_jobs)
     elif isinstance(model, str | Path):
-        chosen = load_model(model if Path(model).suffix else pretrained.find(str(model)))
+        is_file = Path(model).is_file() or str(model).endswith(".safetensors")
+        chosen = load_model(model if is_file else pretrained.find(str(model)))
     else:
         chosen = model
     require_classes(data.categories, chosen, name)

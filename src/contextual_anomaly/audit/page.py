@@ -1,6 +1,7 @@
 """Probable annotation errors as text and as a page with the images."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 from contextual_anomaly.audit.export import reviewed_images
 from contextual_anomaly.audit.inputs import AuditTables
 from contextual_anomaly.audit.planting import KINDS, OVERLOOKED, SWAPPED
-from contextual_anomaly.review.findings import Finding, ReviewedImage
+from contextual_anomaly.review.findings import Finding
 from contextual_anomaly.review.page import Chip, FindingsPage
 from contextual_anomaly.runtime.atomic import atomic_write
 from contextual_anomaly.runtime.safe_text import printable
@@ -48,7 +49,7 @@ def write_page(issues: pd.DataFrame, data: AuditTables, judged_by: str, folder: 
     """Write a page of the images with an issue, the likeliest first.
 
     Args:
-        issues: columns of `tables.FINDINGS`, by falling probability.
+        issues: what `export.identified` returned.
         data: what was audited.
         judged_by: the context model and the detector.
         folder: of the images; where an image is not found, its boxes are shown on white.
@@ -59,12 +60,10 @@ def write_page(issues: pd.DataFrame, data: AuditTables, judged_by: str, folder: 
         images = sorted(reviewed_images(issues, data.images), key=lambda image: -image.strength)
         others = _others(issues, data)
         for image in images:
-            chips = [_chip(finding) for finding in image.findings]
-            shown = ReviewedImage(
-                image.name, image.path, image.width, image.height,
-                [*image.findings, *others.get(image.image_id, ())], image.image_id,
-            )  # fmt: skip
-            page.add(shown, chips)
+            beside = others.get(image.image_id, [])
+            page.add(
+                replace(image, findings=[*image.findings, *beside]), [_chip(finding) for finding in image.findings]
+            )
         page.close(f"{summary(issues, len(data.images))}. Judged by {judged_by}.", {})
 
 

@@ -11,8 +11,6 @@ from contextual_anomaly.runtime.safe_text import printable
 
 CLASS_WIDTH = 16
 MOST_NOTES = 5
-OWN_CLASSES = "contextual-anomaly find-label-issues fits a model to annotations of any classes"
-"""Where a model does not know the classes of a data set."""
 RED, BLUE, YELLOW, DIM, BOLD = "31", "34", "33", "2", "1"
 """Codes of ANSI escape sequences (ECMA-48, select graphic rendition)."""
 
@@ -163,7 +161,10 @@ class Summary:
             classes = [f"{name}{_times(number)}" for name, number in self.ignored.most_common(MOST_NOTES)]
             lines.append(NOT_JUDGED + ", ".join([*classes, *_more(len(self.ignored), "class", "classes")]))
         if self.images > 1 and 2 * self.foreign > self.images:
-            lines.append(f"most images hold classes that the model does not know; {OWN_CLASSES}")
+            lines.append(
+                "most images hold classes that the model does not know; contextual-anomaly find-label-issues fits a model to "
+                "annotations of any classes"
+            )
         return lines
 
     def exit_status(self, exit_zero: bool = False) -> int:

@@ -72,6 +72,12 @@ Threads = Annotated[int, typer.Option(min=1, help="Processor cores to use.")]
 FiguresTable = Annotated[Path, typer.Option(help="One figure a row (Parquet).")]
 SameAsCsv = Annotated[Path, typer.Option(help="The same as CSV.")]
 
+SameForLabelStudio = Annotated[
+    Path | None,
+    typer.Option(help="The same as tasks of Label Studio (JSON); its labelling configuration lies beside."),
+]
+SameForCvat = Annotated[Path | None, typer.Option(help="The same for CVAT (XML); the labels of a task lie beside.")]
+
 AuditedAnnotations = Annotated[
     list[Path], typer.Option(help="Objects of the split (Parquet); repeat for a second split.")
 ]

@@ -21,6 +21,8 @@ from contextual_anomaly.commands._options import (
     OptionalDetections,
     OptionalImageReport,
     SameAsCsv,
+    SameForCvat,
+    SameForLabelStudio,
     TrainScenes,
 )
 
@@ -36,11 +38,8 @@ def audit(
     output: Annotated[Path, typer.Option(help="The findings (Parquet).")],
     csv: SameAsCsv,
     coco: Annotated[Path, typer.Option(help="The same as COCO JSON, for pycocotools and labelling tools.")],
-    label_studio: Annotated[
-        Path | None,
-        typer.Option(help="The same as tasks of Label Studio (JSON); its labelling configuration lies beside."),
-    ] = None,
-    cvat: Annotated[Path | None, typer.Option(help="The same for CVAT (XML); the labels of a task lie beside.")] = None,
+    label_studio: SameForLabelStudio = None,
+    cvat: SameForCvat = None,
     selection_table: Annotated[
         Path | None, typer.Option(help="How well each model predicts held-out images, as CSV.")
     ] = None,
@@ -75,7 +74,7 @@ def audit(
     import pyarrow as pa
 
     from contextual_anomaly import tables
-    from contextual_anomaly.audit.export import write_for_reviewers
+    from contextual_anomaly.audit.export import identified, write_for_reviewers
     from contextual_anomaly.audit.findings import audit as all_findings
     from contextual_anomaly.audit.findings import explained, listed
     from contextual_anomaly.audit.inputs import AuditFiles, read_audited
@@ -104,4 +103,6 @@ def audit(
     if selection_table:
         write_csv(selection, selection_table)
     write_csv(findings, csv)
-    write_for_reviewers(findings, audited.images, audited.categories, audited.judged_by, coco, label_studio, cvat)
+    write_for_reviewers(
+        identified(findings), audited.images, audited.categories, audited.judged_by, coco, label_studio, cvat
+    )

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from contextual_anomaly.commands._options import AllThreads, ErrorRate, Folds, FoldSeed
+from contextual_anomaly.commands._options import (
+    AllThreads,
+    ErrorRate,
+    Folds,
+    FoldSeed,
+    SameForCvat,
+    SameForLabelStudio,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +63,8 @@ def find_label_issues(
         Path | None, typer.Option(help="Page of the images with issues, which needs nothing beside it.")
     ] = None,
     coco: Annotated[Path | None, typer.Option(help="The issues as COCO JSON, for FiftyOne and other tools.")] = None,
-    label_studio: Annotated[
-        Path | None,
-        typer.Option(help="The same as tasks of Label Studio (JSON); its labelling configuration lies beside."),
-    ] = None,
-    cvat: Annotated[Path | None, typer.Option(help="The same for CVAT (XML); the labels of a task lie beside.")] = None,
+    label_studio: SameForLabelStudio = None,
+    cvat: SameForCvat = None,
     min_score: Annotated[float, typer.Option(min=0, max=1, help="Issues less likely than this are not listed.")] = 0.2,
     max_issues: Annotated[int, typer.Option(min=1, help="List at most so many issues.")] = 500,
     error_rate: ErrorRate = 0.02,
@@ -89,12 +93,12 @@ def find_label_issues(
     from contextual_anomaly.audit.export import identified, write_for_reviewers
     from contextual_anomaly.audit.label_issues import issues_of, read_own
     from contextual_anomaly.audit.page import as_lines, summary, write_page
-    from contextual_anomaly.review.verdicts import rejected_in
+    from contextual_anomaly.review.verdicts import read_verdicts
     from contextual_anomaly.runtime.atomic import write_csv
     from contextual_anomaly.runtime.progress import only_warnings
     from contextual_anomaly.runtime.threads import available_cores
 
-    rejected = rejected_in(since) if since is not None else set()
+    rejected = read_verdicts(since).rejected if since is not None else set()
     n_jobs = threads or available_cores()
     data, scenes = read_own(annotations, detections, images, n_jobs)
     with only_warnings(*FOR_MODELLERS):

@@ -19,8 +19,6 @@ from contextual_anomaly.runtime.paths import escapes_directory
 
 LONGEST_SIDE = 640  # pixels of an image in the page
 JPEG_QUALITY = 80
-MOST_LISTED = 1000
-"""Lines of a list that is folded up."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class FindingsPage:
 
         Args:
             summary: what was found, in a sentence or two.
-            lists: lines by their title, to fold out; those without a line are left out, and only the first `MOST_LISTED` shown.
+            lists: lines by their title, to fold out; those without a line are left out.
         """
         rest = "".join(_details(title, lines) for title, lines in lists.items() if lines)
         self.out.write(self.foot.replace("<!-- summary -->", _text(summary)).replace("<!-- rest -->", rest))
@@ -89,16 +87,15 @@ class FindingsPage:
         flagged = [Box(*box, chip.name) for chip in chips for box in chip.boxes]
         others = [Box(*finding.box) for finding in image.findings if not finding.kind and finding.box is not None]
         pixels = _pixels(image, self.folder)
-        names = "" if pixels is not None else _names(image)
+        names = ""
         if pixels is None:
             if not image.width or not image.height or not (flagged or others):
                 return ""
-            scale = min(1.0, LONGEST_SIDE / max(image.width, image.height))
-            size = max(1, round(image.height * scale)), max(1, round(image.width * scale))
-            pixels = np.full((*size, 3), 255, np.uint8)
+            names = _names(image, image.width, image.height)
+            width, height = _shown_size(image.width, image.height)
+            pixels = np.full((height, width, 3), 255, np.uint8)
         else:
-            scale = min(1.0, LONGEST_SIDE / max(pixels.shape[:2]))
-            size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+            size = _shown_size(pixels.shape[1], pixels.shape[0])
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         by = pixels.shape[1] / (image.width or pixels.shape[1])
         shown = with_boxes(pixels, [box.scaled(by) for box in flagged], [box.scaled(by) for box in others])
@@ -122,13 +119,17 @@ def _pixels(image: ReviewedImage, folder: Path | None) -> np.ndarray | None:
         return None
 
 
-def _names(image: ReviewedImage) -> str:
+def _shown_size(width: int, height: int) -> tuple[int, int]:
+    """Return width and height of an image in the page."""
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _names(image: ReviewedImage, width: int, height: int) -> str:
     """Return the names of the boxes at their places, for an image whose pixels do not show what they are."""
-    if not image.width or not image.height:
-        return ""
     return "".join(
-        f'<span aria-hidden="true" style="left:{100 * max(finding.box[0], 0) / image.width:.1f}%;'
-        f'top:{100 * max(finding.box[1], 0) / image.height:.1f}%">{_text(finding.category)}</span>'
+        f'<span aria-hidden="true" style="left:{100 * max(finding.box[0], 0) / width:.1f}%;'
+        f'top:{100 * max(finding.box[1], 0) / height:.1f}%">{_text(finding.category)}</span>'
         for finding in image.findings
         if finding.box is not None
     )
@@ -164,7 +165,7 @@ def _alt(image: ReviewedImage) -> str:
 
 def _details(title: str, lines: Sequence[str]) -> str:
     """Return a list that is folded up."""
-    return f"<details><summary>{_text(title)}</summary><p>{'<br>'.join(map(_text, lines[:MOST_LISTED]))}</p></details>"
+    return f"<details><summary>{_text(title)}</summary><p>{'<br>'.join(map(_text, lines))}</p></details>"
 
 
 def _text(text: str) -> str:

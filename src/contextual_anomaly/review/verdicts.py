@@ -63,6 +63,11 @@ class Reviewed:
             self._of_kind[verdict.kind, verdict.confirmed] += 1
             self._of_class[verdict.kind, verdict.category, verdict.confirmed] += 1
 
+    @property
+    def rejected(self) -> set[str]:
+        """Ids of the findings that are not right."""
+        return {name for name, verdict in self.verdicts.items() if not verdict.confirmed}
+
     def true_rate(self, kind: str, category: str) -> float:
         """Return the expected share of true findings of one kind and class among those without a verdict.
 
@@ -138,18 +143,6 @@ def read_verdicts(path: str | Path) -> Reviewed:
             f"an export of Label Studio (JSON) or CVAT (XML), found something else ({error})."
         ) from error
     return Reviewed(verdicts)
-
-
-def rejected_in(path: str | Path) -> set[str]:
-    """Return the ids of the findings that reviewers rejected.
-
-    Args:
-        path: verdicts, see `read_verdicts`.
-
-    Raises:
-        UserError: the file is none of these.
-    """
-    return {name for name, verdict in read_verdicts(path).verdicts.items() if not verdict.confirmed}
 
 
 def _of_rows(rows: Iterable[Mapping[str, Any]]) -> list[Verdict]:

@@ -38,7 +38,8 @@ class Budget:
         """Return the chance of a false alarm that a test which begins now may have.
 
         It is the rate divided by the number of tests an hour that is to be reckoned with, and never more than a share of
-        what the tests of the last hour left, nor than `LARGEST_CHANCE`. It depends on when tests begin alone, and not on what they find.
+        what the tests of the last hour left, nor than `LARGEST_CHANCE`. It depends on when tests begin alone, and not on
+        what they find.
 
         Args:
             hours: watched so far; they do not fall.

@@ -43,22 +43,15 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
         )
     lines.append(f"Try next{_activation()}:")
     if is_synthetic:
-        videos = sorted((results / "world").glob("*.mp4"))[:1]
-        lines += _aligned(
-            (f"contextual-anomaly predict --run {results} cup fork knife surfboard", "ask about a scene"),
-            *(
-                (
-                    f"contextual-anomaly watch {video} --run {results} --false-alarms-per-hour 20",
-                    "watch a video of this world",
-                )
-                for video in videos
-            ),
-            (
-                "contextual-anomaly find-label-issues ANNOTATIONS --html issues.html",
-                "the errors in your own annotations",
-            ),
-            ("snakemake --cores all --configfile workflow/config/coco2017.yaml", "the same on COCO 2017"),
-        )
+        for_what = {f"contextual-anomaly predict --run {results} cup fork knife surfboard": "ask about a scene"}
+        for video in sorted((results / "world").glob("*.mp4"))[:1]:
+            watch = f"contextual-anomaly watch {video} --run {results} --false-alarms-per-hour 20"
+            for_what[watch] = "watch a video of this world"
+        issues = "contextual-anomaly find-label-issues ANNOTATIONS --html issues.html"
+        for_what[issues] = "the errors in your own annotations"
+        for_what["snakemake --cores all --configfile workflow/config/coco2017.yaml"] = "the same on COCO 2017"
+        width = max(map(len, for_what))
+        lines += [f"  {command:<{width}}    {purpose}" for command, purpose in for_what.items()]
     else:
         lines.append(f"  contextual-anomaly predict --run {results} CLASS CLASS CLASS")
         lines.append(f"  the list of probable annotation errors: {results / 'audit' / f'{auditor}.csv'}")
@@ -68,15 +61,9 @@ def closing_message(results: Path, model: str, auditor: str, is_synthetic: bool)
 def _activation() -> str:
     """Return how to have the commands on the path, where `make` made an environment that is not active."""
     own = Path(sys.prefix)
-    if "VIRTUAL_ENV" in os.environ or not own.is_relative_to(Path.cwd()) or own == Path.cwd():
+    if "VIRTUAL_ENV" in os.environ or not own.is_relative_to(Path.cwd()):
         return ""
     return f" (after: source {own.relative_to(Path.cwd()) / 'bin/activate'})"
-
-
-def _aligned(*commands: tuple[str, str]) -> list[str]:
-    """Return lines of commands, and beside each what it is for."""
-    width = max(len(command) for command, _ in commands)
-    return [f"  {command:<{width}}    {purpose}" for command, purpose in commands]
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -7,8 +7,11 @@ from typing import TextIO
 from contextual_anomaly.checking.exports.to_review import to_review
 from contextual_anomaly.checking.results import CheckResult
 from contextual_anomaly.review.findings import MISSING, UNEXPECTED, Finding, ReviewedImage
-from contextual_anomaly.review.page import MOST_LISTED, Chip, FindingsPage
+from contextual_anomaly.review.page import Chip, FindingsPage
 from contextual_anomaly.review.verdicts import Reviewed
+
+MOST_LISTED = 1000
+"""Images without findings whose names are listed."""
 
 
 class HtmlPage:
@@ -38,10 +41,10 @@ class HtmlPage:
                 self.problems.append(f"{image.path}: {result.error.message}")
         self.promise = self.promise or _promise(result)
         if image.strength:
-            chips = sorted(_chips(image), key=lambda chip: -chip[0])
+            chips = list(_chips(image))
             self.flagged += 1
             self.findings += len(chips)
-            self.page.add(image, [chip for _, chip in chips], result.note)
+            self.page.add(image, chips, result.note)
         else:
             self.unflagged += 1
             if len(self.names) < MOST_LISTED:
@@ -72,8 +75,8 @@ def _promise(result: CheckResult) -> str:
     )
 
 
-def _chips(image: ReviewedImage) -> Iterator[tuple[float, Chip]]:
-    """Yield the strength of each flagged class, and its chip with the figures of its strongest object."""
+def _chips(image: ReviewedImage) -> Iterator[Chip]:
+    """Yield a chip for each flagged class with the figures of its strongest object; findings are in that order."""
     alike: dict[tuple[str, str], list[Finding]] = {}
     for finding in image.findings:
         if finding.kind:
@@ -82,8 +85,7 @@ def _chips(image: ReviewedImage) -> Iterator[tuple[float, Chip]]:
         name = f"missing: {category}" if kind == MISSING else category
         name += f" ×{len(findings)}" if len(findings) > 1 else ""
         boxes = [finding.box for finding in findings if finding.box is not None]
-        strongest = max(findings, key=lambda finding: finding.strength)
-        yield strongest.strength, Chip(kind, name, _said(strongest), boxes)
+        yield Chip(kind, name, _said(findings[0]), boxes)
 
 
 def _said(finding: Finding) -> str:
